@@ -1,0 +1,7 @@
+/**
+ * Watch what lives outside the cluster: poll it, work out what changed, and read the changes from one
+ * `ReadableStream`.
+ *
+ * @module
+ */
+export * from "./error.ts";
