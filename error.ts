@@ -86,6 +86,8 @@ export class ExternalError extends Error {
   declare readonly retryAfter?: number;
 
   /**
+   * For sources and stores of one's own.
+   *
    * @param code What kind of failure this is.
    * @param message What failed, for which source, and what to do about it. No secrets.
    * @param options What else is known.

@@ -5,3 +5,5 @@
  * @module
  */
 export * from "./error.ts";
+export * from "./http.ts";
+export * from "./watcher.ts";

@@ -1,0 +1,25 @@
+/** Waiting that an abort can end, without leaving a listener behind. */
+
+/**
+ * Settles as `promise` does, or rejects with `signal.reason` as soon as the signal aborts. Takes its
+ * listener off the signal in every case: `AbortSignal.any` on a long-lived signal would leak.
+ */
+export function orAborted<T>(promise: PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return Promise.resolve(promise);
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    // Also after an abort: a promise that fails late must not become an unhandled rejection.
+    promise.then(
+      (value) => {
+        signal.removeEventListener("abort", onAbort);
+        resolve(value);
+      },
+      (error) => {
+        signal.removeEventListener("abort", onAbort);
+        reject(error);
+      },
+    );
+  });
+}

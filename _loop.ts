@@ -1,0 +1,341 @@
+/** The loop behind a watch: wait, poll, deliver, commit; and every way to end it. */
+import { orAborted } from "./_abort.ts";
+import { type Pace, waitAfterFailure, waitAfterSuccess } from "./_backoff.ts";
+import { checkWatch } from "./_options.ts";
+import { reasonOf, withoutSecrets } from "./_redact.ts";
+import { observe, type Observed, PollTelemetry } from "./_telemetry.ts";
+import { startTimer } from "./_timer.ts";
+import { ExternalError } from "./error.ts";
+import type {
+  ExternalEvent,
+  ExternalSource,
+  Logger,
+  WatchOptions,
+  WatchPhase,
+  WatchStatus,
+} from "./watcher.ts";
+
+const watched = new WeakSet<ExternalSource<unknown>>();
+
+// A poll that ignores its signal goes on after a timeout or a cancel. Whoever polls that source next,
+// be it a later watch, waits for it, so that polls never overlap.
+const underWay = new WeakMap<ExternalSource<unknown>, Promise<unknown>>();
+
+/** The events of one good poll, and where they are going. */
+interface Delivery<T> {
+  readonly events: Iterator<ExternalEvent<T>>;
+  readonly telemetry: PollTelemetry;
+  count: number;
+}
+
+export class PollLoop<T> implements Observed {
+  readonly source: string;
+  readonly synced: Promise<void>;
+
+  readonly #source: ExternalSource<T>;
+  readonly #options: WatchOptions;
+  readonly #pace: Pace;
+  #stopObserving: (() => void) | undefined;
+  #startedAt = 0;
+  #controller!: ReadableStreamDefaultController<ExternalEvent<T>>;
+
+  #phase: WatchPhase = "idle";
+  #polls = 0;
+  #events = 0;
+  #failures = 0;
+  #lastSuccess: number | undefined;
+  #lastError: ExternalError | undefined;
+
+  #delivery: Delivery<T> | undefined;
+  #poll: AbortController | undefined;
+  #wakeUp: (() => void) | undefined;
+  #wait = 0;
+  #nextPoll: number | undefined;
+  #refresh = false;
+  #closing = false;
+
+  #resolveSynced!: () => void;
+  #rejectSynced!: (reason: unknown) => void;
+
+  constructor(source: ExternalSource<T>, options: WatchOptions) {
+    this.#pace = checkWatch(source, options);
+    if (watched.has(source)) {
+      throw new TypeError(
+        `Cannot watch '${source.name}' as this source object is being watched already: ` +
+          "end that watch first, or make a second source",
+      );
+    }
+    watched.add(source);
+    this.source = source.name;
+    this.#source = source;
+    this.#options = { ...options };
+    this.synced = new Promise((resolve, reject) => {
+      this.#resolveSynced = resolve;
+      this.#rejectSynced = reject;
+    });
+    // Most users never look at it: its rejection must not end their process.
+    this.synced.catch(() => {});
+  }
+
+  get status(): WatchStatus {
+    return {
+      phase: this.#phase,
+      polls: this.#polls,
+      events: this.#events,
+      failures: this.#failures,
+      ...(this.#lastSuccess !== undefined && { lastSuccess: this.#lastSuccess }),
+      ...(this.#lastError !== undefined && { lastError: this.#lastError }),
+      ...(this.#nextPoll !== undefined && { nextPoll: this.#nextPoll }),
+    };
+  }
+
+  get failures(): number {
+    return this.#failures;
+  }
+
+  get healthyAt(): number {
+    return this.#lastSuccess ?? this.#startedAt;
+  }
+
+  get #ended(): boolean {
+    return this.#phase === "closed";
+  }
+
+  start(controller: ReadableStreamDefaultController<ExternalEvent<T>>): void {
+    this.#controller = controller;
+    const { signal } = this.#options;
+    if (signal?.aborted) this.#fail(signal.reason);
+    else signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  /** Gets the stream one event. Synchronous while there are events: this is the hot path. */
+  pull(): void | Promise<void> {
+    if (!this.#deliver()) return this.#advance();
+  }
+
+  refresh(): void {
+    this.#refresh = true;
+    this.#wakeUp?.();
+  }
+
+  close(): void {
+    if (this.#ended) return;
+    this.#closing = true;
+    // Events found are still to be read; the next pull after the last of them closes the stream.
+    if (this.#delivery === undefined) this.#finish();
+  }
+
+  cancel(reason: unknown): void {
+    this.#end(reason);
+  }
+
+  dispose(): Promise<void> {
+    this.#finish();
+    return Promise.resolve();
+  }
+
+  readonly #onAbort = (): void => this.#fail(this.#options.signal?.reason);
+
+  /** Polls until there is an event to deliver, or the watch ends. */
+  async #advance(): Promise<void> {
+    while (!this.#ended) {
+      if (this.#closing) return this.#finish();
+      await this.#sleep();
+      if (this.#ended) return;
+      await this.#pollOnce();
+      if (this.#ended || this.#deliver()) return;
+    }
+  }
+
+  /** Hands over the next event of the last poll, if there is one; commits behind the last. */
+  #deliver(): boolean {
+    const delivery = this.#delivery;
+    if (delivery === undefined) return false;
+    let next: IteratorResult<ExternalEvent<T>>;
+    try {
+      next = delivery.events.next();
+    } catch (thrown) {
+      this.#delivery = undefined;
+      this.#pollFailed(thrown, delivery);
+      return false;
+    }
+    if (!next.done) {
+      delivery.count++;
+      this.#events++;
+      this.#controller.enqueue(next.value);
+      return true;
+    }
+    this.#delivery = undefined;
+    this.#handled(delivery);
+    return false;
+  }
+
+  #handled({ telemetry, count }: Delivery<T>): void {
+    telemetry.end(count > 0 ? "changed" : "unchanged", count);
+    this.#resolveSynced();
+    this.#phase = "idle";
+  }
+
+  /** Waits until the next poll is due. A refresh, a close, a cancel or an abort ends the wait. */
+  async #sleep(): Promise<void> {
+    if (this.#nextPoll === undefined || this.#refresh) return;
+    // Never longer than the wait that was chosen, whatever became of the wall clock meanwhile.
+    const left = Math.min(this.#nextPoll - Date.now(), this.#wait);
+    if (left <= 0) return;
+    this.#phase = "waiting";
+    await new Promise<void>((resolve) => {
+      const stop = startTimer(left, resolve);
+      this.#wakeUp = () => {
+        stop();
+        resolve();
+      };
+    });
+    this.#wakeUp = undefined;
+  }
+
+  async #pollOnce(): Promise<void> {
+    // From here and not from the start: a watch nobody reads must not be held by the gauges.
+    if (this.#stopObserving === undefined) {
+      this.#startedAt = Date.now();
+      this.#stopObserving = observe(this);
+    }
+    this.#phase = "polling";
+    this.#refresh = false;
+    this.#nextPoll = undefined;
+    this.#polls++;
+    const poll = this.#poll = new AbortController();
+    const telemetry = new PollTelemetry(this.source);
+    const stopTimeout = this.#startTimeout(poll);
+    try {
+      const events = await this.#askSource(poll.signal, telemetry);
+      telemetry.answered();
+      this.#pollSucceeded({ events: events[Symbol.iterator](), telemetry, count: 0 });
+    } catch (thrown) {
+      if (this.#ended) telemetry.end("cancelled", 0);
+      else this.#pollFailed(thrown, { telemetry, count: 0 });
+    } finally {
+      stopTimeout?.();
+      this.#poll = undefined;
+    }
+  }
+
+  async #askSource(
+    signal: AbortSignal,
+    telemetry: PollTelemetry,
+  ): Promise<Iterable<ExternalEvent<T>>> {
+    const source = this.#source;
+    const earlier = underWay.get(source);
+    if (earlier !== undefined) await orAborted(earlier, signal);
+    const onRequest = () => void telemetry.requests++;
+    // Behind a promise, so that a source that throws synchronously fails like one that rejects.
+    const answer = new Promise<Iterable<ExternalEvent<T>>>((resolve) =>
+      resolve(telemetry.run(() => source.poll({ signal, onRequest })))
+    );
+    const settled = answer.then(() => {}, () => {}).finally(() => underWay.delete(source));
+    underWay.set(source, settled);
+    return await orAborted(answer, signal);
+  }
+
+  #startTimeout(poll: AbortController): (() => void) | undefined {
+    const { timeout } = this.#options;
+    if (timeout === undefined) return undefined;
+    return startTimer(timeout, () =>
+      poll.abort(
+        new ExternalError(
+          "timeout",
+          `Cannot poll '${this.source}' within ${timeout} ms: make the watch's 'timeout' longer, ` +
+            "or the source faster",
+          { source: this.source },
+        ),
+      ));
+  }
+
+  #pollSucceeded(delivery: Delivery<T>): void {
+    this.#delivery = delivery;
+    this.#phase = "delivering";
+    this.#lastSuccess = Date.now();
+    const failures = this.#failures;
+    this.#failures = 0;
+    this.#plan(waitAfterSuccess(this.#pace));
+    if (failures > 0) {
+      this.#log("info", `Polled '${this.source}' again after ${failures} failed polls in a row`);
+    } else this.#log("debug", `Polled '${this.source}'`);
+  }
+
+  #pollFailed(thrown: unknown, { telemetry, count }: Omit<Delivery<T>, "events">): void {
+    const error = this.#lastError = toExternalError(thrown, this.source);
+    const attempt = ++this.#failures;
+    const wait = waitAfterFailure(attempt, error.retryAfter, this.#pace);
+    this.#phase = "idle";
+    this.#plan(wait);
+    telemetry.end("failed", count, error);
+    const { onError } = this.#options;
+    this.#log("warn", `${error.message} (attempt ${attempt}, next in ${Math.round(wait)} ms)`);
+    if (onError !== undefined) this.#callUser(() => onError(error, { attempt, wait }));
+  }
+
+  #plan(wait: number): void {
+    this.#wait = wait;
+    this.#nextPoll = Date.now() + wait;
+  }
+
+  #log(level: keyof Logger, message: string): void {
+    const { logger } = this.#options;
+    if (logger !== undefined) this.#callUser(() => logger[level](message));
+  }
+
+  /** Runs a callback of the user. What it throws, or rejects with, ends the stream. */
+  #callUser(callback: () => unknown): void {
+    try {
+      const result = callback();
+      if (result instanceof Promise) result.catch((error) => this.#fail(error));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Closes the stream: whoever reads it sees its end. */
+  #finish(): void {
+    if (this.#end(new DOMException(`The watch of '${this.source}' was closed`, "AbortError"))) {
+      this.#controller.close();
+    }
+  }
+
+  /** Ends the stream with an error, untouched. */
+  #fail(error: unknown): void {
+    if (this.#end(error)) this.#controller.error(error);
+  }
+
+  /** Stops everything that is under way. Returns false if the watch had ended before. */
+  #end(reason: unknown): boolean {
+    if (this.#ended) return false;
+    this.#phase = "closed";
+    this.#nextPoll = undefined;
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#stopObserving?.();
+    watched.delete(this.#source);
+    this.#rejectSynced(reason);
+    this.#wakeUp?.();
+    this.#poll?.abort(reason);
+    const delivery = this.#delivery;
+    this.#delivery = undefined;
+    if (delivery !== undefined) {
+      delivery.telemetry.end("cancelled", delivery.count);
+      // Lets a generator run its `finally`. The state stays uncommitted.
+      try {
+        delivery.events.return?.();
+      } catch (error) {
+        this.#log("error", `Cannot end the poll of '${this.source}' cleanly: ${reasonOf(error)}`);
+      }
+    }
+    return true;
+  }
+}
+
+function toExternalError(thrown: unknown, source: string): ExternalError {
+  if (thrown instanceof ExternalError) return thrown;
+  return new ExternalError("internal", `Cannot poll '${source}': ${reasonOf(thrown)}`, {
+    source,
+    cause: withoutSecrets(thrown),
+  });
+}
