@@ -2,14 +2,17 @@
  * Watches one HTTP resource: conditional requests, and changes told by content.
  *
  * @example
- * ```ts no-eval
+ * ```ts
  * import { HttpPoller } from "@koprs/external/http";
  * import { watchExternal } from "@koprs/external/watcher";
  *
- * const poller = new HttpPoller("https://example.com/config.json");
+ * const poller = new HttpPoller("https://example.com/config.json", {
+ *   fetch: () => Promise.resolve(Response.json({ replicas: 3 })), // a stand-in for the server
+ * });
  * for await (const event of watchExternal(poller, 30_000)) {
  *   if (event.type === "removed") console.log("gone");
- *   else console.log(event.type, event.item.json());
+ *   else console.log(event.type, event.item.json()); // added { replicas: 3 }
+ *   break;
  * }
  * ```
  *

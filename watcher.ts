@@ -220,11 +220,20 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
  * Watches a source: polls it again and again, and streams what changed.
  *
  * @example
- * ```ts no-eval
- * import { HttpPoller, watchExternal } from "@koprs/external";
+ * ```ts
+ * import { watchExternal } from "@koprs/external";
  *
- * for await (const event of watchExternal(new HttpPoller("https://example.com/config"), 30_000)) {
- *   console.log(event.type, event.item.text());
+ * const source = {
+ *   name: "one thing",
+ *   poll: () => Promise.resolve([{ type: "added", item: "a" } as const]),
+ * };
+ * const watch = watchExternal(source, {
+ *   interval: 30_000,
+ *   onError: (error, { attempt, wait }) => console.warn(error.message, attempt, wait),
+ * });
+ * for await (const event of watch) {
+ *   console.log(event.type, event.item); // added a
+ *   break;
  * }
  * ```
  *
