@@ -19,7 +19,7 @@
  * @module
  */
 import { orAborted } from "./_abort.ts";
-import { parseHttpDate } from "./_http_date.ts";
+import { conditionalGet, type Validators, validatorsOf } from "./_conditional.ts";
 import { reasonOf, withoutSecrets } from "./_redact.ts";
 import { HttpClient, type Reply, type RequestOptions } from "./_request.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "./watcher.ts";
@@ -66,14 +66,9 @@ export interface HttpResource {
 }
 
 /** What is remembered of the resource between polls: never the body. */
-interface Seen {
-  readonly url: string;
+interface Seen extends Validators {
   /** SHA-256 of the body, as base64. */
   readonly digest: string;
-  readonly etag?: string;
-  readonly lastModified?: string;
-  /** Whether the validators may be trusted to tell the next change. */
-  readonly settled: boolean;
 }
 
 /**
@@ -129,7 +124,7 @@ export class HttpPoller implements ExternalSource<HttpResource> {
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<HttpResource>>> {
     const seen = this.#seen;
-    const reply = await this.#get(options, seen);
+    const reply = await conditionalGet(this.#client, options, seen);
     switch (reply.status) {
       case 304:
         return [];
@@ -144,39 +139,6 @@ export class HttpPoller implements ExternalSource<HttpResource> {
     }
   }
 
-  /** The answer that counts: 200, 203, 204, 404, 410, or a 304 that can be believed. */
-  async #get(options: PollOptions, seen: Seen | undefined): Promise<Reply> {
-    let asked = false;
-    const conditional = await this.#request(options, (url) => {
-      const conditions = conditionsFor(url, seen);
-      asked = Object.keys(conditions).length > 0;
-      return conditions;
-    });
-    if (conditional.status !== 304) return conditional;
-    if (!asked) throw this.#unasked();
-    if (!isOther(conditional.headers.get("etag"), seen?.etag)) return conditional;
-    // A confused cache: it answers for another version than the one asked about.
-    const whole = await this.#request(options, () => ({}));
-    if (whole.status === 304) throw this.#unasked();
-    return whole;
-  }
-
-  async #request(
-    { signal, onRequest }: PollOptions,
-    headersFor: (url: string) => Record<string, string>,
-  ): Promise<Reply> {
-    const reply = await this.#client.exchange({ signal, onRequest, headersFor, wants: isContent });
-    const { status, headers } = reply;
-    if (!isContent(status) && status !== 304 && !isGone(status)) {
-      throw status === 206
-        ? this.#client.error("protocol", "a part of the content, 206, though all was asked for", {
-          status,
-        })
-        : this.#client.statusError(status, headers);
-    }
-    return reply;
-  }
-
   async #compare(
     reply: Reply,
     seen: Seen | undefined,
@@ -186,14 +148,7 @@ export class HttpPoller implements ExternalSource<HttpResource> {
     const changed = digest !== seen?.digest;
     const resource = new Resource(reply);
     if (changed) await this.#check(resource, signal);
-    const { url, etag, lastModified } = resource;
-    const next: Seen = {
-      url,
-      digest,
-      ...(etag !== undefined && isEntityTag(etag) && { etag }),
-      ...(lastModified !== undefined && { lastModified }),
-      settled: !changed || !isFresh(reply.headers),
-    };
+    const next: Seen = { digest, ...validatorsOf(reply, changed) };
     const type = seen === undefined ? "added" : "modified";
     return this.#deliver(changed ? { type, item: resource } : undefined, next);
   }
@@ -216,16 +171,6 @@ export class HttpPoller implements ExternalSource<HttpResource> {
   ): Iterable<ExternalEvent<HttpResource>> {
     if (event !== undefined) yield event;
     this.#seen = next;
-  }
-
-  #unasked(): Error {
-    return this.#client.error(
-      "protocol",
-      "the server answered 304 though nothing was conditional",
-      {
-        status: 304,
-      },
-    );
   }
 }
 
@@ -257,45 +202,6 @@ class Resource implements HttpResource {
   json(): unknown {
     return JSON.parse(this.text());
   }
-}
-
-/** Validators go back only to the URL that gave them: another one may use the same ETag for other bytes. */
-function conditionsFor(url: string, seen: Seen | undefined): Record<string, string> {
-  if (!seen?.settled || seen.url !== url) return {};
-  return {
-    ...(seen.etag !== undefined && { "if-none-match": seen.etag }),
-    ...(seen.lastModified !== undefined && { "if-modified-since": seen.lastModified }),
-  };
-}
-
-/**
- * Whether the resource was modified within the second the answer was made in. It may change again in that
- * second and keep its Last-Modified, and with servers like nginx its ETag: the next request must not trust
- * either, once.
- */
-function isFresh(headers: Headers): boolean {
-  const modified = parseHttpDate(headers.get("last-modified"));
-  const date = parseHttpDate(headers.get("date")) ?? Date.now();
-  return modified !== undefined && date - modified < 1000;
-}
-
-/** Whether a 304 names, by a strong ETag, another version than the one that was asked about. */
-function isOther(etag: string | null, known: string | undefined): boolean {
-  return etag !== null && etag.startsWith('"') && isEntityTag(etag) &&
-    etag !== known?.replace(/^W\//, "");
-}
-
-/** One well-formed ETag that is not empty. Two of them, joined by a comma, are not one. */
-function isEntityTag(text: string): boolean {
-  return /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]+"$/.test(text);
-}
-
-function isContent(status: number): boolean {
-  return status === 200 || status === 203 || status === 204;
-}
-
-function isGone(status: number): boolean {
-  return status === 404 || status === 410;
 }
 
 function toBase64(bytes: ArrayBuffer): string {
