@@ -4,6 +4,8 @@
  *
  * @module
  */
+export * from "./collection.ts";
 export * from "./error.ts";
 export * from "./http.ts";
+export * from "./store.ts";
 export * from "./watcher.ts";

@@ -1,0 +1,177 @@
+/**
+ * Watches any keyed list, such as a paged REST collection.
+ *
+ * @example
+ * ```ts
+ * import { CollectionPoller } from "@koprs/external/collection";
+ * import { watchExternal } from "@koprs/external/watcher";
+ *
+ * interface User {
+ *   id: number;
+ *   name: string;
+ * }
+ * const users = new CollectionPoller<User>({
+ *   name: "users",
+ *   async *list() {
+ *     yield [{ id: 1, name: "Ada" }, { id: 2, name: "Grace" }]; // one page, or many
+ *   },
+ *   key: (user) => String(user.id),
+ * });
+ * for await (const event of watchExternal(users, 60_000)) {
+ *   console.log(event.type, event.item.name); // added Ada, added Grace
+ *   if (event.item.id === 2) break;
+ * }
+ * ```
+ *
+ * @module
+ */
+import { ItemBuilder } from "./_builder.ts";
+import { itemCodec, type ItemRecord } from "./_codec.ts";
+import { checkShare } from "./_options.ts";
+import { eachPage } from "./_pages.ts";
+import { reasonOf, withoutSecrets } from "./_redact.ts";
+import type { Change } from "./_snapshot.ts";
+import { Tracker } from "./_tracker.ts";
+import { ExternalError } from "./error.ts";
+import type { ExternalEvent, ExternalSource, PollOptions } from "./watcher.ts";
+
+export { type JsonPage, jsonPages, type JsonPagesOptions } from "./_json_pages.ts";
+export type { RequestOptions } from "./_request.ts";
+
+/** How to list a collection, and how to tell its items apart. */
+export interface CollectionPollerOptions<T> {
+  /** Names the source in logs, spans and checkpoints. Must not hold a secret. */
+  name: string;
+  /**
+   * The items, page by page, in any order. It must throw if a page cannot be had: a listing that ends
+   * early would remove what it left out. {@linkcode jsonPages} makes one for a JSON API.
+   */
+  list: (options: PollOptions) => AsyncIterable<readonly T[]>;
+  /** Tells the items apart. Of two items with one key the last counts. */
+  key: (item: T) => string;
+  /**
+   * What changes whenever the item does, such as a revision.
+   *
+   * @default {JSON.stringify}
+   */
+  version?: (item: T) => string;
+  /**
+   * From 0 to 1: a poll that would remove a larger share of the items fails with code `removal-guard`.
+   *
+   * @default {1} no guard
+   */
+  maxRemoved?: number;
+}
+
+/**
+ * Polls a keyed list. A poll lists it whole, and reports what changed since the last listing in UTF-8
+ * byte order of the keys.
+ *
+ * Items are kept, and handed out, as JSON: what JSON cannot hold (a `Date`, a method) is not in an
+ * event. Two items that differ only in the order of their fields are different.
+ */
+export class CollectionPoller<T> implements ExternalSource<T> {
+  /** Names the source in logs, spans and checkpoints. */
+  readonly name: string;
+  readonly #list: CollectionPollerOptions<T>["list"];
+  readonly #key: CollectionPollerOptions<T>["key"];
+  readonly #version: CollectionPollerOptions<T>["version"];
+  readonly #tracker: Tracker<ItemRecord>;
+
+  /**
+   * Lists nothing yet.
+   *
+   * @param options How to list the collection, and how to tell its items apart.
+   * @throws {TypeError} If an option cannot be used.
+   * @throws {RangeError} If a number is out of range.
+   */
+  constructor(options: CollectionPollerOptions<T>) {
+    const { name, list, key, version, maxRemoved = 1 } = options;
+    if (typeof name !== "string" || name === "") {
+      throw new TypeError("Cannot poll a collection as it has no 'name'");
+    }
+    for (const [option, callback] of Object.entries({ list, key, version })) {
+      if (typeof callback !== "function" && (option !== "version" || callback !== undefined)) {
+        throw new TypeError(`Cannot poll '${name}' as '${option}' must be a function`);
+      }
+    }
+    checkShare("poll", "maxRemoved", maxRemoved);
+    this.name = name;
+    this.#list = list;
+    this.#key = key;
+    this.#version = version;
+    // With and without a version the same bytes mean different things.
+    const identity = JSON.stringify(["items", name, version === undefined ? "json" : "version"]);
+    this.#tracker = new Tracker(name, identity, itemCodec, maxRemoved);
+  }
+
+  /**
+   * One poll. The new state is committed when the iterable is read to its end.
+   *
+   * @param options The signal that aborts it.
+   * @returns The changes, found while they are read.
+   * @throws {ExternalError} If the listing failed on any page, or too much would be removed.
+   */
+  async poll(options: PollOptions): Promise<Iterable<ExternalEvent<T>>> {
+    const builder = new ItemBuilder(this.#tracker.committed);
+    await eachPage(this.#list(options), options.signal, (page) => {
+      if (!Array.isArray(page)) {
+        throw this.#error("protocol", "'list' gave a page that is no array");
+      }
+      for (const item of page) this.#add(item, builder);
+    });
+    return parsed(this.#tracker.deliver(builder.finish()));
+  }
+
+  /** The state that was handled, as bytes: what {@linkcode restore} takes. */
+  save(): Uint8Array {
+    return this.#tracker.save();
+  }
+
+  /**
+   * Goes on from what `save` gave, also in another process.
+   *
+   * @throws {ExternalError} With code `checkpoint` if the bytes are damaged or are of something else.
+   */
+  restore(state: Uint8Array): void {
+    this.#tracker.restore(state);
+  }
+
+  #add(item: T, builder: ItemBuilder): void {
+    const key = this.#ask("key", this.#key, item);
+    const json = this.#ask("JSON.stringify", JSON.stringify, item);
+    if (this.#version === undefined) builder.add(key, json);
+    else builder.add(key, this.#ask("version", this.#version, item), json);
+  }
+
+  #ask(what: string, callback: (item: T) => string, item: T): string {
+    let answer: unknown;
+    try {
+      answer = callback(item);
+    } catch (thrown) {
+      throw this.#error("invalid", `'${what}' failed: ${reasonOf(thrown)}`, thrown);
+    }
+    if (typeof answer === "string") return answer;
+    throw this.#error("invalid", `'${what}' gave no string for an item but ${typeof answer}`);
+  }
+
+  #error(code: "invalid" | "protocol", what: string, thrown?: unknown): ExternalError {
+    return new ExternalError(code, `Cannot poll '${this.name}': ${what}`, {
+      source: this.name,
+      ...(thrown !== undefined && { cause: withoutSecrets(thrown) }),
+    });
+  }
+}
+
+function* parsed<T>(changes: Iterable<Change<ItemRecord>>): Iterable<ExternalEvent<T>> {
+  for (const change of changes) {
+    yield change.type === "modified"
+      ? { type: "modified", item: itemOf(change.item), previous: itemOf(change.previous) }
+      : { type: change.type, item: itemOf(change.item) };
+  }
+}
+
+// Where there is no version the JSON takes its place.
+function itemOf<T>({ json, version }: ItemRecord): T {
+  return JSON.parse(json ?? version);
+}
