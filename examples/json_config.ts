@@ -1,0 +1,31 @@
+/** A JSON endpoint whose content is checked first: what is wrong never reaches the loop. */
+import { HttpPoller, type HttpResource, watchExternal } from "@koprs/external";
+
+interface Config {
+  replicas: number;
+}
+
+function parse(resource: HttpResource): Config {
+  const config = resource.json() as Partial<Config>;
+  if (typeof config.replicas !== "number") throw new Error("'replicas' must be a number");
+  return { replicas: config.replicas };
+}
+
+// A stand-in for the real server: its second answer is a mistake somebody made.
+const answers = ['{"replicas": 1}', '{"replicas": "two"}', '{"replicas": 2}'];
+const server = Deno.serve({ port: 0, onListen() {} }, () => new Response(answers.shift()));
+
+const poller = new HttpPoller(`http://localhost:${server.addr.port}/config.json`, {
+  validate: parse,
+});
+const watch = watchExternal(poller, {
+  interval: 50,
+  onError: (error) => console.log("not taken:", error.message),
+});
+for await (const event of watch) {
+  if (event.type === "removed") break;
+  const config = parse(event.item);
+  console.log(event.type, config);
+  if (config.replicas === 2) break;
+}
+await server.shutdown();

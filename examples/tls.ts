@@ -1,0 +1,33 @@
+/**
+ * A private CA, a client certificate, a proxy: pass a `fetch` that has them. Run it with files of yours:
+ *
+ *     deno run -A examples/tls.ts https://host/config ca.pem client.pem client.key
+ */
+import { readFile } from "node:fs/promises";
+import { HttpPoller, watchExternal } from "@koprs/external";
+
+const [url, ca, cert, key] = Deno.args;
+if (url === undefined || ca === undefined || cert === undefined || key === undefined) {
+  console.log("Usage: tls.ts URL CA.pem CLIENT.pem CLIENT.key");
+  Deno.exit(0);
+}
+
+const client = Deno.createHttpClient({
+  caCerts: [await readFile(ca, "utf8")],
+  cert: await readFile(cert, "utf8"),
+  key: await readFile(key, "utf8"),
+  // proxy: { url: "http://proxy:3128" },
+});
+const poller = new HttpPoller(url, {
+  fetch: (input, init) => fetch(input, { ...init, client }),
+});
+
+// On Node, with `undici`:
+//   const dispatcher = new Agent({ connect: { ca, cert, key } });   // or a ProxyAgent
+//   fetch: (input, init) => undici.fetch(input, { ...init, dispatcher })
+// On Bun:
+//   fetch: (input, init) => fetch(input, { ...init, tls: { ca, cert, key } })
+
+for await (const event of watchExternal(poller, 30_000)) {
+  console.log(event.type, event.item.url);
+}
