@@ -101,7 +101,8 @@ export function writeBareIdentity(
 export function writeTime(time: number | undefined, target: Uint8Array, at: number): number {
   if (time === undefined) return at;
   const seconds = time / 1000;
-  if (seconds === seconds >>> 0) return writeUint32(seconds, target, at);
+  // The second test: tiny fractions vanish in the division.
+  if (seconds === seconds >>> 0 && seconds * 1000 === time) return writeUint32(seconds, target, at);
   if (time >= 0 && time < 2 ** 48 && Number.isInteger(time)) {
     const middle = writeUint32(time >>> 0, target, at);
     const high = Math.floor(time / 2 ** 32);

@@ -117,7 +117,7 @@ function refused(identity: string, why: string): ExternalError {
  *
  * A step of a lane is a bijection both of the lane and of the word, so a change within one word always changes
  * the result; a change that touches all lanes, such as a torn or zeroed block, goes undetected once in 2¹²⁸.
- * A CRC-32 would give 2³² at a third of the speed, and 64-bit hashes need BigInt, which is far slower.
+ * A CRC-32 has 32 bits, and 64-bit hashes need BigInt for their arithmetic.
  * It guards against accidents, not against someone who forges a checkpoint.
  */
 export function checksum(bytes: Uint8Array, length: number): Uint8Array {

@@ -1,0 +1,478 @@
+/**
+ * The diff engine: a keyed listing as sorted, front-coded bytes, and the changes from one to the next.
+ *
+ * ## How to use it
+ *
+ * ```ts ignore
+ * const builder = new ObjectBuilder(old);       // _builder.ts; `old` is the hint that makes "unchanged" cheap
+ * for await (const page of store.list()) {
+ *   for (const object of page) {
+ *     if (tooYoung(object)) builder.keep(object.key);  // as it was in `old`, absent if it was
+ *     else builder.add(object);                 // any order; the last of a repeated key wins
+ *   }
+ * }
+ * const next = builder.finish();
+ * const { removed } = countChanges(old, next);  // before the first event: the guard against mass removal
+ * for (const change of changes(old, next, objectCodec)) …;   // lazy, an `ExternalEvent` as it stands
+ * old = next;                                   // commit
+ * ```
+ *
+ * - **A scanner of listing bytes** calls `addRaw` and `keepRaw` instead, and makes no strings: see `ObjectBuilder`.
+ *   Both ways write the same bytes and may be mixed.
+ * - **Parallel ranges**: `old.cuts(16)` gives up to 15 keys; list each range `after < key <= until` into its own
+ *   `new ObjectBuilder(old.slice(after, until))`; `Snapshot.concat(parts)` in the order of the ranges.
+ * - **Collections**: `ItemBuilder` and `itemCodec` in place of the object ones; all else is the same.
+ * - **Progress in the middle of a delivery**: once the event of key K was handled, the state is
+ *   `splice(next, old, K)`: `next` up to and including K, `old` behind it.
+ * - **Checkpoints**: `snapshot.save(identity)` and `Snapshot.restore(bytes, identity, codec)`. The identity names what is
+ *   watched and how (store, prefix, what is remembered); another one is refused.
+ *
+ * A snapshot never changes. Two snapshots share the chunks in which they do not differ.
+ *
+ * ## Format
+ *
+ * A chunk is a run of entries in the byte order of their keys:
+ *
+ *     shared     varint   bytes of the key that equal the beginning of the key before; 0 in the first entry
+ *     suffix     varint   bytes of the key behind those
+ *     identity   varint   bytes that decide whether the value changed
+ *     extra      varint   bytes that are kept and not compared
+ *     …                   suffix, identity, extra
+ *
+ * A saved state is a count of chunks, length and count of entries of each, and then the chunks as they are in memory,
+ * in the envelope of `_seal.ts`.
+ *
+ * @module
+ */
+
+import { compareBytes, copyBytes, isText, readText, readVarint, textBytes } from "./_bytes.ts";
+import { varintLength, withRoom, writeVarint } from "./_bytes.ts";
+import type { Codec } from "./_codec.ts";
+import { damaged, seal, unseal } from "./_seal.ts";
+import { ExternalError } from "./error.ts";
+
+/** A run of entries that can be read without any other. Compared by reference: a chunk never changes. */
+export interface Chunk {
+  readonly bytes: Uint8Array;
+  /** Entries in it. Never 0. */
+  readonly count: number;
+}
+
+/** One change. The same shape as `ExternalEvent`. */
+export type Change<V> =
+  | { readonly type: "added"; readonly item: V }
+  | { readonly type: "modified"; readonly item: V; readonly previous: V }
+  | { readonly type: "removed"; readonly item: V };
+
+/** How much changed. */
+export interface ChangeCount {
+  added: number;
+  modified: number;
+  removed: number;
+}
+
+/** A sorted listing. See the top of this file. */
+export class Snapshot {
+  /** Nothing at all. */
+  static readonly empty: Snapshot = new Snapshot([]);
+
+  /** In order, each behind the one before. */
+  readonly chunks: readonly Chunk[];
+  /** Entries in all chunks. */
+  readonly count: number;
+  /** Bytes of all chunks. */
+  readonly byteLength: number;
+
+  constructor(chunks: readonly Chunk[]) {
+    this.chunks = chunks;
+    this.count = chunks.reduce((sum, chunk) => sum + chunk.count, 0);
+    this.byteLength = chunks.reduce((sum, chunk) => sum + chunk.bytes.length, 0);
+  }
+
+  /** What is known of a key. */
+  get<V>(key: string, codec: Codec<V>): V | undefined {
+    const cursor = new Cursor(this.chunks);
+    const bytes = textBytes(key);
+    cursor.seek(bytes, 0, bytes.length);
+    return !cursor.done && cursor.compare(bytes, 0, bytes.length) === 0
+      ? cursor.value(codec)
+      : undefined;
+  }
+
+  /** Every value, in the byte order of the keys. */
+  *values<V>(codec: Codec<V>): Generator<V> {
+    for (const cursor = new Cursor(this.chunks); !cursor.done; cursor.next()) {
+      yield cursor.value(codec);
+    }
+  }
+
+  /** The entries with `after < key <= until`. Only the two chunks at the edges are copied. */
+  slice(after?: string, until?: string): Snapshot {
+    const from = after === undefined ? new Cursor(this.chunks) : behind(this.chunks, after);
+    const to = until === undefined ? undefined : behind(this.chunks, until);
+    const endIndex = to === undefined || to.done ? this.chunks.length : to.index;
+    const endOffset = to === undefined || to.done ? 0 : to.start;
+    const chunks: Chunk[] = [];
+    for (let i = from.index; i < endIndex; i++) {
+      const chunk = this.chunks[i] as Chunk;
+      chunks.push(i === from.index ? tail(chunk, from, chunk.bytes.length) : chunk);
+    }
+    if (endOffset > 0 && from.index === endIndex) {
+      if (from.start < endOffset) chunks.push(tail(from.chunk as Chunk, from, endOffset));
+    } else if (endOffset > 0 && from.index < endIndex) {
+      chunks.push(head(this.chunks[endIndex] as Chunk, endOffset));
+    }
+    return new Snapshot(chunks);
+  }
+
+  /** Up to `parts - 1` keys that cut the entries into ranges of about equal count, at ends of chunks. */
+  cuts(parts: number): string[] {
+    const keys: string[] = [];
+    let seen = 0;
+    for (let i = 0; i < this.chunks.length - 1; i++) {
+      const chunk = this.chunks[i] as Chunk;
+      seen += chunk.count;
+      if (seen * parts < this.count * (keys.length + 1)) continue;
+      if (keys.length === parts - 1) break;
+      const cursor = lastOf(chunk);
+      keys.push(cursor.text());
+    }
+    return keys;
+  }
+
+  /**
+   * Joins parts whose keys follow on one another.
+   *
+   * @throws {ExternalError} with code `"protocol"` if they do not: a store listed keys outside of a range.
+   */
+  static concat(parts: readonly Snapshot[]): Snapshot {
+    const chunks: Chunk[] = [];
+    for (const part of parts) {
+      const first = part.chunks[0];
+      const before = chunks.at(-1);
+      if (first !== undefined && before !== undefined) {
+        const last = lastOf(before);
+        const next = new Cursor([first]);
+        if (next.compare(last.key, 0, last.keyLength) <= 0) {
+          throw new ExternalError(
+            "protocol",
+            `Cannot join the ranges of a listing as '${next.text()}' came in the range behind ` +
+              `'${last.text()}': the store must list only keys with after < key <= until`,
+          );
+        }
+      }
+      for (const chunk of part.chunks) chunks.push(chunk);
+    }
+    return new Snapshot(chunks);
+  }
+
+  /** The snapshot as bytes for `restore`. `identity` names what is listed, and holds no secret. */
+  save(identity: string): Uint8Array {
+    const table = new Uint8Array(5 + this.chunks.length * 16);
+    let at = writeVarint(this.chunks.length, table, 0);
+    for (const { bytes, count } of this.chunks) {
+      at = writeVarint(count, table, writeVarint(bytes.length, table, at));
+    }
+    return seal(identity, [table.subarray(0, at), ...this.chunks.map((chunk) => chunk.bytes)]);
+  }
+
+  /**
+   * The snapshot that `save` wrote. The bytes are copied: they may be dropped or changed afterwards.
+   *
+   * @throws {ExternalError} with code `"checkpoint"` if the bytes are not whole or belong to something else.
+   */
+  static restore<V>(bytes: Uint8Array, identity: string, codec: Codec<V>): Snapshot {
+    const state = unseal(bytes, identity);
+    let at = 0;
+    const number = (): number => {
+      const value = readVarint(state, at, state.length);
+      if (value < 0) throw damaged(identity, "a number is cut off");
+      at += varintLength(value);
+      return value;
+    };
+    const total = number();
+    const sizes: number[] = [];
+    // Each chunk takes at least two bytes here, so a wrong total ends at the end of the bytes.
+    for (let i = 0; i < total * 2; i++) sizes.push(number());
+    const chunks: Chunk[] = [];
+    for (let i = 0; i < sizes.length; i += 2) {
+      const end = at + (sizes[i] as number);
+      if (end > state.length) throw damaged(identity, "a chunk does not fit");
+      chunks.push({ bytes: state.slice(at, end), count: sizes[i + 1] as number });
+      at = end;
+    }
+    if (at !== state.length || !isSound(chunks, codec)) {
+      throw damaged(identity, "it breaks the format");
+    }
+    return new Snapshot(chunks);
+  }
+}
+
+/** The entries of `next` up to and including `key`, and those of `old` behind it. */
+export function splice(next: Snapshot, old: Snapshot, key: string): Snapshot {
+  return Snapshot.concat([next.slice(undefined, key), old.slice(key)]);
+}
+
+/** What leads from `old` to `next`, in the byte order of the keys, found while it is read. */
+export function* changes<V>(old: Snapshot, next: Snapshot, codec: Codec<V>): Generator<Change<V>> {
+  const a = new Cursor(old.chunks);
+  const b = new Cursor(next.chunks);
+  for (let step = firstDifference(a, b); step !== SAME; step = nextDifference(a, b, step)) {
+    if (step === ADDED) yield { type: "added", item: b.value(codec) };
+    else if (step === REMOVED) yield { type: "removed", item: a.value(codec) };
+    else yield { type: "modified", item: b.value(codec), previous: a.value(codec) };
+  }
+}
+
+/** How many changes lead from `old` to `next`, without making any. */
+export function countChanges(old: Snapshot, next: Snapshot): ChangeCount {
+  const count = { added: 0, modified: 0, removed: 0 };
+  const a = new Cursor(old.chunks);
+  const b = new Cursor(next.chunks);
+  for (let step = firstDifference(a, b); step !== SAME; step = nextDifference(a, b, step)) {
+    if (step === ADDED) count.added++;
+    else if (step === REMOVED) count.removed++;
+    else count.modified++;
+  }
+  return count;
+}
+
+type Step = 0 | 1 | 2 | 3;
+const SAME = 0, ADDED = 1, MODIFIED = 2, REMOVED = 3;
+
+/** Moves both cursors on to the next difference, from where they stand. */
+function firstDifference(a: Cursor, b: Cursor): Step {
+  while (!a.done || !b.done) {
+    if (a.done) return ADDED;
+    if (b.done) return REMOVED;
+    // Both always come to a shared chunk at its first entry, which neither can have passed alone.
+    if (a.chunk === b.chunk) {
+      a.jump(a.index + 1);
+      b.jump(b.index + 1);
+      continue;
+    }
+    const order = b.compare(a.key, 0, a.keyLength);
+    if (order < 0) return ADDED;
+    if (order > 0) return REMOVED;
+    if (!a.sameIdentity(b)) return MODIFIED;
+    a.next();
+    b.next();
+  }
+  return SAME;
+}
+
+/** The same, from behind the difference found last. */
+function nextDifference(a: Cursor, b: Cursor, last: Step): Step {
+  if (last !== ADDED) a.next();
+  if (last !== REMOVED) b.next();
+  return firstDifference(a, b);
+}
+
+/** Reads entries one by one. Trusts the bytes: they were built here, or checked by `restore`. */
+export class Cursor {
+  /** Behind the last entry: nothing else may be read. */
+  done = false;
+  /** The chunk of this entry, and its place among the chunks. */
+  chunk: Chunk | undefined = undefined;
+  index = 0;
+  bytes: Uint8Array = new Uint8Array(0);
+  /** The key, in the first `keyLength` bytes. */
+  key: Uint8Array = new Uint8Array(256);
+  keyLength = 0;
+  /** Offsets in `bytes`: of the entry, its identity, its extra, and the next entry. */
+  start = 0;
+  identity = 0;
+  extra = 0;
+  end = 0;
+  readonly #chunks: readonly Chunk[];
+
+  constructor(chunks: readonly Chunk[]) {
+    this.#chunks = chunks;
+    this.jump(0);
+  }
+
+  /** Stands on the first entry of a chunk, or is done. */
+  jump(index: number): void {
+    this.index = index;
+    this.chunk = this.#chunks[index];
+    this.done = this.chunk === undefined;
+    this.start = 0;
+    if (this.chunk === undefined) return;
+    this.bytes = this.chunk.bytes;
+    this.#read(0);
+  }
+
+  next(): void {
+    if (this.end === this.bytes.length) this.jump(this.index + 1);
+    else this.#read(this.end);
+  }
+
+  #read(start: number): void {
+    const bytes = this.bytes;
+    this.start = start;
+    let shared = bytes[start] as number;
+    let suffix = bytes[start + 1] as number;
+    let identity = bytes[start + 2] as number;
+    let extra = bytes[start + 3] as number;
+    let at = start + 4;
+    if ((shared | suffix | identity | extra) > 127) {
+      shared = readVarint(bytes, start, bytes.length);
+      at = start + varintLength(shared);
+      suffix = readVarint(bytes, at, bytes.length);
+      at += varintLength(suffix);
+      identity = readVarint(bytes, at, bytes.length);
+      at += varintLength(identity);
+      extra = readVarint(bytes, at, bytes.length);
+      at += varintLength(extra);
+    }
+    this.keyLength = shared + suffix;
+    this.key = withRoom(this.key, shared, this.keyLength);
+    copyBytes(bytes, at, at + suffix, this.key, shared);
+    this.identity = at + suffix;
+    this.extra = this.identity + identity;
+    this.end = this.extra + extra;
+  }
+
+  /** Stands on the first entry whose key is not less. Moves only forward. */
+  seek(key: Uint8Array, start: number, end: number): void {
+    const index = findChunk(this.#chunks, key, start, end, this.index);
+    if (index > this.index) this.jump(index);
+    while (!this.done && this.compare(key, start, end) < 0) this.next();
+  }
+
+  /** The order of this key and another. */
+  compare(key: Uint8Array, start: number, end: number): number {
+    return compareBytes(this.key, 0, this.keyLength, key, start, end);
+  }
+
+  sameIdentity(other: Cursor): boolean {
+    return compareBytes(
+      this.bytes,
+      this.identity,
+      this.extra,
+      other.bytes,
+      other.identity,
+      other.extra,
+    ) === 0;
+  }
+
+  text(): string {
+    return readText(this.key, 0, this.keyLength);
+  }
+
+  value<V>(codec: Codec<V>): V {
+    return codec.decode(this.text(), this.bytes, this.identity, this.extra, this.end);
+  }
+}
+
+/** Where the first key of a chunk begins in it: behind the four numbers. */
+export function firstKeyStart(bytes: Uint8Array): number {
+  let at = 0;
+  for (let field = 0; field < 4; at++) {
+    if ((bytes[at] as number) < 128) field++;
+  }
+  return at;
+}
+
+/** Where the first key of a chunk ends. It shares nothing, so the second number is its length. */
+export function firstKeyEnd(bytes: Uint8Array): number {
+  return firstKeyStart(bytes) + readVarint(bytes, 1, bytes.length);
+}
+
+/** The last chunk from `low` on whose first key is not greater than the key; `low` if none is. */
+export function findChunk(
+  chunks: readonly Chunk[],
+  key: Uint8Array,
+  start: number,
+  end: number,
+  low: number,
+): number {
+  let high = chunks.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    const { bytes } = chunks[middle] as Chunk;
+    const order = compareBytes(bytes, firstKeyStart(bytes), firstKeyEnd(bytes), key, start, end);
+    if (order > 0) high = middle - 1;
+    else low = middle;
+  }
+  return low;
+}
+
+/** A cursor on the first entry greater than the key. */
+function behind(chunks: readonly Chunk[], key: string): Cursor {
+  const bytes = textBytes(key);
+  const cursor = new Cursor(chunks);
+  cursor.seek(bytes, 0, bytes.length);
+  if (!cursor.done && cursor.compare(bytes, 0, bytes.length) === 0) cursor.next();
+  return cursor;
+}
+
+/** A cursor on the last entry of a chunk. */
+export function lastOf(chunk: Chunk): Cursor {
+  const cursor = new Cursor([chunk]);
+  while (cursor.end < chunk.bytes.length) cursor.next();
+  return cursor;
+}
+
+/** The entries of a chunk before an offset. */
+export function head(chunk: Chunk, offset: number): Chunk {
+  const bytes = chunk.bytes.slice(0, offset);
+  return { bytes, count: countEntries(bytes) };
+}
+
+/** The entries of a chunk from a cursor's on, up to an offset. Only the first is written anew, with its key whole. */
+export function tail(chunk: Chunk, from: Cursor, offset: number): Chunk {
+  if (from.start === 0 && offset === chunk.bytes.length) return chunk;
+  const header = new Uint8Array(32);
+  let at = writeVarint(from.keyLength, header, writeVarint(0, header, 0));
+  at = writeVarint(from.extra - from.identity, header, at);
+  at = writeVarint(from.end - from.extra, header, at);
+  const bytes = new Uint8Array(at + from.keyLength + offset - from.identity);
+  bytes.set(header.subarray(0, at));
+  bytes.set(from.key.subarray(0, from.keyLength), at);
+  bytes.set(chunk.bytes.subarray(from.identity, offset), at + from.keyLength);
+  return { bytes, count: countEntries(bytes) };
+}
+
+function countEntries(bytes: Uint8Array): number {
+  let count = 0;
+  for (const cursor = new Cursor([{ bytes, count }]); !cursor.done; cursor.next()) count++;
+  return count;
+}
+
+/** Whether every entry fits, keys rise, counts are right and the codec can read all of it. */
+function isSound<V>(chunks: readonly Chunk[], codec: Codec<V>): boolean {
+  let key: Uint8Array = new Uint8Array(256);
+  let keyLength = -1; // before the first key
+  for (const { bytes, count } of chunks) {
+    if (count === 0) return false;
+    let entries = 0;
+    const header = [0, 0, 0, 0];
+    for (let at = 0; at < bytes.length; entries++) {
+      for (let field = 0; field < 4; field++) {
+        const value = readVarint(bytes, at, bytes.length);
+        if (value < 0) return false;
+        header[field] = value;
+        at += varintLength(value);
+      }
+      const [shared = 0, suffix = 0, identity = 0, extra = 0] = header;
+      if (
+        shared > (entries === 0 ? 0 : keyLength) || at + suffix + identity + extra > bytes.length
+      ) {
+        return false;
+      }
+      if (keyLength >= 0 && compareBytes(bytes, at, at + suffix, key, shared, keyLength) <= 0) {
+        return false;
+      }
+      keyLength = shared + suffix;
+      key = withRoom(key, shared, keyLength);
+      copyBytes(bytes, at, at + suffix, key, shared);
+      if (!isText(key, 0, keyLength)) return false;
+      at += suffix;
+      if (!codec.check(bytes, at, at + identity, at + identity + extra)) return false;
+      at += identity + extra;
+    }
+    if (entries !== count) return false;
+  }
+  return true;
+}
