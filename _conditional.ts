@@ -13,15 +13,15 @@ export interface Validators {
   readonly settled: boolean;
 }
 
-/** The validators of an answer. `changed` says whether its content was new. */
-export function validatorsOf(reply: Reply, changed: boolean): Validators {
+/** The validators of an answer. */
+export function validatorsOf(reply: Reply, _changed?: boolean): Validators {
   const etag = reply.headers.get("etag");
   const lastModified = reply.headers.get("last-modified");
   return {
     url: reply.url,
     ...(etag !== null && isEntityTag(etag) && { etag }),
     ...(lastModified && { lastModified }),
-    settled: !changed || !isFresh(reply.headers),
+    settled: !isFresh(reply.headers),
   };
 }
 
@@ -92,7 +92,7 @@ function conditionsFor(url: string, seen: Validators | undefined): Record<string
 /**
  * Whether the resource was modified within the second the answer was made in. It may change again in that
  * second and keep its Last-Modified, and with servers like nginx its ETag: the next request must not trust
- * either, once.
+ * either. Nor may the one after it if its answer is of that second still.
  */
 function isFresh(headers: Headers): boolean {
   const modified = parseHttpDate(headers.get("last-modified"));

@@ -1,6 +1,7 @@
 /** The loop behind a watch: wait, poll, deliver, commit; and every way to end it. */
 import { orAborted } from "./_abort.ts";
 import { type Pace, waitAfterFailure, waitAfterSuccess } from "./_backoff.ts";
+import { Checkpointer, checkpointError } from "./_checkpointer.ts";
 import { checkWatch } from "./_options.ts";
 import { reasonOf, withoutSecrets } from "./_redact.ts";
 import { observe, type Observed, PollTelemetry } from "./_telemetry.ts";
@@ -9,6 +10,7 @@ import { ExternalError } from "./error.ts";
 import type {
   ExternalEvent,
   ExternalSource,
+  FailureInfo,
   Logger,
   WatchOptions,
   WatchPhase,
@@ -25,6 +27,8 @@ const underWay = new WeakMap<ExternalSource<unknown>, Promise<unknown>>();
 interface Delivery<T> {
   readonly events: Iterator<ExternalEvent<T>>;
   readonly telemetry: PollTelemetry;
+  /** What the watch knew before, should the events break off half-way: then the poll has failed. */
+  readonly before: { readonly failures: number; readonly lastSuccess: number | undefined };
   count: number;
 }
 
@@ -54,6 +58,10 @@ export class PollLoop<T> implements Observed {
   #refresh = false;
   #closing = false;
 
+  readonly #checkpointer: Checkpointer | undefined;
+  #saving = false;
+  #failedSaves = 0;
+
   #resolveSynced!: () => void;
   #rejectSynced!: (reason: unknown) => void;
 
@@ -64,6 +72,9 @@ export class PollLoop<T> implements Observed {
         `Cannot watch '${source.name}' as this source object is being watched already: ` +
           "end that watch first, or make a second source",
       );
+    }
+    if (options.checkpoint !== undefined) {
+      this.#checkpointer = new Checkpointer(source, options.checkpoint);
     }
     watched.add(source);
     this.source = source.name;
@@ -110,6 +121,11 @@ export class PollLoop<T> implements Observed {
 
   /** Gets the stream one event. Synchronous while there are events: this is the hot path. */
   pull(): void | Promise<void> {
+    const checkpointer = this.#checkpointer;
+    if (checkpointer !== undefined && this.#delivery !== undefined) {
+      checkpointer.handled();
+      if (checkpointer.stepIsDue) return this.#saveStep(checkpointer);
+    }
     if (!this.#deliver()) return this.#advance();
   }
 
@@ -121,12 +137,14 @@ export class PollLoop<T> implements Observed {
   close(): void {
     if (this.#ended) return;
     this.#closing = true;
+    this.#nextPoll = undefined;
     // Events found are still to be read; the next pull after the last of them closes the stream.
-    if (this.#delivery === undefined) this.#finish();
+    // The same holds for a state that is being saved.
+    if (this.#delivery === undefined && !this.#saving) this.#finish();
   }
 
   cancel(reason: unknown): void {
-    this.#end(reason);
+    this.#end(reason === undefined ? this.#closedError() : reason);
   }
 
   dispose(): Promise<void> {
@@ -139,11 +157,36 @@ export class PollLoop<T> implements Observed {
   /** Polls until there is an event to deliver, or the watch ends. */
   async #advance(): Promise<void> {
     while (!this.#ended) {
+      if (this.#checkpointer?.isDue) await this.#save(this.#checkpointer);
+      if (this.#ended) return;
       if (this.#closing) return this.#finish();
       await this.#sleep();
       if (this.#ended) return;
       await this.#pollOnce();
       if (this.#ended || this.#deliver()) return;
+    }
+  }
+
+  /** Saves how far a delivery has come, and goes on with it. */
+  async #saveStep(checkpointer: Checkpointer): Promise<void> {
+    await this.#save(checkpointer);
+    if (!this.#ended && !this.#deliver()) await this.#advance();
+  }
+
+  /** Saves the state. A failure that may pass is reported, and the save tried again behind the next events. */
+  async #save(checkpointer: Checkpointer): Promise<void> {
+    this.#saving = true;
+    try {
+      await checkpointer.save();
+      this.#failedSaves = 0;
+    } catch (thrown) {
+      if (this.#ended) return;
+      const error = checkpointError(`save the checkpoint of '${this.source}'`, thrown);
+      if (error === thrown) return this.#fail(error);
+      const wait = Math.max((this.#nextPoll ?? 0) - Date.now(), 0);
+      this.#failed(error, { attempt: ++this.#failedSaves, wait });
+    } finally {
+      this.#saving = false;
     }
   }
 
@@ -155,10 +198,14 @@ export class PollLoop<T> implements Observed {
     try {
       next = delivery.events.next();
     } catch (thrown) {
+      // The iterator is the source's code, which may have ended the watch before it threw.
+      if (this.#ended) return true;
       this.#delivery = undefined;
+      this.#takeBack(delivery);
       this.#pollFailed(thrown, delivery);
       return false;
     }
+    if (this.#ended) return true;
     if (!next.done) {
       delivery.count++;
       this.#events++;
@@ -172,6 +219,7 @@ export class PollLoop<T> implements Observed {
 
   #handled({ telemetry, count }: Delivery<T>): void {
     telemetry.end(count > 0 ? "changed" : "unchanged", count);
+    this.#checkpointer?.delivered();
     this.#resolveSynced();
     this.#phase = "idle";
   }
@@ -207,9 +255,12 @@ export class PollLoop<T> implements Observed {
     const telemetry = new PollTelemetry(this.source);
     const stopTimeout = this.#startTimeout(poll);
     try {
+      await this.#checkpointer?.load(poll.signal);
       const events = await this.#askSource(poll.signal, telemetry);
       telemetry.answered();
-      this.#pollSucceeded({ events: events[Symbol.iterator](), telemetry, count: 0 });
+      // Ended between the source's answer and now.
+      if (this.#ended) telemetry.end("cancelled", 0);
+      else this.#pollSucceeded(iteratorOf(events), telemetry);
     } catch (thrown) {
       if (this.#ended) telemetry.end("cancelled", 0);
       else this.#pollFailed(thrown, { telemetry, count: 0 });
@@ -250,11 +301,12 @@ export class PollLoop<T> implements Observed {
       ));
   }
 
-  #pollSucceeded(delivery: Delivery<T>): void {
-    this.#delivery = delivery;
+  #pollSucceeded(events: Iterator<ExternalEvent<T>>, telemetry: PollTelemetry): void {
+    const failures = this.#failures;
+    const before = { failures, lastSuccess: this.#lastSuccess };
+    this.#delivery = { events, telemetry, before, count: 0 };
     this.#phase = "delivering";
     this.#lastSuccess = Date.now();
-    const failures = this.#failures;
     this.#failures = 0;
     this.#plan(waitAfterSuccess(this.#pace));
     if (failures > 0) {
@@ -262,16 +314,33 @@ export class PollLoop<T> implements Observed {
     } else this.#log("debug", `Polled '${this.source}'`);
   }
 
-  #pollFailed(thrown: unknown, { telemetry, count }: Omit<Delivery<T>, "events">): void {
-    const error = this.#lastError = toExternalError(thrown, this.source);
+  /** Forgets that a poll was good: else one that always breaks off would never be backed off from. */
+  #takeBack({ before }: Delivery<T>): void {
+    this.#failures = before.failures;
+    this.#lastSuccess = before.lastSuccess;
+  }
+
+  #pollFailed(
+    thrown: unknown,
+    { telemetry, count }: Pick<Delivery<T>, "telemetry" | "count">,
+  ): void {
+    const error = toExternalError(thrown, this.source);
     const attempt = ++this.#failures;
     const wait = waitAfterFailure(attempt, error.retryAfter, this.#pace);
     this.#phase = "idle";
     this.#plan(wait);
     telemetry.end("failed", count, error);
+    // State that cannot be trusted, or is not ours any more: going on would lose changes.
+    if (error.code === "checkpoint") this.#fail(error);
+    else this.#failed(error, { attempt, wait });
+  }
+
+  #failed(error: ExternalError, info: FailureInfo): void {
+    this.#lastError = error;
     const { onError } = this.#options;
-    this.#log("warn", `${error.message} (attempt ${attempt}, next in ${Math.round(wait)} ms)`);
-    if (onError !== undefined) this.#callUser(() => onError(error, { attempt, wait }));
+    const next = `attempt ${info.attempt}, next in ${Math.round(info.wait)} ms`;
+    this.#log("warn", `${error.message} (${next})`);
+    if (onError !== undefined) this.#callUser(() => onError(error, info));
   }
 
   #plan(wait: number): void {
@@ -296,9 +365,11 @@ export class PollLoop<T> implements Observed {
 
   /** Closes the stream: whoever reads it sees its end. */
   #finish(): void {
-    if (this.#end(new DOMException(`The watch of '${this.source}' was closed`, "AbortError"))) {
-      this.#controller.close();
-    }
+    if (this.#end(this.#closedError())) this.#controller.close();
+  }
+
+  #closedError(): DOMException {
+    return new DOMException(`The watch of '${this.source}' was closed`, "AbortError");
   }
 
   /** Ends the stream with an error, untouched. */
@@ -314,6 +385,7 @@ export class PollLoop<T> implements Observed {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     this.#stopObserving?.();
     watched.delete(this.#source);
+    this.#checkpointer?.release();
     this.#rejectSynced(reason);
     this.#wakeUp?.();
     this.#poll?.abort(reason);
@@ -330,6 +402,13 @@ export class PollLoop<T> implements Observed {
     }
     return true;
   }
+}
+
+function iteratorOf<T>(events: Iterable<T>): Iterator<T> {
+  if (typeof events?.[Symbol.iterator] !== "function") {
+    throw new TypeError("'poll' must resolve with an iterable of events");
+  }
+  return events[Symbol.iterator]();
 }
 
 function toExternalError(thrown: unknown, source: string): ExternalError {

@@ -20,8 +20,9 @@
  */
 import { orAborted } from "./_abort.ts";
 import { conditionalGet, type Validators, validatorsOf } from "./_conditional.ts";
-import { reasonOf, withoutSecrets } from "./_redact.ts";
+import { reasonOf, redactUrl, withoutSecrets } from "./_redact.ts";
 import { HttpClient, type Reply, type RequestOptions } from "./_request.ts";
+import { seal, unseal } from "./_seal.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "./watcher.ts";
 
 export type { RequestOptions };
@@ -95,6 +96,7 @@ export class HttpPoller implements ExternalSource<HttpResource> {
   /** Names the source in logs, spans and checkpoints. */
   readonly name: string;
   readonly #client: HttpClient;
+  readonly #identity: string;
   readonly #validate: HttpPollerOptions["validate"];
   #seen: Seen | undefined;
 
@@ -113,6 +115,8 @@ export class HttpPoller implements ExternalSource<HttpResource> {
     this.#client = new HttpClient(url, options);
     this.#validate = options.validate;
     this.name = this.#client.name;
+    // Without secrets: a token that is renewed must not make the checkpoint useless.
+    this.#identity = JSON.stringify(["http", redactUrl(this.#client.url)]);
   }
 
   /**
@@ -148,7 +152,7 @@ export class HttpPoller implements ExternalSource<HttpResource> {
     const changed = digest !== seen?.digest;
     const resource = new Resource(reply);
     if (changed) await this.#check(resource, signal);
-    const next: Seen = { digest, ...validatorsOf(reply, changed) };
+    const next: Seen = { digest, ...validatorsOf(reply) };
     const type = seen === undefined ? "added" : "modified";
     return this.#deliver(changed ? { type, item: resource } : undefined, next);
   }
@@ -162,6 +166,27 @@ export class HttpPoller implements ExternalSource<HttpResource> {
         cause: withoutSecrets(thrown),
       });
     }
+  }
+
+  /**
+   * What is remembered of the resource, as bytes: the validators and the digest of its content, never the
+   * content. A URL that holds a secret is not remembered, and so neither are its validators.
+   */
+  save(): Uint8Array {
+    const { url, digest } = this.#seen ?? {};
+    const secret = url !== undefined && redactUrl(new URL(url)) !== url;
+    const state = secret ? { url: "", digest, settled: true } : this.#seen ?? null;
+    return seal(this.#identity, [new TextEncoder().encode(JSON.stringify(state))]);
+  }
+
+  /**
+   * Goes on from what `save` gave, also in another process.
+   *
+   * @throws {ExternalError} With code `checkpoint` if the bytes are damaged, or are of another URL.
+   */
+  restore(state: Uint8Array): void {
+    const text = new TextDecoder().decode(unseal(state, this.#identity));
+    this.#seen = JSON.parse(text) ?? undefined; // Checked by its checksum: it is what `save` wrote.
   }
 
   /** The event, if there is one; the commit is what follows the last. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export * from "./checkpoint.ts";
 export * from "./collection.ts";
 export * from "./error.ts";
 export * from "./http.ts";

@@ -17,6 +17,7 @@
  *
  * @module
  */
+import type { CheckpointStore } from "./checkpoint.ts";
 import type { ExternalError } from "./error.ts";
 import { PollLoop } from "./_loop.ts";
 
@@ -103,6 +104,14 @@ export interface WatchOptions {
   timeout?: number;
   /** Ends the watch: the stream errors with `signal.reason`. */
   signal?: AbortSignal;
+  /**
+   * Where to keep the state, under the name of the source, so that a restart goes on where this run
+   * stopped. Saved behind every poll that had events and, while many are delivered, every 10,000 events
+   * or 5 s. A checkpoint that is damaged or of something else ends the stream.
+   *
+   * @default {undefined} a restart begins anew
+   */
+  checkpoint?: CheckpointStore;
   /**
    * Where to log: `console` fits.
    *
