@@ -1,0 +1,80 @@
+// Runs every program of a folder by itself, without arguments or input, and counts those that exit with 0:
+// deno run -A tests/each.ts [--timeout=SECONDS] [--smoke] [--quiet] <folder>
+// --smoke sets BENCH_SMOKE=1: a benchmark then does a small part of its work, to show that it still runs.
+// Files that start with an underscore are parts of others.
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { format } from "./npm/junit.ts";
+
+const { values, positionals: [folder] } = parseArgs({
+  options: {
+    timeout: { type: "string", default: "60" },
+    smoke: { type: "boolean", default: false },
+    quiet: { type: "boolean", default: false },
+  },
+  allowPositionals: true,
+});
+if (folder === undefined) throw new TypeError("Cannot run programs as no folder is given");
+
+const files = readdirSync(folder)
+  .filter((name) => name.endsWith(".ts") && !name.startsWith("_"))
+  .sort();
+let passed = 0, failed = 0;
+for (const file of files) {
+  const path = join(folder, file);
+  if (!values.quiet) console.log(`# ${path}`);
+  const start = performance.now();
+  const { outcome, output } = await run(path);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  if (outcome === "ok") passed++;
+  else failed++;
+  if (values.quiet && outcome !== "ok") console.log(output);
+  console.log(`${path}: ${outcome} (${seconds} s)`);
+}
+if (files.length === 0) {
+  console.log(`Nothing to run in ${folder}`);
+  failed++;
+}
+console.log(format({ passed, failed, skipped: 0 }));
+process.exit(failed === 0 ? 0 : 1);
+
+function run(path: string): Promise<{ outcome: string; output: string }> {
+  const child = spawn(process.execPath, ["run", "-A", "--no-check", path], {
+    // A group of its own, so that a time-out ends what the program started, too.
+    detached: true,
+    stdio: ["ignore", values.quiet ? "pipe" : "inherit", values.quiet ? "pipe" : "inherit"],
+    env: values.smoke ? { ...process.env, BENCH_SMOKE: "1" } : process.env,
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => output += text);
+  }
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    try {
+      process.kill(-(child.pid ?? 0), "SIGKILL");
+    } catch {
+      child.kill("SIGKILL");
+    }
+  }, Number(values.timeout) * 1000);
+  return new Promise((resolve) => {
+    // Not "close": a process left behind by the program may hold its output open.
+    child.once("exit", (code, signal) => {
+      clearTimeout(timer);
+      const outcome = late
+        ? `failed: still running after ${values.timeout} s`
+        : code === 0
+        ? "ok"
+        : `failed: ${signal ?? `exit code ${code}`}`;
+      setTimeout(() => resolve({ outcome, output }), 50);
+    });
+    child.once("error", (error) => {
+      clearTimeout(timer);
+      resolve({ outcome: `failed: ${error.message}`, output });
+    });
+  });
+}

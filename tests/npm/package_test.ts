@@ -1,0 +1,120 @@
+// The npm package that `deno pack` makes, as Node and Bun see it. tests/npm/run.ts sets the project up.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const project = fileURLToPath(new URL("../../", import.meta.url));
+const config = JSON.parse(readFileSync(join(project, "deno.json"), "utf8"));
+const packed = join(project, "node_modules", config.name);
+const skip = existsSync(packed) ? false : "runs in the project that tests/npm/run.ts makes";
+const exports = Object.entries<string>(config.exports);
+
+test("the package depends on @opentelemetry/api alone", { skip }, () => {
+  const manifest = readManifest();
+  assert.deepEqual(Object.keys(manifest.dependencies), ["@opentelemetry/api"]);
+  for (const field of ["peerDependencies", "optionalDependencies", "bundledDependencies", "bin"]) {
+    assert.equal(manifest[field], undefined, field);
+  }
+  assert.equal(manifest.scripts, undefined);
+});
+
+test("the package has the name, version and exports of deno.json", { skip }, () => {
+  const manifest = readManifest();
+  assert.equal(manifest.name, config.name);
+  assert.equal(manifest.version, config.version);
+  assert.equal(manifest.license, config.license);
+  assert.equal(manifest.type, "module");
+  const expected = exports.map(([name, path]) => {
+    const stem = path.replace(/\.ts$/, "");
+    return [name, { types: `${stem}.d.ts`, import: `${stem}.js`, default: `${stem}.js` }];
+  });
+  assert.deepEqual(manifest.exports, Object.fromEntries(expected));
+});
+
+test("the package has the files it should have, and no other", { skip }, () => {
+  const found = globSync("**/*", { cwd: packed, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(packed.length + 1))
+    .map((file) => file.replaceAll("\\", "/"));
+  const sources = globSync(["*.ts", "stores/*.ts"], { cwd: project });
+  const stems = sources.map((file) => file.replaceAll("\\", "/").replace(/\.ts$/, ""));
+  const required = [
+    "package.json",
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    ...stems.map((stem) => `${stem}.js`),
+    ...exports.map(([, path]) => path.slice(2).replace(/\.ts$/, ".d.ts")),
+  ];
+  // A private file has declarations only where a public one needs them.
+  const allowed = [...required, ...stems.map((stem) => `${stem}.d.ts`)];
+  assert.deepEqual(required.filter((file) => !found.includes(file)).sort(), [], "missing");
+  assert.deepEqual(found.filter((file) => !allowed.includes(file)).sort(), [], "unexpected");
+});
+
+for (const [name] of exports) {
+  const specifier = join(config.name, name).replaceAll("\\", "/");
+  test(`${specifier} imports`, { skip }, async () => {
+    assert.ok(import.meta.resolve(specifier).includes("/node_modules/"), "from the tarball");
+    const module = await import(specifier);
+    assert.equal(module.default, undefined);
+    // An entry point of types alone has nothing to show.
+    if (name === ".") assert.ok(Object.keys(module).includes("watchExternal"));
+  });
+}
+
+const consumers = [
+  { name: "nodenext, types of Node", module: "nodenext", lib: ["esnext"], types: ["node"] },
+  {
+    name: "bundler, types of the web",
+    module: "preserve",
+    lib: ["esnext", "dom", "dom.iterable", "dom.asynciterable"],
+    types: [],
+  },
+];
+for (const { name, module, lib, types } of consumers) {
+  test(`the declarations check under TypeScript: ${name}`, {
+    skip: skip || (process.versions.bun !== undefined && "once, on Node"),
+    timeout: 120_000,
+  }, () => {
+    const moduleResolution = module === "preserve" ? "bundler" : module;
+    const path = join(project, `tsconfig.${moduleResolution}.json`);
+    writeFileSync(
+      path,
+      JSON.stringify({
+        compilerOptions: {
+          noEmit: true,
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          noUncheckedIndexedAccess: true,
+          verbatimModuleSyntax: true,
+          skipLibCheck: false,
+          target: "es2022",
+          module,
+          moduleResolution,
+          lib,
+          types,
+        },
+        files: ["tests/npm/consumer.ts", "tests/npm/entries.ts"],
+      }),
+    );
+    // Every entry point, whether or not the consumer uses it.
+    const imports = exports.map(([name]) =>
+      `import ${JSON.stringify(config.name + name.slice(1))};\n`
+    );
+    writeFileSync(join(project, "tests/npm/entries.ts"), imports.join(""));
+    const tsc = join(project, "node_modules/typescript/bin/tsc");
+    const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, "-p", path], {
+      encoding: "utf8",
+    });
+    assert.equal(status, 0, stdout + stderr);
+  });
+}
+
+function readManifest() {
+  return JSON.parse(readFileSync(join(packed, "package.json"), "utf8"));
+}
