@@ -23,7 +23,9 @@ export function waitAfterFailure(
   random: () => number = Math.random,
 ): number {
   const { interval, maxBackoff, jitter } = pace;
-  const backoff = Math.max(interval * 2 ** failures, retryAfter ?? 0);
+  let backoff = interval * 2 ** failures;
+  // Not Math.max: a source's NaN would become a wait of NaN, which is no wait at all.
+  if (retryAfter !== undefined && retryAfter > backoff) backoff = retryAfter;
   return Math.min(lengthen(Math.min(backoff, maxBackoff), jitter, random), maxBackoff);
 }
 

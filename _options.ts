@@ -34,7 +34,7 @@ export function checkWatch(source: ExternalSource<unknown>, options: WatchOption
     throw new TypeError("Cannot watch as 'onError' must be a function");
   }
   for (const level of ["debug", "info", "warn", "error"] as const) {
-    if (logger !== undefined && typeof logger[level] !== "function") {
+    if (logger !== undefined && typeof logger?.[level] !== "function") {
       throw new TypeError(`Cannot watch as 'logger' has no '${level}' method`);
     }
   }

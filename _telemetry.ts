@@ -50,6 +50,8 @@ export class PollTelemetry {
 
   constructor(source: string) {
     this.#source = source;
+    // Now and not only at the end: the gauges must tell of a first poll that hangs.
+    instruments();
     this.#span = trace.getTracer(SCOPE, VERSION).startSpan(`poll ${source}`, {
       startTime: this.#startedAt,
       attributes: { [SOURCE]: source },

@@ -1,0 +1,171 @@
+/** What the tests of the watch share: a source that does as it is told, and a clock moved by hand. */
+import type { ExternalEvent, ExternalSource, PollOptions } from "@koprs/external";
+import { spawn } from "node:child_process";
+import { mock } from "node:test";
+import process from "node:process";
+import { setImmediate } from "node:timers";
+
+export type Event = ExternalEvent<string>;
+
+export function added(item: string): Event {
+  return { type: "added", item };
+}
+
+/** Lets everything that is ready happen: microtasks, and the I/O of one turn. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** One call of `poll`, to be answered by the test. */
+export interface Poll {
+  readonly signal: AbortSignal;
+  readonly onRequest: (() => void) | undefined;
+  answer(...events: Event[]): Promise<void>;
+  answerWith(events: unknown): Promise<void>;
+  fail(error?: unknown): Promise<void>;
+}
+
+/** A source that answers when the test says so. It ignores its signal, as a bad source may. */
+export class ManualSource implements ExternalSource<string> {
+  readonly name: string = "manual";
+  readonly polls: Poll[] = [];
+  running = 0;
+  mostAtOnce = 0;
+  /** Calls whose signal was aborted before they began. */
+  callsTooLate = 0;
+  /** How often the events of a poll were read to their end. */
+  commits = 0;
+
+  get last(): Poll {
+    const poll = this.polls.at(-1);
+    if (poll === undefined) throw new Error("There was no poll yet");
+    return poll;
+  }
+
+  poll({ signal, onRequest }: PollOptions): Promise<Iterable<Event>> {
+    if (signal.aborted) this.callsTooLate++;
+    this.running++;
+    this.mostAtOnce = Math.max(this.mostAtOnce, this.running);
+    return new Promise((resolve, reject) => {
+      const answerWith = (events: unknown) => {
+        this.running--;
+        resolve(events as Iterable<Event>);
+        return settle();
+      };
+      this.polls.push({
+        signal,
+        onRequest,
+        answerWith,
+        answer: (...events) => answerWith(this.#committing(events)),
+        fail: (error = new Error("down")) => {
+          this.running--;
+          reject(error);
+          return settle();
+        },
+      });
+    });
+  }
+
+  *#committing(events: Event[]): Generator<Event> {
+    yield* events;
+    this.commits++;
+  }
+}
+
+/** A clock that stands still until it is told to move, and counts the timers set and not yet fired. */
+export interface Clock {
+  readonly timers: number;
+  readonly delays: readonly number[];
+  /** Moves on, and lets what was due happen. */
+  tick(ms: number): Promise<void>;
+}
+
+/** The time at which every hand-moved clock begins. */
+export const START = 10_000_000;
+
+export async function withClock(body: (clock: Clock) => Promise<void>): Promise<void> {
+  // A test that hung may have left them on: its failure must not become everyone's.
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "Date"], now: START });
+  const { setTimeout: mockedSet, clearTimeout: mockedClear } = globalThis;
+  const live = new Set<unknown>();
+  const delays: number[] = [];
+  const scope = globalThis as unknown as Record<string, unknown>;
+  scope.setTimeout = (callback: () => void, delay: number) => {
+    delays.push(delay);
+    const id = mockedSet(() => {
+      live.delete(id);
+      callback();
+    }, delay);
+    live.add(id);
+    return id;
+  };
+  scope.clearTimeout = (id: ReturnType<typeof setTimeout>) => {
+    live.delete(id);
+    mockedClear(id);
+  };
+  try {
+    await body({
+      delays,
+      get timers() {
+        return live.size;
+      },
+      async tick(ms) {
+        await settle();
+        mock.timers.tick(ms);
+        await settle();
+      },
+    });
+  } finally {
+    scope.setTimeout = mockedSet;
+    scope.clearTimeout = mockedClear;
+    mock.timers.reset();
+  }
+}
+
+/** Counts the listeners of one signal that are still there. */
+export function countListeners(signal: AbortSignal): () => number {
+  const live = new Set<unknown>();
+  const { addEventListener, removeEventListener } = signal;
+  Object.assign(signal, {
+    addEventListener(type: "abort", listener: EventListener, options?: AddEventListenerOptions) {
+      live.add(listener);
+      addEventListener.call(signal, type, listener, options);
+    },
+    removeEventListener(type: "abort", listener: EventListener) {
+      live.delete(listener);
+      removeEventListener.call(signal, type, listener);
+    },
+  });
+  return () => live.size;
+}
+
+export const isDeno = "Deno" in globalThis;
+export const isBun = "Bun" in globalThis;
+
+/** How a child process ended, and all it printed. */
+export interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly ms: number;
+}
+
+/** Runs a JavaScript module in a process of its own, on the runtime the tests run on. */
+export function runScript(code: string, env: Record<string, string> = {}): Promise<Run> {
+  const args = isDeno ? ["eval", code] : isBun ? ["-e", code] : ["--input-type=module", "-e", code];
+  return new Promise((resolve, reject) => {
+    const startedAt = performance.now();
+    const child = spawn(process.execPath, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: 15_000,
+      killSignal: "SIGKILL",
+      env: { ...process.env, NO_COLOR: "1", ...env },
+    });
+    const run = { stdout: "", stderr: "" };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => run.stdout += text);
+    child.stderr.setEncoding("utf8").on("data", (text: string) => run.stderr += text);
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ ...run, code, ms: performance.now() - startedAt }));
+  });
+}
