@@ -12,22 +12,32 @@ const STEP_TIME = 5_000;
 // … but never spending more than about a tenth of the time on saving: a large state takes long to write.
 const SAVING_SHARE = 10;
 
+// A state up to this size is compared byte by byte: it may change without an event, such as when a server
+// answers the same content with a new ETag.
+const SMALL = 4_096;
+
 /** A source that has both `save` and `restore`. */
 type Restorable = Required<Pick<ExternalSource<unknown>, "name" | "save" | "restore">>;
 
 // Two watches under one name would overwrite each other's state.
 const inUse = new WeakMap<CheckpointStore, Set<string>>();
 
+// A save goes on when its watch ends. The next watch of that name waits for it: else it would load what was
+// before, and find its own state overwritten.
+const underWay = new WeakMap<CheckpointStore, Map<string, Promise<unknown>>>();
+
 export class Checkpointer {
   readonly #source: Restorable;
   readonly #store: CheckpointStore;
   #loaded = false;
-  /** Events handled since the last save; also those of a save that failed. */
-  #unsaved = 0;
-  /** Whether anything was ever loaded or saved: the first state is saved even if it holds nothing. */
-  #known = false;
+  /** Events handled since the last save, be it a step or not. */
+  #sinceStep = 0;
+  /** Whether there were events since the state was last saved behind a delivery. */
+  #changed = false;
+  /** The state saved or loaded last: "large" if it is too large to be compared. */
+  #last: Uint8Array | "large" | undefined;
   #due = false;
-  #savedAt = Date.now();
+  #savedAt = 0;
   #notBefore = 0;
 
   /** Takes the source's name in this store, until `release`. */
@@ -64,18 +74,22 @@ export class Checkpointer {
       try {
         this.#source.restore(state);
       } catch (thrown) {
-        throw checkpointError(`restore '${this.#source.name}' from its checkpoint`, thrown);
+        throw await this.#notRestored(thrown);
       }
-      this.#known = true;
+      this.#remember(state);
     }
     this.#loaded = true;
-    this.#savedAt = Date.now();
+    this.#savedAt = now();
   }
 
   async #read(signal: AbortSignal): Promise<Uint8Array | undefined> {
     const { name } = this.#source;
+    const load = async () => {
+      await underWay.get(this.#store)?.get(name);
+      return await this.#store.load(name);
+    };
     try {
-      return await orAborted(this.#store.load(name), signal);
+      return await orAborted(load(), signal);
     } catch (thrown) {
       if (signal.aborted || thrown instanceof ExternalError) throw thrown;
       throw new ExternalError(
@@ -88,20 +102,30 @@ export class Checkpointer {
 
   /** To be called for every event handled. */
   handled(): void {
-    this.#unsaved++;
+    this.#sinceStep++;
+    this.#changed = true;
   }
 
   /** Whether it is time to save in the middle of a delivery. */
   get stepIsDue(): boolean {
-    if (this.#unsaved === 0) return false;
-    const now = Date.now();
-    return now >= this.#notBefore &&
-      (this.#unsaved >= STEP_EVENTS || now - this.#savedAt >= STEP_TIME);
+    if (this.#sinceStep === 0) return false;
+    const time = now();
+    return time >= this.#notBefore &&
+      (this.#sinceStep >= STEP_EVENTS || time - this.#savedAt >= STEP_TIME);
   }
 
   /** To be called when a poll was handled whole. */
   delivered(): void {
-    this.#due = this.#unsaved > 0 || !this.#known;
+    this.#due = this.#changed || this.#last === undefined ||
+      this.#last !== "large" && this.#isOther(this.#last);
+  }
+
+  #isOther(last: Uint8Array): boolean {
+    try {
+      return !equal(last, this.#source.save());
+    } catch {
+      return true; // `save` will say why.
+    }
   }
 
   /** Whether there is something to save behind a delivery. */
@@ -111,18 +135,62 @@ export class Checkpointer {
 
   /** Saves the state. What it rejects with other than code `checkpoint` passes: it is tried again. */
   async save(): Promise<void> {
-    const startedAt = Date.now();
-    const events = this.#unsaved;
+    const startedAt = now();
+    const behindDelivery = this.#due;
+    const events = this.#sinceStep;
     try {
-      await this.#store.save(this.#source.name, this.#source.save());
-      this.#unsaved -= events;
-      this.#known = true;
-      this.#due = false;
+      const state = this.#source.save();
+      // Nothing new, such as before the first event of a source that does not remember what is in doubt.
+      const known = this.#last instanceof Uint8Array && equal(this.#last, state);
+      if (!known) await this.#write(state);
+      this.#remember(state);
+      if (behindDelivery) this.#due = this.#changed = false;
     } finally {
-      this.#savedAt = Date.now();
+      // Also after a failure: a disk that is full is not tried again behind every event.
+      this.#sinceStep -= events;
+      this.#savedAt = now();
       this.#notBefore = this.#savedAt + SAVING_SHARE * (this.#savedAt - startedAt);
     }
   }
+
+  async #write(state: Uint8Array): Promise<void> {
+    const { name } = this.#source;
+    const saves = underWay.get(this.#store) ?? new Map<string, Promise<unknown>>();
+    underWay.set(this.#store, saves);
+    const save = this.#store.save(name, state);
+    const settled = Promise.resolve(save).then(() => {}, () => {});
+    saves.set(name, settled);
+    try {
+      await save;
+    } finally {
+      if (saves.get(name) === settled) saves.delete(name);
+    }
+  }
+
+  #remember(state: Uint8Array): void {
+    this.#last = state.length > SMALL ? "large" : state.slice();
+  }
+
+  async #notRestored(thrown: unknown): Promise<ExternalError> {
+    const { name } = this.#source;
+    const error = checkpointError(`restore '${name}' from its checkpoint`, thrown);
+    // Whoever is told to delete it, or to put back a copy, must know what.
+    const place = await Promise.resolve(this.#store.locate?.(name)).catch(() => undefined);
+    if (place === undefined) return error;
+    return new ExternalError("checkpoint", `${error.message} (it is kept in '${place}')`, {
+      source: name,
+      ...("cause" in error && { cause: error.cause }),
+    });
+  }
+}
+
+/** Milliseconds of a clock that never jumps. */
+function now(): number {
+  return performance.now();
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** An error of a checkpoint, with the message of what was thrown. */

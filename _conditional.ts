@@ -13,15 +13,22 @@ export interface Validators {
   readonly settled: boolean;
 }
 
-/** The validators of an answer. */
-export function validatorsOf(reply: Reply, _changed?: boolean): Validators {
+/**
+ * The validators of an answer.
+ *
+ * @param known Those of the answer before, if there was one.
+ */
+export function validatorsOf(reply: Reply, known: Validators | undefined): Validators {
   const etag = reply.headers.get("etag");
   const lastModified = reply.headers.get("last-modified");
+  // An ETag that stays while Last-Modified moves, as with servers that answer "now", is not made from it.
+  const independent = known?.etag !== undefined && known.etag === etag &&
+    known.lastModified !== (lastModified ?? undefined);
   return {
     url: reply.url,
     ...(etag !== null && isEntityTag(etag) && { etag }),
     ...(lastModified && { lastModified }),
-    settled: !isFresh(reply.headers),
+    settled: independent || !isFresh(reply.headers),
   };
 }
 

@@ -1,11 +1,16 @@
 /**
- * One process a folder, without a lock that outlives its holder.
+ * One process a folder, by a lock that dies with its holder.
  *
- * The holder listens on a socket in the folder. The kernel closes it when the process dies, however it
- * dies, so a connection that is refused tells that nobody holds the folder any more. Two processes may
- * find that out at the same time: the file `owner` says which of them came last, and the other stops at
- * its next write.
+ * Whoever wants the folder listens on a socket of its own in it: the kernel closes that when the process
+ * dies, however it dies. Then it makes the link `lock.N` to its socket, N one more than the highest there
+ * is, if nobody listens behind that one. A link is made by one process only and never replaced, and the
+ * highest is never removed, so of any number of processes that start at once exactly one holds the folder.
+ * No clock and no process id is asked: clocks jump, and ids are used again.
+ *
+ * The kernel of another machine knows nothing of the socket, so two machines that share a folder can take
+ * it from each other. The one that lost it finds a higher link before its next write, and stops.
  */
+import type { Server } from "node:net";
 import { ExternalError } from "./error.ts";
 
 // The kernel's limit for the path of a socket is 108 bytes on Linux and 104 on macOS.
@@ -18,7 +23,11 @@ export class FolderLock {
   /** The folder, as an absolute path without links. */
   readonly folder: string;
   /** Names this holder, among all there ever were. */
-  readonly owner: string = crypto.randomUUID();
+  readonly id: string = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  /** Which object of this process was the last to ask for a name in the folder. */
+  readonly users: Map<string, object> = new Map();
+  readonly #turns = new Map<string, Promise<unknown>>();
+  #claim = 0;
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -38,24 +47,34 @@ export class FolderLock {
     return lock;
   }
 
-  /** Throws if another process has taken over. */
+  /** Runs what is to be done with a name in the folder when all before it is done. */
+  inTurn<R>(name: string, work: () => Promise<R>): Promise<R> {
+    const done = (this.#turns.get(name) ?? Promise.resolve()).then(work);
+    this.#turns.set(name, done.catch(() => {}));
+    return done;
+  }
+
+  /** Throws if the folder is not this process's any more. */
   async check(): Promise<void> {
-    const { readFile } = await import("node:fs/promises");
-    const owner = await readFile(this.#ownerFile, "utf8");
-    if (owner === this.owner) return;
-    held.delete(this.folder);
+    if (isWindows(await platform())) return;
+    const next = await this.#socketOf(this.#claim + 1);
+    if (next === undefined && await this.#socketOf(this.#claim) === this.#socket) return;
+    const ours = await held.get(this.folder)?.catch(() => undefined);
+    if (ours === this) held.delete(this.folder);
     throw new ExternalError(
       "checkpoint",
-      `Cannot save a checkpoint in '${this.folder}' as another process has taken over the folder: ` +
-        "its state is newer, and this watch ends",
+      `Cannot save a checkpoint in '${this.folder}' as ` +
+        (next === undefined
+          ? "the folder was removed or emptied under this process, so another one may use it by now"
+          : "another process has taken over the folder, and its state is newer") +
+        ": this watch ends; let one process alone use the folder, and start again",
     );
   }
 
   /** Makes renames in the folder last through a loss of power. */
   async sync(): Promise<void> {
+    if (isWindows(await platform())) return; // It can neither open a folder nor needs to.
     const { open } = await import("node:fs/promises");
-    const { platform } = await import("node:process");
-    if (platform === "win32") return; // It can neither open a folder nor needs to.
     const folder = await open(this.folder, "r");
     try {
       await folder.sync();
@@ -64,65 +83,165 @@ export class FolderLock {
     }
   }
 
-  get #ownerFile(): string {
-    return `${this.folder}/owner`;
+  get #socket(): string {
+    return `${this.id}.sock`;
   }
 
-  async #take(): Promise<FolderLock> {
-    const { readdir, rename, rm, writeFile } = await import("node:fs/promises");
-    const address = await this.#address();
-    while (!await listen(address)) {
-      if (await isAlive(address)) {
-        throw new ExternalError(
-          "checkpoint",
-          `Cannot keep checkpoints in '${this.folder}' as another process uses it: ` +
-            "end that process, or use another folder",
-        );
+  async #take(): Promise<this> {
+    if (isWindows(await platform())) {
+      // A pipe of that name can be there once, and is gone with its process.
+      if (await listen(await pipeOf(this.folder)) === undefined) throw this.#inUse();
+      await this.#tidy();
+      return this;
+    }
+    const { rm } = await import("node:fs/promises");
+    const server = await withShortPath(
+      this.folder,
+      (folder) => listen(`${folder}/${this.#socket}`),
+    );
+    try {
+      await this.#claimFolder();
+      await this.#tidy();
+      return this;
+    } catch (thrown) {
+      server?.close();
+      await rm(this.#path(this.#socket), { force: true }).catch(() => {});
+      throw thrown;
+    }
+  }
+
+  async #claimFolder(): Promise<void> {
+    const { chmod, rm, symlink } = await import("node:fs/promises");
+    // So that a process of another user can tell whether it is alive. It only ever hangs up.
+    await chmod(this.#path(this.#socket), 0o666);
+    while (true) {
+      const highest = await this.#highestClaim();
+      if (highest > 0 && await this.#isAlive(`lock.${highest}`)) throw this.#inUse();
+      this.#claim = highest + 1;
+      const link = this.#path(`lock.${this.#claim}`);
+      try {
+        await symlink(this.#socket, link);
+      } catch (thrown) {
+        if (codeOf(thrown) === "EEXIST") continue; // Somebody else was as fast: is that one alive?
+        throw thrown;
       }
-      await rm(address, { force: true });
+      // Others may have claimed more, died, and been tidied away between the look and the link.
+      if (await this.#highestClaim() === this.#claim) break;
+      await rm(link, { force: true });
     }
-    // What a crash left behind between write and rename.
-    for (const name of await readdir(this.folder)) {
-      if (name.endsWith(".tmp")) await rm(`${this.folder}/${name}`, { force: true });
-    }
-    const aside = `${this.#ownerFile}.${this.owner}`;
-    await writeFile(aside, this.owner);
-    await rename(aside, this.#ownerFile);
-    return this;
+    // The one before may, as its last act, have taken the socket for one that was left behind.
+    if (await this.#isAlive(`lock.${this.#claim}`)) return;
+    throw Object.assign(new Error("the lock was lost while it was taken"), { code: "EAGAIN" });
   }
 
-  async #address(): Promise<string> {
-    const path = `${this.folder}/lock`;
-    const { platform } = await import("node:process");
-    if (platform !== "win32" && new TextEncoder().encode(path).length <= LONGEST_SOCKET_PATH) {
-      return path;
+  /** Removes what crashes left behind. Only for the holder of the folder. */
+  async #tidy(): Promise<void> {
+    const { readdir, rm } = await import("node:fs/promises");
+    for (const name of await readdir(this.folder)) {
+      // The link before ours stays: a folder that is read while links change may miss a new one.
+      const left = isClaim(name)
+        ? claimOf(name) < this.#claim - 1
+        : /^[0-9a-f]{16}\.sock$/.test(name)
+        ? name !== this.#socket && !await this.#isAlive(name)
+        : /\.checkpoint\.[0-9a-f]{16}\.tmp$/.test(name);
+      if (left) await rm(this.#path(name), { force: true });
     }
-    const { tmpdir } = await import("node:os");
-    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(this.folder));
-    const name = `koprs-external-${btoa(String.fromCharCode(...new Uint8Array(digest, 0, 12)))}`
-      .replaceAll("/", "_");
-    return platform === "win32" ? `\\\\.\\pipe\\${name}` : `${tmpdir()}/${name}`;
+  }
+
+  async #highestClaim(): Promise<number> {
+    const { readdir } = await import("node:fs/promises");
+    const names = await readdir(this.folder);
+    return names.filter(isClaim).reduce((highest, name) => Math.max(highest, claimOf(name)), 0);
+  }
+
+  /** The name of the socket behind a claim, or undefined if there is no such claim. */
+  async #socketOf(claim: number): Promise<string | undefined> {
+    const { readlink } = await import("node:fs/promises");
+    try {
+      return await readlink(this.#path(`lock.${claim}`));
+    } catch (thrown) {
+      if (codeOf(thrown) === "ENOENT") return undefined;
+      throw thrown;
+    }
+  }
+
+  #isAlive(name: string): Promise<boolean> {
+    return withShortPath(this.folder, (folder) => isListening(`${folder}/${name}`));
+  }
+
+  #path(name: string): string {
+    return `${this.folder}/${name}`;
+  }
+
+  #inUse(): ExternalError {
+    return new ExternalError(
+      "checkpoint",
+      `Cannot keep checkpoints in '${this.folder}' as another process uses the folder: ` +
+        "end that process, or give each a folder of its own",
+    );
   }
 }
 
-/** Listens there until the process dies. False if somebody does, or did. */
-async function listen(address: string): Promise<boolean> {
+async function platform(): Promise<string> {
+  return (await import("node:process")).platform;
+}
+
+function isWindows(platform: string): boolean {
+  return platform === "win32";
+}
+
+function isClaim(name: string): boolean {
+  return /^lock\.[1-9][0-9]{0,14}$/.test(name);
+}
+
+function claimOf(name: string): number {
+  return Number(name.slice("lock.".length));
+}
+
+function codeOf(thrown: unknown): unknown {
+  return (thrown as { code?: unknown } | null)?.code;
+}
+
+async function pipeOf(folder: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(folder));
+  const name = btoa(String.fromCharCode(...new Uint8Array(digest))).replace(/[^A-Za-z0-9]/g, "_");
+  return `\\\\.\\pipe\\koprs-external-${name}`;
+}
+
+/** Lends a path to the folder that leaves room for the name of a socket. */
+async function withShortPath<R>(folder: string, use: (folder: string) => Promise<R>): Promise<R> {
+  const longest = LONGEST_SOCKET_PATH - "/0123456789abcdef.sock".length;
+  if (new TextEncoder().encode(folder).length <= longest) return await use(folder);
+  const { mkdtemp, rmdir, symlink, unlink } = await import("node:fs/promises");
+  const { tmpdir } = await import("node:os");
+  const aside = await mkdtemp(`${tmpdir()}/koprs-`);
+  try {
+    await symlink(folder, `${aside}/f`);
+    return await use(`${aside}/f`);
+  } finally {
+    await unlink(`${aside}/f`).catch(() => {});
+    await rmdir(aside).catch(() => {});
+  }
+}
+
+/** Listens there until the process dies. Undefined if somebody else does. */
+async function listen(address: string): Promise<Server | undefined> {
   const { createServer } = await import("node:net");
   const server = createServer((socket) => socket.destroy());
   return await new Promise((resolve, reject) => {
     server.once("error", (error) => {
-      if ((error as { code?: unknown }).code === "EADDRINUSE") resolve(false);
+      if (codeOf(error) === "EADDRINUSE") resolve(undefined);
       else reject(error);
     });
     server.listen(address, () => {
       server.unref(); // It must not keep the process alive.
-      resolve(true);
+      resolve(server);
     });
   });
 }
 
-/** Whether somebody listens there. */
-async function isAlive(address: string): Promise<boolean> {
+/** Whether somebody listens there. When in doubt, yes. */
+async function isListening(address: string): Promise<boolean> {
   const { connect } = await import("node:net");
   return await new Promise((resolve) => {
     const socket = connect(address);
@@ -131,8 +250,8 @@ async function isAlive(address: string): Promise<boolean> {
       resolve(true);
     });
     socket.once("error", (error) => {
-      const { code } = error as { code?: unknown };
-      resolve(code !== "ECONNREFUSED" && code !== "ENOENT");
+      socket.destroy();
+      resolve(codeOf(error) !== "ECONNREFUSED" && codeOf(error) !== "ENOENT");
     });
   });
 }

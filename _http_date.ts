@@ -29,7 +29,8 @@ export function parseHttpDate(text: string | null): number | undefined {
     // Date.UTC rolls a 31 February over into March: only a date that reads back the same is one. A leap
     // second does roll over, as it should.
     const back = new Date(date - (seconds === 60 ? 1000 : 0));
-    const exact = back.getUTCDate() === Number(day) && MONTHS[back.getUTCMonth()] === month &&
+    const exact = back.getUTCFullYear() === fullYear(year) && back.getUTCDate() === Number(day) &&
+      MONTHS[back.getUTCMonth()] === month &&
       back.getUTCHours() === hours && back.getUTCMinutes() === minutes && seconds <= 60;
     return exact ? date : undefined;
   }

@@ -124,8 +124,7 @@ async function fetchPage(
     throw client.statusError(reply.status, reply.headers);
   }
   const { body, headers } = reply;
-  const changed = known === undefined || !sameBytes(known.body, body);
-  return { validators: validatorsOf(reply, changed), body, headers };
+  return { validators: validatorsOf(reply, known?.validators), body, headers };
 }
 
 function parse(client: HttpClient, body: Uint8Array): unknown {
@@ -180,8 +179,4 @@ function nextLink({ headers }: JsonPage): string | undefined {
     if (types.includes("next")) return target;
   }
   return undefined;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

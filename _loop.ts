@@ -30,6 +30,8 @@ interface Delivery<T> {
   /** What the watch knew before, should the events break off half-way: then the poll has failed. */
   readonly before: { readonly failures: number; readonly lastSuccess: number | undefined };
   count: number;
+  /** The event asked for before a step was saved, which is yet to be handed over. */
+  ahead?: IteratorResult<ExternalEvent<T>> | undefined;
 }
 
 export class PollLoop<T> implements Observed {
@@ -122,9 +124,10 @@ export class PollLoop<T> implements Observed {
   /** Gets the stream one event. Synchronous while there are events: this is the hot path. */
   pull(): void | Promise<void> {
     const checkpointer = this.#checkpointer;
-    if (checkpointer !== undefined && this.#delivery !== undefined) {
+    const delivery = this.#delivery;
+    if (checkpointer !== undefined && delivery !== undefined) {
       checkpointer.handled();
-      if (checkpointer.stepIsDue) return this.#saveStep(checkpointer);
+      if (checkpointer.stepIsDue) return this.#saveStep(checkpointer, delivery);
     }
     if (!this.#deliver()) return this.#advance();
   }
@@ -139,8 +142,11 @@ export class PollLoop<T> implements Observed {
     this.#closing = true;
     this.#nextPoll = undefined;
     // Events found are still to be read; the next pull after the last of them closes the stream.
-    // The same holds for a state that is being saved.
-    if (this.#delivery === undefined && !this.#saving) this.#finish();
+    // The same holds for a state that is being saved, or whose save failed: it is tried once more.
+    if (this.#delivery !== undefined || this.#saving) return;
+    if (!this.#checkpointer?.isDue) return this.#finish();
+    this.#wakeUp?.();
+    this.#poll?.abort(this.#closedError());
   }
 
   cancel(reason: unknown): void {
@@ -162,15 +168,31 @@ export class PollLoop<T> implements Observed {
       if (this.#closing) return this.#finish();
       await this.#sleep();
       if (this.#ended) return;
+      if (this.#closing) continue;
       await this.#pollOnce();
+      if (this.#checkpointer !== undefined && this.#delivery !== undefined) {
+        await this.#saveAhead(this.#checkpointer, this.#delivery);
+      }
       if (this.#ended || this.#deliver()) return;
     }
   }
 
   /** Saves how far a delivery has come, and goes on with it. */
-  async #saveStep(checkpointer: Checkpointer): Promise<void> {
-    await this.#save(checkpointer);
+  async #saveStep(checkpointer: Checkpointer, delivery: Delivery<T>): Promise<void> {
+    await this.#saveAhead(checkpointer, delivery);
     if (!this.#ended && !this.#deliver()) await this.#advance();
+  }
+
+  /**
+   * Saves the state while the next event is asked for and not yet handed over. Asking tells the source that
+   * the one before was handled; and before the first event of a poll, the state says what is going to be
+   * reported. Without that, an object reported as new just before a crash, and gone before the next start,
+   * would never be reported as removed.
+   */
+  async #saveAhead(checkpointer: Checkpointer, delivery: Delivery<T>): Promise<void> {
+    delivery.ahead = this.#ask(delivery);
+    // Behind the last event all is saved anyway.
+    if (delivery.ahead?.done === false && !this.#ended) await this.#save(checkpointer);
   }
 
   /** Saves the state. A failure that may pass is reported, and the save tried again behind the next events. */
@@ -194,18 +216,10 @@ export class PollLoop<T> implements Observed {
   #deliver(): boolean {
     const delivery = this.#delivery;
     if (delivery === undefined) return false;
-    let next: IteratorResult<ExternalEvent<T>>;
-    try {
-      next = delivery.events.next();
-    } catch (thrown) {
-      // The iterator is the source's code, which may have ended the watch before it threw.
-      if (this.#ended) return true;
-      this.#delivery = undefined;
-      this.#takeBack(delivery);
-      this.#pollFailed(thrown, delivery);
-      return false;
-    }
+    const next = delivery.ahead ?? this.#ask(delivery);
+    delivery.ahead = undefined;
     if (this.#ended) return true;
+    if (next === undefined) return false;
     if (!next.done) {
       delivery.count++;
       this.#events++;
@@ -215,6 +229,20 @@ export class PollLoop<T> implements Observed {
     this.#delivery = undefined;
     this.#handled(delivery);
     return false;
+  }
+
+  /** Asks the source for the next event. Undefined if it broke off. */
+  #ask(delivery: Delivery<T>): IteratorResult<ExternalEvent<T>> | undefined {
+    try {
+      return delivery.events.next();
+    } catch (thrown) {
+      // The iterator is the source's code, which may have ended the watch before it threw.
+      if (this.#ended) return undefined;
+      this.#delivery = undefined;
+      this.#takeBack(delivery);
+      this.#pollFailed(thrown, delivery);
+      return undefined;
+    }
   }
 
   #handled({ telemetry, count }: Delivery<T>): void {
@@ -259,10 +287,11 @@ export class PollLoop<T> implements Observed {
       const events = await this.#askSource(poll.signal, telemetry);
       telemetry.answered();
       // Ended between the source's answer and now.
-      if (this.#ended) telemetry.end("cancelled", 0);
+      if (this.#ended || this.#closing) telemetry.end("cancelled", 0);
       else this.#pollSucceeded(iteratorOf(events), telemetry);
     } catch (thrown) {
-      if (this.#ended) telemetry.end("cancelled", 0);
+      // Closing: aborted to save the last state.
+      if (this.#ended || this.#closing) telemetry.end("cancelled", 0);
       else this.#pollFailed(thrown, { telemetry, count: 0 });
     } finally {
       stopTimeout?.();
@@ -277,6 +306,8 @@ export class PollLoop<T> implements Observed {
     const source = this.#source;
     const earlier = underWay.get(source);
     if (earlier !== undefined) await orAborted(earlier, signal);
+    // Ended since the read that asked for this poll.
+    signal.throwIfAborted();
     const onRequest = () => void telemetry.requests++;
     // Behind a promise, so that a source that throws synchronously fails like one that rejects.
     const answer = new Promise<Iterable<ExternalEvent<T>>>((resolve) =>

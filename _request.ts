@@ -5,7 +5,15 @@
 import { orAborted } from "./_abort.ts";
 import { parseRetryAfter } from "./_http_date.ts";
 import { checkPositive } from "./_options.ts";
-import { reasonOf, redactError, redactText, redactUrl } from "./_redact.ts";
+import {
+  reasonOf,
+  redactError,
+  redactInvalidUrl,
+  redactText,
+  redactUrl,
+  secretsOf,
+  withoutSecrets,
+} from "./_redact.ts";
 import { startTimer } from "./_timer.ts";
 import { ExternalError, type ExternalErrorCode } from "./error.ts";
 
@@ -24,13 +32,17 @@ const RESERVED_HEADERS = [
   "range",
 ];
 
+// Values that say nothing about who asks. All others may be keys, whatever their header is called.
+const OPEN_HEADERS =
+  /^(accept(-.*)?|cache-control|content-type|depth|host|pragma|prefer|user-agent)$/;
+
 /** How to make requests: the options all HTTP sources share. */
 export interface RequestOptions {
   /**
    * Sent with every request to the origin of the URL, and to no other. `Cache-Control: max-age=0` and
    * `Accept-Encoding: identity` are added unless they are here.
    */
-  headers?: HeadersInit;
+  headers?: NonNullable<RequestInit["headers"]>;
   /**
    * Sent as `Authorization: Bearer …` to the origin of the URL, and to no other. A function is asked
    * before every request, and once more after a 401: cache the token in it.
@@ -63,11 +75,11 @@ export interface Exchange {
   /** Default: the client's own URL. */
   readonly url?: URL;
   readonly method?: string;
-  readonly body?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
   /** Headers for a request to this URL, such as conditions that hold for no other. */
   readonly headersFor?: (url: string) => Record<string, string>;
   /** Whether the body of an answer with this status is wanted. Others are cancelled unread. */
-  readonly wants: (status: number) => boolean;
+  readonly wants: (status: number, headers: Headers) => boolean;
 }
 
 /** The answer to an exchange. */
@@ -116,15 +128,24 @@ export class HttpClient {
     this.#fetch = options.fetch ?? ((...request) => globalThis.fetch(...request));
     this.#timeout = options.timeout ?? DEFAULT_TIMEOUT;
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+    if (typeof this.name !== "string" || this.name === "") {
+      throw new TypeError("Cannot poll as 'name' must be a string that is not empty");
+    }
+    if (typeof this.#fetch !== "function") {
+      throw new TypeError("Cannot poll as 'fetch' must be a function");
+    }
     checkPositive("poll", "timeout", this.#timeout);
     checkPositive("poll", "maxBytes", this.#maxBytes);
     this.#checkToken();
     // Only Deno and Bun take user info in a URL, and errors would repeat it.
     if (given.username !== "" || given.password !== "") this.#useUserInfo(given);
     this.url = given;
+    this.#secrets.push(...secretsOf(given));
     for (const [name, value] of this.#headers) {
-      if (/auth|cookie|key|token|secret|session|signature|password/.test(name)) {
-        this.#secrets.push(value, ...value.split(" ").slice(1));
+      // Whole and in parts: `Scheme key`, `name=key; name=key`.
+      if (!OPEN_HEADERS.test(name)) {
+        const parts = value.split(/[\s;,]+/).slice(name === "authorization" ? 1 : 0);
+        this.#secrets.push(value, ...parts, ...parts.map((part) => part.replace(/^[^=]*=/, "")));
       }
     }
   }
@@ -136,7 +157,7 @@ export class HttpClient {
       const opened = await this.#open(exchange, limits.signal);
       const { response, url } = opened;
       const { status, headers } = response;
-      if (exchange.wants(status)) {
+      if (exchange.wants(status, headers)) {
         return { url, status, headers, body: await this.#readBody(opened, limits.signal) };
       }
       discard(response);
@@ -157,7 +178,7 @@ export class HttpClient {
     try {
       const { response } = await this.#open(exchange, limits.signal);
       limits.stopTimer();
-      if (!exchange.wants(response.status)) {
+      if (!exchange.wants(response.status, response.headers)) {
         discard(response);
         throw this.statusError(response.status, response.headers);
       }
@@ -184,9 +205,12 @@ export class HttpClient {
     what: string,
     options: { status?: number; retryAfter?: number; cause?: unknown } = {},
   ): ExternalError {
-    return new ExternalError(code, `Cannot poll '${this.name}': ${what}`, {
+    // What a server or a callback said is part of it, and may repeat what it was given.
+    const secrets = this.#knownSecrets();
+    return new ExternalError(code, `Cannot poll '${this.name}': ${redactText(what, secrets)}`, {
       source: this.name,
       ...options,
+      ...("cause" in options && { cause: withoutSecrets(options.cause, secrets) }),
     });
   }
 
@@ -245,11 +269,15 @@ export class HttpClient {
         redirect: "manual",
       };
       if (body !== undefined) request.body = body;
-      const answer = this.#fetch(url.href, request);
+      const answer = Promise.resolve(this.#fetch(url.href, request));
       const response = await orAborted(answer, signal).catch((error) => {
-        answer.then(discard, () => {}); // For a fetch that does not heed its signal.
+        answer.then(discard).catch(() => {}); // For a fetch that does not heed its signal.
         throw error;
       });
+      // By shape: the Response of a fetch that is not the runtime's own is another class.
+      if (typeof response?.headers?.get !== "function") {
+        throw this.error("invalid", "'fetch' must give a Response");
+      }
       const { status } = response;
 
       if (status === 401 && trusted && !tokenRenewed && typeof this.#token === "function") {
@@ -284,7 +312,7 @@ export class HttpClient {
     // Node's fetch takes a compressed body that was cut short for whole.
     if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
     if (trusted && this.#token !== undefined) {
-      setHeader(headers, "authorization", `Bearer ${await this.#askToken(signal)}`, "bearerToken");
+      headers.set("authorization", `Bearer ${await this.#askToken(signal)}`);
     }
     for (const [name, value] of Object.entries(exchange.headersFor?.(url.href) ?? {})) {
       headers.set(name, value);
@@ -308,7 +336,13 @@ export class HttpClient {
     if (typeof token !== "string" || token === "") {
       throw this.error("invalid", "'bearerToken' must give a string that is not empty");
     }
-    return this.#lastToken = token;
+    this.#lastToken = token.trim();
+    try {
+      new Headers({ authorization: `Bearer ${token}` });
+    } catch {
+      throw this.error("invalid", "'bearerToken' gave characters no header can hold");
+    }
+    return token;
   }
 
   #nextUrl(location: string, from: URL, seen: Set<string>): URL {
@@ -415,7 +449,8 @@ export class HttpClient {
   #useUserInfo(url: URL): void {
     const password = decodePart(url.password);
     const credentials = `${decodePart(url.username)}:${password}`;
-    this.#secrets.push(password, url.password);
+    // The name too: some services take a key for it, with no password.
+    this.#secrets.push(password, url.password, decodePart(url.username), url.username);
     url.username = url.password = "";
     if (this.#token !== undefined || this.#headers.has("authorization")) return;
     const binary = String.fromCharCode(...new TextEncoder().encode(credentials));
@@ -428,7 +463,7 @@ function parseUrl(url: string | URL): URL {
   try {
     parsed = new URL(url);
   } catch {
-    throw new TypeError(`Cannot poll as the URL is invalid: '${redactText(String(url))}'`);
+    throw new TypeError(`Cannot poll as the URL is invalid: '${redactInvalidUrl(String(url))}'`);
   }
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
     throw new TypeError(
@@ -449,7 +484,7 @@ function decodePart(text: string): string {
   }
 }
 
-function copyHeaders(init: HeadersInit | undefined): Headers {
+function copyHeaders(init: RequestOptions["headers"]): Headers {
   let headers: Headers;
   try {
     headers = new Headers(init);

@@ -39,8 +39,8 @@
  *     extra      varint   bytes that are kept and not compared
  *     …                   suffix, identity, extra
  *
- * A saved state is a count of chunks, length and count of entries of each, and then the chunks as they are in memory,
- * in the envelope of `_seal.ts`.
+ * A saved state is, for each snapshot in it, a count of chunks, length and count of entries of each, and then the chunks
+ * as they are in memory, in the envelope of `_seal.ts`.
  *
  * @module
  */
@@ -168,12 +168,7 @@ export class Snapshot {
 
   /** The snapshot as bytes for `restore`. `identity` names what is listed, and holds no secret. */
   save(identity: string): Uint8Array {
-    const table = new Uint8Array(5 + this.chunks.length * 16);
-    let at = writeVarint(this.chunks.length, table, 0);
-    for (const { bytes, count } of this.chunks) {
-      at = writeVarint(count, table, writeVarint(bytes.length, table, at));
-    }
-    return seal(identity, [table.subarray(0, at), ...this.chunks.map((chunk) => chunk.bytes)]);
+    return saveAll(identity, [this]);
   }
 
   /**
@@ -182,14 +177,46 @@ export class Snapshot {
    * @throws {ExternalError} with code `"checkpoint"` if the bytes are not whole or belong to something else.
    */
   static restore<V>(bytes: Uint8Array, identity: string, codec: Codec<V>): Snapshot {
-    const state = unseal(bytes, identity);
-    let at = 0;
-    const number = (): number => {
-      const value = readVarint(state, at, state.length);
-      if (value < 0) throw damaged(identity, "a number is cut off");
-      at += varintLength(value);
-      return value;
-    };
+    return restoreAll(bytes, identity, codec, 1)[0] as Snapshot;
+  }
+
+  /** A table of the chunks, and the chunks. */
+  *parts(): Iterable<Uint8Array> {
+    const table = new Uint8Array(5 + this.chunks.length * 16);
+    let at = writeVarint(this.chunks.length, table, 0);
+    for (const { bytes, count } of this.chunks) {
+      at = writeVarint(count, table, writeVarint(bytes.length, table, at));
+    }
+    yield table.subarray(0, at);
+    for (const { bytes } of this.chunks) yield bytes;
+  }
+}
+
+/** Several snapshots in one envelope. */
+export function saveAll(identity: string, snapshots: readonly Snapshot[]): Uint8Array {
+  return seal(identity, snapshots.flatMap((snapshot) => [...snapshot.parts()]));
+}
+
+/**
+ * The snapshots that `saveAll` wrote: as many as `count` says.
+ *
+ * @throws {ExternalError} with code `"checkpoint"` if the bytes are not whole or belong to something else.
+ */
+export function restoreAll<V>(
+  bytes: Uint8Array,
+  identity: string,
+  codec: Codec<V>,
+  count: number,
+): Snapshot[] {
+  const state = unseal(bytes, identity);
+  let at = 0;
+  const number = (): number => {
+    const value = readVarint(state, at, state.length);
+    if (value < 0) throw damaged(identity, "a number is cut off");
+    at += varintLength(value);
+    return value;
+  };
+  const snapshot = (): Snapshot => {
     const total = number();
     const sizes: number[] = [];
     // Each chunk takes at least two bytes here, so a wrong total ends at the end of the bytes.
@@ -201,11 +228,12 @@ export class Snapshot {
       chunks.push({ bytes: state.slice(at, end), count: sizes[i + 1] as number });
       at = end;
     }
-    if (at !== state.length || !isSound(chunks, codec)) {
-      throw damaged(identity, "it breaks the format");
-    }
+    if (!isSound(chunks, codec)) throw damaged(identity, "it breaks the format");
     return new Snapshot(chunks);
-  }
+  };
+  const snapshots = Array.from({ length: count }, snapshot);
+  if (at !== state.length) throw damaged(identity, "it breaks the format");
+  return snapshots;
 }
 
 /** The entries of `next` up to and including `key`, and those of `old` behind it. */

@@ -53,6 +53,13 @@ export interface CheckpointStore {
    * @param state What the source gave.
    */
   save(key: string, state: Uint8Array): Promise<void>;
+  /**
+   * Where the state of this key is kept, such as a path: shown with an error about it. Holds no secret.
+   * Optional.
+   *
+   * @param key The name of the source.
+   */
+  locate?(key: string): string | Promise<string>;
 }
 
 /**

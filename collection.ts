@@ -56,6 +56,23 @@ export interface CollectionPollerOptions<T> {
    */
   version?: (item: T) => string;
   /**
+   * What is kept of an item between polls, in memory and in a checkpoint: its whole JSON, or only its key and
+   * version. With `"version"`, for which `version` and `removed` are needed:
+   *
+   * - an `added` and a `modified` hold the item itself, as `list` gave it; items that did not change are
+   *   dropped while they are listed,
+   * - a `modified` has no `previous`,
+   * - a `removed` holds what the option `removed` makes of the key and the version.
+   *
+   * @default {"json"}
+   */
+  remember?: "json" | "version";
+  /**
+   * Makes the item of a `removed` event from what is remembered of it, with `remember: "version"`. If it
+   * throws, the poll fails with code `invalid`.
+   */
+  removed?: (key: string, version: string) => T;
+  /**
    * From 0 to 1: a poll that would remove a larger share of the items fails with code `removal-guard`.
    *
    * @default {1} no guard
@@ -68,7 +85,31 @@ export interface CollectionPollerOptions<T> {
  * byte order of the keys.
  *
  * Items are kept, and handed out, as JSON: what JSON cannot hold (a `Date`, a method) is not in an
- * event. Two items that differ only in the order of their fields are different.
+ * event. Two items that differ only in the order of their fields are different. The JSON is also what a
+ * checkpoint holds: where items are large, or must not lie in a file, use `remember: "version"`.
+ *
+ * @example Only keys and versions are kept
+ * ```ts
+ * import { CollectionPoller } from "@koprs/external/collection";
+ *
+ * interface Secret {
+ *   id: string;
+ *   revision: string;
+ *   value?: string;
+ * }
+ * const secrets = new CollectionPoller<Secret>({
+ *   name: "secrets",
+ *   async *list() {
+ *     yield [{ id: "db", revision: "7", value: "hunter2" }];
+ *   },
+ *   key: ({ id }) => id,
+ *   version: ({ revision }) => revision,
+ *   remember: "version",
+ *   removed: (id, revision) => ({ id, revision }),
+ * });
+ * const [event] = await secrets.poll({ signal: new AbortController().signal });
+ * console.assert(event?.item.value === "hunter2");
+ * ```
  */
 export class CollectionPoller<T> implements ExternalSource<T> {
   /** Names the source in logs, spans and checkpoints. */
@@ -76,6 +117,7 @@ export class CollectionPoller<T> implements ExternalSource<T> {
   readonly #list: CollectionPollerOptions<T>["list"];
   readonly #key: CollectionPollerOptions<T>["key"];
   readonly #version: CollectionPollerOptions<T>["version"];
+  readonly #removed: CollectionPollerOptions<T>["removed"];
   readonly #tracker: Tracker<ItemRecord>;
 
   /**
@@ -86,7 +128,7 @@ export class CollectionPoller<T> implements ExternalSource<T> {
    * @throws {RangeError} If a number is out of range.
    */
   constructor(options: CollectionPollerOptions<T>) {
-    const { name, list, key, version, maxRemoved = 1 } = options;
+    const { name, list, key, version, removed, maxRemoved = 1, remember = "json" } = options;
     if (typeof name !== "string" || name === "") {
       throw new TypeError("Cannot poll a collection as it has no 'name'");
     }
@@ -95,14 +137,38 @@ export class CollectionPoller<T> implements ExternalSource<T> {
         throw new TypeError(`Cannot poll '${name}' as '${option}' must be a function`);
       }
     }
+    if (remember !== "json" && remember !== "version") {
+      throw new TypeError(`Cannot poll '${name}' as 'remember' must be "json" or "version"`);
+    }
+    const brief = remember === "version";
+    if (brief && (version === undefined || typeof removed !== "function")) {
+      throw new TypeError(
+        `Cannot poll '${name}' as 'remember: "version"' needs the functions 'version' and 'removed'`,
+      );
+    }
+    if (!brief && removed !== undefined) {
+      throw new TypeError(`Cannot poll '${name}' as 'removed' is for 'remember: "version"'`);
+    }
     checkShare("poll", "maxRemoved", maxRemoved);
     this.name = name;
     this.#list = list;
     this.#key = key;
     this.#version = version;
-    // With and without a version the same bytes mean different things.
-    const identity = JSON.stringify(["items", name, version === undefined ? "json" : "version"]);
-    this.#tracker = new Tracker(name, identity, itemCodec, maxRemoved);
+    this.#removed = removed;
+    // The same bytes mean different things.
+    const kept = brief ? "version only" : version === undefined ? "json" : "version";
+    const identity = JSON.stringify(["items", name, kept]);
+    this.#tracker = new Tracker({
+      name,
+      identity,
+      codec: itemCodec,
+      build(items) {
+        const builder = new ItemBuilder();
+        for (const { key, version, json } of items) builder.add(key, version, json);
+        return builder.finish();
+      },
+      maxRemoved,
+    });
   }
 
   /**
@@ -114,13 +180,15 @@ export class CollectionPoller<T> implements ExternalSource<T> {
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<T>>> {
     const builder = new ItemBuilder(this.#tracker.committed);
+    const changed = this.#removed === undefined ? undefined : new Map<string, T>();
     await eachPage(this.#list(options), options.signal, (page) => {
       if (!Array.isArray(page)) {
         throw this.#error("protocol", "'list' gave a page that is no array");
       }
-      for (const item of page) this.#add(item, builder);
+      for (const item of page) this.#add(item, builder, changed);
     });
-    return parsed(this.#tracker.deliver(builder.finish()));
+    const changes = this.#tracker.deliver(builder.finish());
+    return changed === undefined ? parsed(changes) : this.#whole(changes, changed);
   }
 
   /** The state that was handled, as bytes: what {@linkcode restore} takes. */
@@ -137,11 +205,38 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     this.#tracker.restore(state);
   }
 
-  #add(item: T, builder: ItemBuilder): void {
+  #add(item: T, builder: ItemBuilder, changed: Map<string, T> | undefined): void {
     const key = this.#ask("key", this.#key, item);
+    if (changed !== undefined && this.#version !== undefined) {
+      const version = this.#ask("version", this.#version, item);
+      builder.add(key, version);
+      const known = this.#tracker.committed.get(key, itemCodec)?.version;
+      if (known !== version || this.#tracker.isDoubtful(key)) changed.set(key, item);
+      return;
+    }
     const json = this.#ask("JSON.stringify", JSON.stringify, item);
     if (this.#version === undefined) builder.add(key, json);
     else builder.add(key, this.#ask("version", this.#version, item), json);
+  }
+
+  /** The events of changes, with the items that were held for them. */
+  *#whole(
+    changes: Iterable<Change<ItemRecord>>,
+    changed: Map<string, T>,
+  ): Iterable<ExternalEvent<T>> {
+    for (const { type, item: { key, version } } of changes) {
+      if (type === "removed") yield { type, item: this.#gone(key, version) };
+      else yield { type, item: changed.get(key) as T }; // It is there: it is what changed.
+      changed.delete(key);
+    }
+  }
+
+  #gone(key: string, version: string): T {
+    try {
+      return (this.#removed as (key: string, version: string) => T)(key, version);
+    } catch (thrown) {
+      throw this.#error("invalid", `'removed' failed: ${reasonOf(thrown)}`, thrown);
+    }
   }
 
   #ask(what: string, callback: (item: T) => string, item: T): string {

@@ -99,6 +99,8 @@ export class HttpPoller implements ExternalSource<HttpResource> {
   readonly #identity: string;
   readonly #validate: HttpPollerOptions["validate"];
   #seen: Seen | undefined;
+  /** What an unfinished delivery may or may not have reported: the next poll reports once more. */
+  #doubt: Validators | undefined;
 
   /**
    * Makes no request yet.
@@ -128,31 +130,33 @@ export class HttpPoller implements ExternalSource<HttpResource> {
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<HttpResource>>> {
     const seen = this.#seen;
-    const reply = await conditionalGet(this.#client, options, seen);
+    const doubt = this.#doubt;
+    // Where it is in doubt what was reported last, only the content tells what to report.
+    const reply = await conditionalGet(this.#client, options, doubt ? undefined : seen);
     switch (reply.status) {
       case 304:
         return [];
       case 404:
-      case 410:
-        return this.#deliver(
-          seen && { type: "removed", item: new Resource(reply, seen) },
-          undefined,
-        );
+      case 410: {
+        const known = seen ?? doubt;
+        const event = known && { type: "removed", item: new Resource(reply, known) } as const;
+        return this.#deliver(event, undefined);
+      }
       default:
-        return await this.#compare(reply, seen, options.signal);
+        return await this.#compare(reply, options.signal);
     }
   }
 
   async #compare(
     reply: Reply,
-    seen: Seen | undefined,
     signal: AbortSignal,
   ): Promise<Iterable<ExternalEvent<HttpResource>>> {
+    const seen = this.#seen;
     const digest = toBase64(await crypto.subtle.digest("SHA-256", reply.body));
-    const changed = digest !== seen?.digest;
+    const changed = digest !== seen?.digest || this.#doubt !== undefined;
     const resource = new Resource(reply);
     if (changed) await this.#check(resource, signal);
-    const next: Seen = { digest, ...validatorsOf(reply) };
+    const next: Seen = { digest, ...validatorsOf(reply, seen) };
     const type = seen === undefined ? "added" : "modified";
     return this.#deliver(changed ? { type, item: resource } : undefined, next);
   }
@@ -173,9 +177,7 @@ export class HttpPoller implements ExternalSource<HttpResource> {
    * content. A URL that holds a secret is not remembered, and so neither are its validators.
    */
   save(): Uint8Array {
-    const { url, digest } = this.#seen ?? {};
-    const secret = url !== undefined && redactUrl(new URL(url)) !== url;
-    const state = secret ? { url: "", digest, settled: true } : this.#seen ?? null;
+    const state = { seen: withoutSecretUrl(this.#seen), doubt: withoutSecretUrl(this.#doubt) };
     return seal(this.#identity, [new TextEncoder().encode(JSON.stringify(state))]);
   }
 
@@ -186,7 +188,9 @@ export class HttpPoller implements ExternalSource<HttpResource> {
    */
   restore(state: Uint8Array): void {
     const text = new TextDecoder().decode(unseal(state, this.#identity));
-    this.#seen = JSON.parse(text) ?? undefined; // Checked by its checksum: it is what `save` wrote.
+    const { seen, doubt } = JSON.parse(text); // Checked by its checksum: it is what `save` wrote.
+    this.#seen = seen;
+    this.#doubt = doubt;
   }
 
   /** The event, if there is one; the commit is what follows the last. */
@@ -194,9 +198,21 @@ export class HttpPoller implements ExternalSource<HttpResource> {
     event: ExternalEvent<HttpResource> | undefined,
     next: Seen | undefined,
   ): Iterable<ExternalEvent<HttpResource>> {
-    if (event !== undefined) yield event;
+    if (event !== undefined) {
+      const doubt = this.#doubt = { ...(next ?? this.#seen ?? this.#doubt as Validators) };
+      yield event;
+      // A later poll has begun meanwhile: what is committed is for that one to say.
+      if (this.#doubt !== doubt) return;
+    }
     this.#seen = next;
+    this.#doubt = undefined;
   }
+}
+
+/** Where the URL holds a secret, neither it nor its validators, which are good for no other, are kept. */
+function withoutSecretUrl<V extends Validators>(known: V | undefined): V | undefined {
+  if (known === undefined || redactUrl(new URL(known.url)) === known.url) return known;
+  return { ...known, url: "", etag: undefined, lastModified: undefined };
 }
 
 class Resource implements HttpResource {
@@ -208,7 +224,7 @@ class Resource implements HttpResource {
   declare readonly contentType?: string;
 
   /** @param known What was seen last, if the reply says that the resource is gone. */
-  constructor(reply: Reply, known?: Seen) {
+  constructor(reply: Reply, known?: Validators) {
     this.url = reply.url;
     this.status = reply.status;
     this.body = reply.body;

@@ -55,7 +55,7 @@ export interface ListOptions {
   after?: string;
   /** Only keys up to and including this one, in UTF-8 byte order. For stores with `ranged`. */
   until?: string;
-  /** Aborts the listing. */
+  /** Aborts the listing: it rejects with the signal's reason, untouched. */
   signal?: AbortSignal;
 }
 
@@ -63,7 +63,7 @@ export interface ListOptions {
 export interface GetOptions {
   /** The ETag an event named: the read fails if the object has another one by now. */
   ifMatch?: string;
-  /** Aborts the read. */
+  /** Aborts the read: it rejects with the signal's reason, untouched. */
   signal?: AbortSignal;
 }
 
@@ -93,7 +93,7 @@ export interface PutOptions {
   ifMatch?: string;
   /** `"*"`: the object must not exist. */
   ifNoneMatch?: "*";
-  /** Aborts the write. */
+  /** Aborts the write: it rejects with the signal's reason, untouched. */
   signal?: AbortSignal;
 }
 
@@ -201,7 +201,17 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     this.#minAge = minAge;
     this.#concurrency = concurrency;
     const identity = JSON.stringify(["objects", store.name, prefix]);
-    this.#tracker = new Tracker(this.name, identity, objectCodec, maxRemoved);
+    this.#tracker = new Tracker({
+      name: this.name,
+      identity,
+      codec: objectCodec,
+      build(objects) {
+        const builder = new ObjectBuilder();
+        for (const object of objects) builder.add(object);
+        return builder.finish();
+      },
+      maxRemoved,
+    });
   }
 
   /**
