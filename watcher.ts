@@ -84,7 +84,8 @@ export interface WatchOptions {
   /** From the end of one good poll to the next. */
   interval: number;
   /**
-   * The longest wait after failures: after the n-th in a row it is `min(interval × 2ⁿ, maxBackoff)`.
+   * The longest wait after failures: after the n-th in a row it is `min(interval × 2ⁿ, maxBackoff)`. Shorter
+   * than the interval, a failed poll is repeated sooner than a good one.
    *
    * @default {interval * 32}
    */
@@ -106,8 +107,9 @@ export interface WatchOptions {
   signal?: AbortSignal;
   /**
    * Where to keep the state, under the name of the source, so that a restart goes on where this run
-   * stopped. Saved behind every poll that had events and, while many are delivered, every 10,000 events
-   * or 5 s. A checkpoint that is damaged or of something else ends the stream.
+   * stopped. Saved before the first event of a poll is handed over, every 10,000 events or 5 s while
+   * they are delivered, and behind the last. A checkpoint that is damaged or of something else ends the
+   * stream with an error of code `checkpoint`, and is left as it is.
    *
    * @default {undefined} a restart begins anew
    */
@@ -196,8 +198,8 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
 
   /**
    * Settles once the first good poll has been handled whole, however many events it had. Rejects if the
-   * watch ends before that: with the reason of the abort or the error of the stream, or with an
-   * `AbortError` if it was closed or cancelled. A rejection nobody looks at is not reported.
+   * watch ends before that: with the reason of the abort or the `cancel`, with the error of the stream, or
+   * with an `AbortError`. A rejection nobody looks at is not reported.
    */
   get synced(): Promise<void> {
     return this.#loop.synced;

@@ -7,7 +7,13 @@
  */
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { type ExternalSource, type ExternalWatch, watchExternal } from "@koprs/external";
+import {
+  type CheckpointStore,
+  type ExternalSource,
+  type ExternalWatch,
+  FileCheckpointStore,
+  watchExternal,
+} from "@koprs/external";
 import { demonstrate } from "./_demo.ts";
 import { jsonPrinter, linePrinter, type Printer } from "./_print.ts";
 import { type Access, sourceFor, UsageError } from "./_targets.ts";
@@ -30,6 +36,7 @@ Options
   --header 'K: V'     sent to HTTP and WebDAV targets; may be repeated
   --token-file FILE   its content is sent as a bearer token; read anew for each request
   --endpoint URL      of an S3, GCS or Azure service that is not the cloud's own
+  --checkpoint FOLDER keep the state there: a restart reports what changed meanwhile, and only that
   --json              JSON lines: events to standard output, failures to standard error
   --once              one poll each, then end: exit code 1 if one failed
   --help              this text
@@ -41,6 +48,7 @@ interface Command {
   targets: string[];
   interval: number;
   access: Access;
+  checkpoint?: CheckpointStore;
   json: boolean;
   once: boolean;
   help: boolean;
@@ -55,12 +63,14 @@ function parseCommand(args: string[]): Command {
       header: { type: "string", multiple: true, default: [] },
       "token-file": { type: "string" },
       endpoint: { type: "string" },
+      checkpoint: { type: "string" },
       json: { type: "boolean", default: false },
       once: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
-  const { interval, header, endpoint, json, once, help, "token-file": tokenFile } = values;
+  const { interval, header, endpoint, checkpoint, json, once, help } = values;
+  const tokenFile = values["token-file"];
   return {
     targets: positionals,
     interval: parseDuration(interval),
@@ -69,6 +79,7 @@ function parseCommand(args: string[]): Command {
       ...(tokenFile && { bearerToken: async () => (await readFile(tokenFile, "utf8")).trim() }),
       ...(endpoint && { endpoint }),
     },
+    ...(checkpoint !== undefined && { checkpoint: new FileCheckpointStore(checkpoint) }),
     json,
     once,
     help,
@@ -99,13 +110,14 @@ function parseHeaders(lines: string[]): Headers {
 /** Prints the events of one source until its watch ends. Resolves to whether `once` succeeded. */
 async function watch(
   source: ExternalSource<unknown>,
-  { interval, once }: Command,
+  { interval, checkpoint, once }: Command,
   printer: Printer,
   live: Set<ExternalWatch<unknown>>,
 ): Promise<boolean> {
   let good = true;
   const watch = watchExternal(source, {
     interval,
+    ...(checkpoint && { checkpoint }),
     onError(error, info) {
       printer.failure(source.name, error, info);
       if (once) {

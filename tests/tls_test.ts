@@ -4,10 +4,17 @@ import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 import { before, test } from "node:test";
 import type { TLSSocket } from "node:tls";
+import { fileURLToPath } from "node:url";
 import { HttpPoller } from "@koprs/external";
 import { failure, poll, type Scope } from "./_http_server.ts";
 
@@ -79,6 +86,21 @@ test("a certificate for another name is refused", { timeout }, async (t) => {
   const fetch = await fetchWith(t, { ca, client });
   const error = await failure(new HttpPoller(url.replace("127.0.0.1", "127.0.0.2"), { fetch }));
   assert.equal(error.code, "network");
+});
+
+const skip = "Deno" in globalThis ? false : "the example is for Deno";
+test("examples/tls.ts watches such a server", { timeout, skip }, async (t) => {
+  const { url } = await serveTls(t);
+  const folder = await mkdtemp(join(tmpdir(), "koprs-external-tls-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const files = { "ca.pem": ca, "client.pem": client.cert, "client.key": client.key };
+  const paths = Object.keys(files).map((name) => join(folder, name));
+  await Promise.all(Object.values(files).map((pem, i) => writeFile(paths[i]!, pem)));
+  const example = fileURLToPath(new URL("../examples/tls.ts", import.meta.url));
+  const program = spawn(process.execPath, ["run", "-A", "--no-check", example, url, ...paths]);
+  t.after(() => program.kill("SIGKILL"));
+  const [output] = await once(program.stdout, "data");
+  assert.equal(String(output), `added ${url}\n`);
 });
 
 async function serveTls(scope: Scope): Promise<{ url: string; clients: boolean[] }> {
