@@ -26,6 +26,7 @@
  * @module
  */
 import { ItemBuilder } from "./_builder.ts";
+import { ChangedItems } from "./_changed_items.ts";
 import { itemCodec, type ItemRecord } from "./_codec.ts";
 import { checkShare } from "./_options.ts";
 import { eachPage } from "./_pages.ts";
@@ -179,8 +180,9 @@ export class CollectionPoller<T> implements ExternalSource<T> {
    * @throws {ExternalError} If the listing failed on any page, or too much would be removed.
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<T>>> {
-    const builder = new ItemBuilder(this.#tracker.committed);
-    const changed = this.#removed === undefined ? undefined : new Map<string, T>();
+    const { committed, doubtful } = this.#tracker;
+    const builder = new ItemBuilder(committed);
+    const changed = this.#removed && new ChangedItems<T>(committed, doubtful);
     await eachPage(this.#list(options), options.signal, (page) => {
       if (!Array.isArray(page)) {
         throw this.#error("protocol", "'list' gave a page that is no array");
@@ -205,13 +207,12 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     this.#tracker.restore(state);
   }
 
-  #add(item: T, builder: ItemBuilder, changed: Map<string, T> | undefined): void {
+  #add(item: T, builder: ItemBuilder, changed: ChangedItems<T> | undefined): void {
     const key = this.#ask("key", this.#key, item);
     if (changed !== undefined && this.#version !== undefined) {
       const version = this.#ask("version", this.#version, item);
       builder.add(key, version);
-      const known = this.#tracker.committed.get(key, itemCodec)?.version;
-      if (known !== version || this.#tracker.isDoubtful(key)) changed.set(key, item);
+      changed.add(key, version, item);
       return;
     }
     const json = this.#ask("JSON.stringify", JSON.stringify, item);
@@ -222,12 +223,11 @@ export class CollectionPoller<T> implements ExternalSource<T> {
   /** The events of changes, with the items that were held for them. */
   *#whole(
     changes: Iterable<Change<ItemRecord>>,
-    changed: Map<string, T>,
+    changed: ChangedItems<T>,
   ): Iterable<ExternalEvent<T>> {
     for (const { type, item: { key, version } } of changes) {
       if (type === "removed") yield { type, item: this.#gone(key, version) };
-      else yield { type, item: changed.get(key) as T }; // It is there: it is what changed.
-      changed.delete(key);
+      else yield { type, item: changed.take(key) as T }; // It is there: it is what changed.
     }
   }
 

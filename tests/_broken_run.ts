@@ -1,0 +1,6 @@
+// Runs the suites against what is broken. Started by testing_test.ts in a process of its own.
+import { testSource, testStore } from "@koprs/external/testing";
+import { brokenSources, brokenStores } from "./_broken.ts";
+
+for (const { name, setUp } of brokenStores) testStore(`store: ${name}`, setUp);
+for (const { name, setUp } of brokenSources) testSource(`source: ${name}`, setUp);
