@@ -68,10 +68,10 @@ export class Tracker<V extends { readonly key: string }> {
     return this.#deliver(next);
   }
 
-  /** Whether a delivery that broke off may have reported this key: the next one will report it once more. */
-  isDoubtful(key: string): boolean {
+  /** What a delivery that broke off may have reported: the next one will report it once more. */
+  get doubtful(): Snapshot {
     this.#breakOff();
-    return this.#doubtful.get(key, this.#options.codec) !== undefined;
+    return this.#doubtful;
   }
 
   /** Another poll begins: a delivery that is not at its end by now will not get there. */
