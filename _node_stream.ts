@@ -5,6 +5,7 @@ export interface NodeReadable {
   on(event: string, listener: (...values: never[]) => void): unknown;
   pause(): unknown;
   resume(): unknown;
+  abort?(): unknown;
   destroy?(error?: Error): unknown;
 }
 
@@ -94,9 +95,17 @@ export function toWebStream(
     },
     cancel() {
       end();
-      stream.destroy?.();
+      dropNodeStream(stream);
     },
   }, { highWaterMark: 0 });
+}
+
+/** Gives up a stream that nobody will read on. */
+export function dropNodeStream(stream: NodeReadable): void {
+  stream.on("error", () => {}); // On purpose: without a listener the process would end.
+  // Streams around a request free its connection by `abort`; `destroy` alone ends only themselves.
+  stream.abort?.();
+  stream.destroy?.();
 }
 
 const encoder = new TextEncoder();
