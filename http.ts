@@ -211,7 +211,8 @@ export class HttpPoller implements ExternalSource<HttpResource> {
 
 /** Where the URL holds a secret, neither it nor its validators, which are good for no other, are kept. */
 function withoutSecretUrl<V extends Validators>(known: V | undefined): V | undefined {
-  if (known === undefined || redactUrl(new URL(known.url)) === known.url) return known;
+  // Restored state may have none.
+  if (!known?.url || redactUrl(new URL(known.url)) === known.url) return known;
   return { ...known, url: "", etag: undefined, lastModified: undefined };
 }
 

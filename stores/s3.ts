@@ -170,7 +170,11 @@ export class S3Store implements ObjectStore {
     for await (const page of this.#pages(options)) yield page.objects();
   }
 
-  /** The same without an object for each. Private to this package. */
+  /**
+   * The same without an object for each. Private to this package.
+   *
+   * @internal
+   */
   [scanPages](options: ListOptions = {}): AsyncIterable<ScannedPage> {
     return this.#pages(options);
   }
