@@ -39,6 +39,7 @@ export class FileCheckpointStore implements CheckpointStore {
   readonly #folder: string;
   /** The lock under which a key was asked for last. State is saved under no other. */
   readonly #locks = new Map<string, FolderLock>();
+  #last: Promise<unknown> = Promise.resolve();
 
   /**
    * Touches nothing yet.
@@ -63,8 +64,7 @@ export class FileCheckpointStore implements CheckpointStore {
    * @throws {ExternalError} With code `checkpoint` if the folder cannot be used, or another process uses it.
    */
   async load(key: string): Promise<Uint8Array | undefined> {
-    const name = await checkpointName(key);
-    const lock = await this.#open(key, name);
+    const { lock, name } = await this.#opened(key, true);
     const { readFile } = await import("node:fs/promises");
     return await lock.inTurn(name, async () => {
       try {
@@ -86,8 +86,7 @@ export class FileCheckpointStore implements CheckpointStore {
    * another watch of this process has asked for the same key since.
    */
   async save(key: string, state: Uint8Array): Promise<void> {
-    const name = await checkpointName(key);
-    const lock = this.#locks.get(key) ?? await this.#open(key, name);
+    const { lock, name } = await this.#opened(key, false);
     await lock.inTurn(name, () => this.#write(lock, key, name, state));
   }
 
@@ -128,6 +127,17 @@ export class FileCheckpointStore implements CheckpointStore {
       throw thrown;
     }
     await lock.sync();
+  }
+
+  /** The lock and the file name for a key, to the callers in the order of their calls. */
+  #opened(key: string, anew: boolean): Promise<{ lock: FolderLock; name: string }> {
+    const opened = this.#last.then(async () => {
+      const name = await checkpointName(key);
+      const known = anew ? undefined : this.#locks.get(key);
+      return { lock: known ?? await this.#open(key, name), name };
+    });
+    this.#last = opened.catch(() => {});
+    return opened;
   }
 
   /** Takes the folder, and the key from any other watch of this process. */

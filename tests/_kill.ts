@@ -1,0 +1,219 @@
+// Kills a watching program again and again, while what it watches changes, and holds what all its lives
+// reported against what is there.
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** What the program is to do: see _kill_worker.ts. */
+export interface WorkerOptions {
+  readonly target:
+    | { readonly kind: "local"; readonly folder: string }
+    | { readonly kind: "s3"; readonly bucket: string; readonly client: Record<string, unknown> }
+    | { readonly kind: "http"; readonly url: string };
+  readonly checkpoint: { readonly folder: string } | { readonly prefix: string };
+  readonly log: string;
+  /** Milliseconds between polls. */
+  readonly interval: number;
+  /** Milliseconds for each event, so that kills hit deliveries. */
+  readonly pause: number;
+}
+
+/** What is watched, and can be changed. */
+export interface World {
+  /** Makes about so many changes; every version it writes is a new one. */
+  change(count: number, random: () => number): Promise<void>;
+  /** What is there: keys and versions. */
+  reality(): Promise<Map<string, string>>;
+}
+
+/** One line of the log. */
+export interface Line {
+  readonly type: "added" | "modified" | "removed" | "start" | "poll" | "failed" | "ended";
+  readonly key: string;
+  readonly version: string;
+  readonly message?: string;
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Numbers from 0 to 1, the same for the same seed. */
+export function randomNumbers(seed: number): () => number {
+  return () => {
+    seed = seed + 0x6d2b79f5 | 0;
+    let t = Math.imul(seed ^ seed >>> 15, 1 | seed);
+    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
+    return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
+  };
+}
+
+/** One life of the program. */
+export class Life {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  readonly #waiting = new Set<() => void>();
+  #said = "";
+  #stderr = "";
+  exitCode: number | null | undefined;
+
+  constructor(options: WorkerOptions) {
+    const worker = fileURLToPath(new URL("./_kill_worker.ts", import.meta.url));
+    const run = "Deno" in globalThis ? ["run", "-A", "--no-check"] : [];
+    this.#child = spawn(process.execPath, [...run, worker, JSON.stringify(options)], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.#said += text;
+      for (const check of this.#waiting) check();
+    });
+    this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#stderr += text);
+    this.#ended = new Promise((resolve) =>
+      this.#child.once("exit", (code) => {
+        this.exitCode = code;
+        for (const check of this.#waiting) check();
+        resolve();
+      })
+    );
+  }
+
+  /** Resolves when the program has said this word so many times. */
+  says(word: string, times = 1): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const check = () => {
+        if (this.#said.split("\n").filter((line) => line === word).length >= times) resolve();
+        else if (this.exitCode === undefined) return;
+        else {reject(
+            new Error(`It ended with ${this.exitCode} instead of '${word}': ${this.#stderr}`),
+          );}
+        this.#waiting.delete(check);
+      };
+      this.#waiting.add(check);
+      check();
+    });
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#ended;
+  }
+
+  async ended(): Promise<void> {
+    await this.#ended;
+  }
+}
+
+export function readLog(log: string): Line[] {
+  if (!existsSync(log)) return [];
+  const lines = readFileSync(log, "utf8").split("\n");
+  lines.pop(); // Empty, or cut off by a kill, and then not reported.
+  return lines.map((line) => JSON.parse(line));
+}
+
+export interface Lives {
+  readonly options: WorkerOptions;
+  readonly world: World;
+  readonly seed: number;
+  readonly count: number;
+  /** Changes before and during each life. */
+  readonly changes: number;
+  /** A life is ended at most so many milliseconds after its first poll. */
+  readonly longest: number;
+}
+
+/** What came of it. */
+export interface Outcome {
+  readonly reported: number;
+  readonly repeated: number;
+  readonly polls: number;
+}
+
+/** Runs the lives. Throws if what they reported together is not what is there. */
+export async function liveAndDie(lives: Lives): Promise<Outcome> {
+  const { options, world, seed, count, changes, longest } = lives;
+  const random = randomNumbers(seed);
+  const audit = new Audit(options.log);
+  for (let n = 1; n <= count; n++) {
+    await world.change(Math.floor(random() * changes), random);
+    const life = new Life(options);
+    try {
+      // Some are killed while they start, the others while they poll, save and report.
+      const early = random() < 0.1;
+      if (!early) await life.says("poll");
+      // No event tells the moment for a kill: that it is any is the point.
+      const end = performance.now() + random() * longest;
+      while (performance.now() < end) {
+        await world.change(Math.floor(random() * changes / 4), random);
+        await delay(Math.min(random() * longest / 3, Math.max(end - performance.now(), 0)));
+      }
+      await life.kill();
+      if (n % 6 === 0 || n === count) {
+        await settle(options);
+        audit.check(await world.reality(), `seed ${seed}, life ${n}`);
+      }
+    } finally {
+      await life.kill();
+    }
+  }
+  return audit.outcome();
+}
+
+/** A life that sees all there is. */
+async function settle(options: WorkerOptions): Promise<void> {
+  const life = new Life(options);
+  try {
+    await life.says("synced");
+  } finally {
+    await life.kill();
+  }
+}
+
+/** Reads the log as a consumer would, and a bit more closely. */
+class Audit {
+  readonly #log: string;
+
+  constructor(log: string) {
+    this.#log = log;
+  }
+
+  outcome(): Outcome {
+    const { reported, repeated, polls } = this.#replay();
+    return { reported, repeated, polls };
+  }
+
+  check(reality: Map<string, string>, when: string): void {
+    const { known, unjustified } = this.#replay();
+    assert.deepEqual(new Map([...known].sort()), new Map([...reality].sort()), when);
+    assert.deepEqual(unjustified, [], `repeated though it was not in flight: ${when}`);
+  }
+
+  #replay() {
+    const known = new Map<string, string>();
+    /** Reported since the last state that is known to be saved: only these may come again. */
+    const inFlight = new Set<string>();
+    const unjustified: string[] = [];
+    let reported = 0, repeated = 0, polls = 0, pollsInLife = 0;
+    for (const { type, key, version, message } of readLog(this.#log)) {
+      if (type === "failed" || type === "ended") throw new Error(message);
+      if (type === "start") pollsInLife = 0;
+      if (type === "poll") {
+        polls++;
+        // The first poll of a life reports again; behind it, and before the next, all is saved.
+        if (++pollsInLife > 1) inFlight.clear();
+      }
+      if (type === "start" || type === "poll") continue;
+      reported++;
+      if (type !== "removed" && known.get(key) === version) {
+        repeated++;
+        if (!inFlight.has(key)) unjustified.push(`${type} ${key}`);
+      }
+      if (type === "removed") known.delete(key);
+      else known.set(key, version);
+      inFlight.add(key);
+    }
+    return { known, unjustified, reported, repeated, polls };
+  }
+}

@@ -1,0 +1,32 @@
+// C2 in small: a program that is killed at any moment loses nothing. More of it in servers/checkpoint_kill_test.ts.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { liveAndDie } from "./_kill.ts";
+import { folderWorld, temporaryFolder } from "./_kill_worlds.ts";
+import { mkdirSync } from "node:fs";
+
+test(
+  "C2: killed again and again over a folder, nothing is lost",
+  { timeout: 60_000 },
+  async (t) => {
+    const base = await temporaryFolder(t);
+    const folder = join(base, "watched");
+    mkdirSync(folder);
+    const { reported, polls } = await liveAndDie({
+      options: {
+        target: { kind: "local", folder },
+        checkpoint: { folder: join(base, "state") },
+        log: join(base, "log"),
+        interval: 2,
+        pause: 1,
+      },
+      world: folderWorld(folder, 60),
+      seed: 1,
+      count: 18,
+      changes: 60,
+      longest: 150,
+    });
+    assert(reported > 300 && polls > 20, `${reported} events in ${polls} polls prove little`);
+  },
+);
