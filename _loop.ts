@@ -163,7 +163,7 @@ export class PollLoop<T> implements Observed {
   /** Polls until there is an event to deliver, or the watch ends. */
   async #advance(): Promise<void> {
     while (!this.#ended) {
-      if (this.#checkpointer?.isDue) await this.#save(this.#checkpointer);
+      if (this.#checkpointer?.isDue) this.#reportSave(await this.#save(this.#checkpointer));
       if (this.#ended) return;
       if (this.#closing) return this.#finish();
       await this.#sleep();
@@ -171,45 +171,63 @@ export class PollLoop<T> implements Observed {
       if (this.#closing) continue;
       await this.#pollOnce();
       if (this.#checkpointer !== undefined && this.#delivery !== undefined) {
-        await this.#saveAhead(this.#checkpointer, this.#delivery);
+        await this.#announce(this.#checkpointer, this.#delivery);
       }
       if (this.#ended || this.#deliver()) return;
     }
   }
 
+  /**
+   * Saves the state before the first event of a poll is handed over: it says what is going to be reported.
+   * Without that, an object reported as new just before a crash, and gone before the next start, would never
+   * be reported as removed. So a poll whose events cannot be announced has failed.
+   */
+  async #announce(checkpointer: Checkpointer, delivery: Delivery<T>): Promise<void> {
+    const error = await this.#saveAhead(checkpointer, delivery);
+    if (error === undefined || this.#ended) return;
+    this.#breakOff(delivery, error, false);
+    this.#release(delivery);
+  }
+
   /** Saves how far a delivery has come, and goes on with it. */
   async #saveStep(checkpointer: Checkpointer, delivery: Delivery<T>): Promise<void> {
-    await this.#saveAhead(checkpointer, delivery);
+    this.#reportSave(await this.#saveAhead(checkpointer, delivery));
     if (!this.#ended && !this.#deliver()) await this.#advance();
   }
 
-  /**
-   * Saves the state while the next event is asked for and not yet handed over. Asking tells the source that
-   * the one before was handled; and before the first event of a poll, the state says what is going to be
-   * reported. Without that, an object reported as new just before a crash, and gone before the next start,
-   * would never be reported as removed.
-   */
-  async #saveAhead(checkpointer: Checkpointer, delivery: Delivery<T>): Promise<void> {
+  /** Saves the state with the next event asked for: that tells the source that the one before was handled. */
+  async #saveAhead(
+    checkpointer: Checkpointer,
+    delivery: Delivery<T>,
+  ): Promise<ExternalError | undefined> {
     delivery.ahead = this.#ask(delivery);
     // Behind the last event all is saved anyway.
-    if (delivery.ahead?.done === false && !this.#ended) await this.#save(checkpointer);
+    if (delivery.ahead?.done !== false || this.#ended) return undefined;
+    return await this.#save(checkpointer);
   }
 
-  /** Saves the state. A failure that may pass is reported, and the save tried again behind the next events. */
-  async #save(checkpointer: Checkpointer): Promise<void> {
+  /** Saves the state. Returns a failure that may pass; any other ends the watch. */
+  async #save(checkpointer: Checkpointer): Promise<ExternalError | undefined> {
     this.#saving = true;
     try {
       await checkpointer.save();
       this.#failedSaves = 0;
     } catch (thrown) {
-      if (this.#ended) return;
+      if (this.#ended) return undefined;
       const error = checkpointError(`save the checkpoint of '${this.source}'`, thrown);
-      if (error === thrown) return this.#fail(error);
-      const wait = Math.max((this.#nextPoll ?? 0) - Date.now(), 0);
-      this.#failed(error, { attempt: ++this.#failedSaves, wait });
+      if (error !== thrown) return error;
+      this.#fail(error);
     } finally {
       this.#saving = false;
     }
+    return undefined;
+  }
+
+  /** Reports a save that failed behind handled events. It is tried again behind the next ones. */
+  #reportSave(error: ExternalError | undefined): void {
+    if (error === undefined || this.#ended) return;
+    const wait = Math.max((this.#nextPoll ?? 0) - Date.now(), 0);
+    this.#failed(error, { attempt: ++this.#failedSaves, wait });
   }
 
   /** Hands over the next event of the last poll, if there is one; commits behind the last. */
@@ -237,12 +255,16 @@ export class PollLoop<T> implements Observed {
       return delivery.events.next();
     } catch (thrown) {
       // The iterator is the source's code, which may have ended the watch before it threw.
-      if (this.#ended) return undefined;
-      this.#delivery = undefined;
-      this.#takeBack(delivery);
-      this.#pollFailed(thrown, delivery);
+      if (!this.#ended) this.#breakOff(delivery, thrown, isFatal(thrown));
       return undefined;
     }
+  }
+
+  /** Takes a delivery for a failed poll after all. */
+  #breakOff(delivery: Delivery<T>, thrown: unknown, fatal: boolean): void {
+    this.#delivery = undefined;
+    this.#takeBack(delivery);
+    this.#pollFailed(thrown, delivery, fatal);
   }
 
   #handled({ telemetry, count }: Delivery<T>): void {
@@ -292,7 +314,7 @@ export class PollLoop<T> implements Observed {
     } catch (thrown) {
       // Closing: aborted to save the last state.
       if (this.#ended || this.#closing) telemetry.end("cancelled", 0);
-      else this.#pollFailed(thrown, { telemetry, count: 0 });
+      else this.#pollFailed(thrown, { telemetry, count: 0 }, isFatal(thrown));
     } finally {
       stopTimeout?.();
       this.#poll = undefined;
@@ -354,6 +376,7 @@ export class PollLoop<T> implements Observed {
   #pollFailed(
     thrown: unknown,
     { telemetry, count }: Pick<Delivery<T>, "telemetry" | "count">,
+    fatal: boolean,
   ): void {
     const error = toExternalError(thrown, this.source);
     const attempt = ++this.#failures;
@@ -361,8 +384,7 @@ export class PollLoop<T> implements Observed {
     this.#phase = "idle";
     this.#plan(wait);
     telemetry.end("failed", count, error);
-    // State that cannot be trusted, or is not ours any more: going on would lose changes.
-    if (error.code === "checkpoint") this.#fail(error);
+    if (fatal) this.#fail(error);
     else this.#failed(error, { attempt, wait });
   }
 
@@ -408,6 +430,15 @@ export class PollLoop<T> implements Observed {
     if (this.#end(error)) this.#controller.error(error);
   }
 
+  /** Lets a generator run its `finally`. The state stays uncommitted. */
+  #release({ events }: Delivery<T>): void {
+    try {
+      events.return?.();
+    } catch (error) {
+      this.#log("error", `Cannot end the poll of '${this.source}' cleanly: ${reasonOf(error)}`);
+    }
+  }
+
   /** Stops everything that is under way. Returns false if the watch had ended before. */
   #end(reason: unknown): boolean {
     if (this.#ended) return false;
@@ -424,15 +455,15 @@ export class PollLoop<T> implements Observed {
     this.#delivery = undefined;
     if (delivery !== undefined) {
       delivery.telemetry.end("cancelled", delivery.count);
-      // Lets a generator run its `finally`. The state stays uncommitted.
-      try {
-        delivery.events.return?.();
-      } catch (error) {
-        this.#log("error", `Cannot end the poll of '${this.source}' cleanly: ${reasonOf(error)}`);
-      }
+      this.#release(delivery);
     }
     return true;
   }
+}
+
+/** State that cannot be trusted, or is not ours any more: going on would lose changes. */
+function isFatal(thrown: unknown): boolean {
+  return thrown instanceof ExternalError && thrown.code === "checkpoint";
 }
 
 function iteratorOf<T>(events: Iterable<T>): Iterator<T> {

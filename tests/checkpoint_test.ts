@@ -255,16 +255,16 @@ test("a load that fails is a failed poll, and tried again", { timeout }, async (
   assert.deepEqual(checkpoint.calls.slice(0, 5), [...Array(4).fill("load memory://"), "poll"]);
 });
 
+const FULL = Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+const FULL_MESSAGE = "Cannot save the checkpoint of 'memory://': ENOSPC: no space left on device";
+
 test(
-  "a save that fails is reported, tried again, and does not end the stream",
+  "a save that fails behind handled events is reported, tried again, and does not end the stream",
   { timeout },
   async (t) => {
     const store = new MemoryStore();
     await fill(store, "a");
     const checkpoint = new ScriptedStore();
-    checkpoint.failSave = Object.assign(new Error("ENOSPC: no space left on device"), {
-      code: "ENOSPC",
-    });
     const failures: ExternalError[] = [];
     const watch = watching(t, new ObjectStorePoller(store), {
       interval: 1,
@@ -276,21 +276,49 @@ test(
     });
     const reader = watch.getReader();
     assert.equal(shown((await reader.read()).value!), "added a");
+    const announced = checkpoint.saved.length;
+    checkpoint.failSave = FULL;
     const next = reader.read();
-    while (checkpoint.saved.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (checkpoint.saved.length === announced) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
     assert.equal(failures.length, 5);
     for (const { code, message } of failures) {
       assert.equal(code, "checkpoint");
-      assert.equal(
-        message,
-        "Cannot save the checkpoint of 'memory://': ENOSPC: no space left on device",
-      );
+      assert.equal(message, FULL_MESSAGE);
     }
     assert.equal(watch.status.lastError, failures.at(-1));
     assert.equal(watch.status.failures, 0, "the polls are good");
     assert.deepEqual(await behind(checkpoint.state, store), []);
     await fill(store, "b");
     assert.equal(shown((await next).value!), "added b");
+  },
+);
+
+test(
+  "events that cannot be announced are not handed over: the poll has failed, and is tried again",
+  { timeout },
+  async (t) => {
+    const store = new MemoryStore();
+    await fill(store, "a");
+    const checkpoint = new ScriptedStore();
+    checkpoint.failSave = FULL;
+    const attempts: number[] = [];
+    const watch = watching(t, new ObjectStorePoller(store), {
+      interval: 1,
+      checkpoint,
+      onError(error, { attempt }) {
+        assert.equal(error.code, "checkpoint");
+        assert.equal(error.message, FULL_MESSAGE);
+        assert.equal(watch.status.events, 0);
+        assert.equal(watch.status.failures, attempt);
+        if (attempts.push(attempt) === 3) checkpoint.failSave = undefined;
+      },
+    });
+    const { value } = await watch.getReader().read();
+    assert.equal(shown(value!), "added a");
+    assert.deepEqual(attempts, [1, 2, 3]);
+    assert.equal(watch.status.failures, 0);
   },
 );
 
