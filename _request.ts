@@ -99,6 +99,20 @@ interface Limits {
   readonly release: () => void;
 }
 
+/**
+ * By lower-case names. No `Headers`: a fetch that is not the runtime's own may not know that class, and making one for each
+ * request takes a tenth of the time of a poll.
+ */
+type PlainHeaders = Record<string, string>;
+
+/** What every request has unless the caller says otherwise, and all that another origin gets. */
+const FOREIGN_HEADERS: PlainHeaders = {
+  // Node's fetch would add `no-cache` to a conditional request, which Express never answers with 304.
+  "cache-control": "max-age=0",
+  // Node's fetch takes a compressed body that was cut short for whole.
+  "accept-encoding": "identity",
+};
+
 /** A reply whose body is still to be read. */
 interface Opened {
   readonly url: string;
@@ -113,6 +127,7 @@ export class HttpClient {
   /** The URL, without user info and fragment. */
   readonly url: URL;
   readonly #headers: Headers;
+  readonly #ownHeaders: PlainHeaders;
   readonly #token: RequestOptions["bearerToken"];
   readonly #fetch: typeof fetch;
   readonly #timeout: number;
@@ -140,6 +155,7 @@ export class HttpClient {
     // Only Deno and Bun take user info in a URL, and errors would repeat it.
     if (given.username !== "" || given.password !== "") this.#useUserInfo(given);
     this.url = given;
+    this.#ownHeaders = { ...FOREIGN_HEADERS, ...Object.fromEntries(this.#headers) };
     this.#secrets.push(...secretsOf(given));
     for (const [name, value] of this.#headers) {
       // Whole and in parts: `Scheme key`, `name=key; name=key`.
@@ -255,19 +271,13 @@ export class HttpClient {
   async #open(exchange: Exchange, signal: AbortSignal): Promise<Opened> {
     let url = exchange.url ?? this.url;
     let { method = "GET", body } = exchange;
-    let trusted = url.origin === this.url.origin;
+    let trusted = url === this.url || url.origin === this.url.origin;
     let tokenRenewed = false;
     const seen = new Set([url.href]);
     for (;;) {
       const headers = await this.#headersFor(url, trusted, exchange, signal);
       exchange.onRequest?.();
-      // Plain, since a fetch that is not the runtime's own may not know the runtime's Headers.
-      const request: RequestInit = {
-        method,
-        headers: Object.fromEntries(headers),
-        signal,
-        redirect: "manual",
-      };
+      const request: RequestInit = { method, headers, signal, redirect: "manual" };
       if (body !== undefined) request.body = body;
       const answer = Promise.resolve(this.#fetch(url.href, request));
       const response = await orAborted(answer, signal).catch((error) => {
@@ -287,7 +297,7 @@ export class HttpClient {
       }
       const location = REDIRECTS.includes(status) ? response.headers.get("location") : null;
       if (location === null) {
-        const codings = headers.get("accept-encoding") ?? "identity";
+        const codings = headers["accept-encoding"] ?? "identity";
         return { url: url.href, response, compressed: codings !== "identity" };
       }
       discard(response);
@@ -305,17 +315,13 @@ export class HttpClient {
     trusted: boolean,
     exchange: Exchange,
     signal: AbortSignal,
-  ): Promise<Headers> {
-    const headers = new Headers(trusted ? this.#headers : undefined);
-    // Node's fetch would add `no-cache` to a conditional request, which Express never answers with 304.
-    if (!headers.has("cache-control")) headers.set("cache-control", "max-age=0");
-    // Node's fetch takes a compressed body that was cut short for whole.
-    if (!headers.has("accept-encoding")) headers.set("accept-encoding", "identity");
+  ): Promise<PlainHeaders> {
+    const headers = { ...(trusted ? this.#ownHeaders : FOREIGN_HEADERS) };
     if (trusted && this.#token !== undefined) {
-      headers.set("authorization", `Bearer ${await this.#askToken(signal)}`);
+      headers["authorization"] = `Bearer ${await this.#askToken(signal)}`;
     }
     for (const [name, value] of Object.entries(exchange.headersFor?.(url.href) ?? {})) {
-      headers.set(name, value);
+      headers[name.toLowerCase()] = value;
     }
     return headers;
   }

@@ -36,8 +36,9 @@ export { ObjectCheckpointStore, type ObjectCheckpointStoreOptions } from "./_obj
  * Keeps the state of watches, each under the name of its source.
  *
  * A rejection with an {@linkcode ExternalError} of code `checkpoint` means that this process must not go
- * on, such as when another one has taken over: it ends the stream. Any other is taken to pass: a load is
- * tried again like a failed poll, a save behind the next events.
+ * on, such as when another one has taken over: it ends the stream. Any other is taken to pass: a load, and
+ * a save before the first event of a poll, are tried again like a failed poll; another save behind the next
+ * events.
  */
 export interface CheckpointStore {
   /**

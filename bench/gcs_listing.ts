@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { Storage } from "@google-cloud/storage";
 import { ObjectStorePoller } from "@koprs/external/store";
 import { GcsStore } from "@koprs/external/stores/gcs";
+import { report } from "./_harness.ts";
 import * as listing from "./_listing.ts";
 
 const { COUNT, keyOf, sizeOf, timeOf } = listing;
@@ -147,9 +148,15 @@ async function main(): Promise<void> {
       },
     ]);
     console.log();
-    listing.judge("faster than the SDK's getFiles and a Map", rival / ours, 4);
-    listing.judge("faster than the same with `fields`", careful / ours);
-    listing.judge("the time of a bare fetch", ours / bare);
+    report([
+      listing.judge("a poll of GCS; rival: the SDK's getFiles and a Map", ours, rival, {
+        budget: 4,
+      }),
+      listing.judge("a poll of GCS; rival: the same with `fields`", ours, careful),
+      listing.judge("a poll of GCS; rival: fetch of the same pages, dropped", ours, bare, {
+        overhead: true,
+      }),
+    ]);
   } finally {
     server.stop();
   }
