@@ -1,0 +1,180 @@
+// What the benchmarks share: sides in turn, medians, child processes, and the rows of the one table.
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** A small part of the work, to show that it still runs. */
+export const SMOKE: boolean = process.env.BENCH_SMOKE === "1" || process.argv.includes("--smoke");
+
+const JSON_LINES = process.argv.includes("--json");
+const isDeno = "deno" in process.versions;
+const isBun = "bun" in process.versions;
+
+/** The runtime and its version. */
+export const RUNTIME: string = isDeno
+  ? `Deno ${process.versions.deno}`
+  : isBun
+  ? `Bun ${process.versions.bun}`
+  : `Node ${process.versions.node}`;
+
+/** A line of the table: two figures of one run, what their ratio is, and what it must be. */
+export interface Row {
+  readonly what: string;
+  readonly ours: string;
+  readonly rival: string;
+  /** Rival by ours for speeds and sizes to be beaten; ours by rival for what is to be little overhead: `what` says it. */
+  readonly ratio?: number;
+  readonly budget?: string;
+  readonly met?: boolean;
+}
+
+/** Prints a part's rows: for people, or with --json for `main.ts`. A budget missed makes the program fail. */
+export function report(rows: readonly Row[]): void {
+  // Too little work to judge by.
+  const judged: readonly Row[] = SMOKE ? rows.map(({ met: _, ...row }) => row) : rows;
+  if (JSON_LINES) { for (const row of judged) console.log(JSON.stringify(row)); }
+  else printTable(judged);
+  if (judged.some(({ met }) => met === false)) process.exitCode = 1;
+}
+
+/** Prints rows as one table, in Markdown. */
+export function printTable(rows: readonly Row[]): void {
+  const cells = rows.map(({ what, ours, rival, ratio, budget = "–", met }) => [
+    what,
+    ours,
+    rival,
+    ratio === undefined ? "–" : `${ratio.toFixed(ratio < 10 ? 2 : 1)}×`,
+    budget,
+    met === undefined ? "–" : met ? "met" : "MISSED",
+  ]);
+  const head = ["what", "ours", "rival", "ratio", "budget", "met"];
+  const widths = head.map((word, i) =>
+    Math.max(...[head, ...cells].map((line) => (line[i] ?? word).length))
+  );
+  const print = (line: readonly string[]) =>
+    console.log(`| ${line.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`);
+  print(head);
+  print(widths.map((width) => "-".repeat(width)));
+  for (const line of cells) print(line);
+}
+
+/** The middle of some figures. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? NaN;
+}
+
+/** The value below which this share of the figures lies. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? NaN;
+}
+
+/** `12.3 (11.9–14.0) ms`: the median and the spread. */
+export function withSpread(values: readonly number[], unit: string, digits = 1): string {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  return `${median(values).toFixed(digits)} (${least.toFixed(digits)}–${
+    most.toFixed(digits)
+  }) ${unit}`;
+}
+
+/** One side of a comparison. `work` returns how much it did, to be checked. */
+export interface Side {
+  readonly name: string;
+  readonly expected: number;
+  work(): number | Promise<number>;
+}
+
+/**
+ * Runs the sides in turn, so that what else the machine does meets all of them.
+ *
+ * @returns The milliseconds of each round, by side. The first round warms up and is left out, unless it is the only one.
+ */
+export async function inTurn(sides: readonly Side[], rounds: number): Promise<number[][]> {
+  const times = sides.map((): number[] => []);
+  for (let round = 0; round < rounds + (rounds > 1 ? 1 : 0); round++) {
+    for (const [i, { name, expected, work }] of sides.entries()) {
+      const start = performance.now();
+      const done = await work();
+      const time = performance.now() - start;
+      if (done !== expected) throw new Error(`${name}: ${done} instead of ${expected}`);
+      if (round > 0 || rounds === 1) times[i]?.push(time);
+    }
+  }
+  return times;
+}
+
+/** The command line that runs a program on this runtime, with `gc` at hand. */
+export function commandFor(url: string, args: readonly string[]): string[] {
+  const path = url.startsWith("file:") ? fileURLToPath(url) : url;
+  const flags = isDeno
+    ? ["run", "-A", "--no-check", "--v8-flags=--expose-gc"]
+    : ["--expose-gc", ...(isBun ? [] : ["--disable-warning=ExperimentalWarning"])];
+  return [process.execPath, ...flags, path, ...args];
+}
+
+/** Runs a command to its end and returns what it printed. */
+export function run(command: readonly string[], cwd?: string): Promise<string> {
+  const [program = "", ...args] = command;
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], cwd });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      if (code === 0) resolve(output);
+      else reject(new Error(`'${command.join(" ")}' ended with ${signal ?? code}: ${output}`));
+    });
+  });
+}
+
+/** Runs a program as a process of its own; its last line is what it found, as JSON. */
+export async function runSelf<R>(url: string, ...args: readonly string[]): Promise<R> {
+  const output = await run(commandFor(url, args));
+  return JSON.parse(output.trim().split("\n").at(-1) ?? "");
+}
+
+/** Starts a program as another process, which prints the port of the server it is. */
+export async function serveSelf(
+  url: string,
+  ...args: readonly string[]
+): Promise<{ readonly origin: string; stop(): void }> {
+  const [program = "", ...rest] = commandFor(url, args);
+  const child = spawn(program, rest, { stdio: ["ignore", "pipe", "inherit"] });
+  const stop = () => void child.kill("SIGKILL");
+  process.once("exit", stop);
+  const port = await new Promise<string>((resolve, reject) => {
+    child.stdout.once("data", (chunk) => resolve(String(chunk).trim()));
+    child.once("error", reject);
+    child.once("exit", () => reject(new Error("The server of the benchmark did not start")));
+  });
+  return { origin: `http://127.0.0.1:${port}`, stop };
+}
+
+/** What is alive on the heap and in buffers, in bytes. */
+export async function liveBytes(): Promise<number> {
+  const { gc } = globalThis as { gc?: () => void };
+  if (gc === undefined) throw new Error("Cannot measure memory without --expose-gc");
+  for (let i = 0; i < 3; i++) {
+    gc();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+/** The most memory this process has had, in bytes. */
+export function peakRss(): number {
+  try {
+    // Not what the process was before it became this program, as in `maxRSS`.
+    const kilobytes = /VmHWM:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+    if (kilobytes !== undefined) return Number(kilobytes) * 1024;
+  } catch { /* Not Linux. */ }
+  return process.resourceUsage().maxRSS * 1024;
+}
+
+/** `12.3 MB` */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

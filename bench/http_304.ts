@@ -1,0 +1,88 @@
+/**
+ * A poll of a page that has not changed, against a bare conditional `fetch`. The server is another process.
+ *
+ * Run: `deno run -A bench/http_304.ts [--json]`.
+ *
+ * @module
+ */
+import { createServer } from "node:http";
+import process from "node:process";
+import { HttpPoller } from "@koprs/external/http";
+import { inTurn, median, report, RUNTIME, serveSelf, SMOKE, withSpread } from "./_harness.ts";
+
+const REQUESTS = SMOKE ? 50 : 1_000;
+const ROUNDS = SMOKE ? 1 : 15;
+const ETAG = '"0123456789abcdef0123456789abcdef"';
+const MODIFIED = "Mon, 23 Nov 2026 05:00:00 GMT";
+
+function serve(): void {
+  const server = createServer((request, response) => {
+    response.setHeader("etag", ETAG);
+    response.setHeader("last-modified", MODIFIED);
+    if (request.headers["if-none-match"] === ETAG) response.writeHead(304).end();
+    else response.end(JSON.stringify({ replicas: 3 }));
+  });
+  server.keepAliveTimeout = 60_000;
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address();
+    if (typeof address === "object") process.stdout.write(`${address?.port}\n`);
+  });
+}
+
+async function main(): Promise<void> {
+  const server = await serveSelf(import.meta.url, "--serve");
+  try {
+    const url = `${server.origin}/config.json`;
+    const { signal } = new AbortController();
+    const poller = new HttpPoller(url);
+    // The first poll has it all, and the second may not trust a Last-Modified that is so new.
+    for (const expected of [1, 0]) {
+      const found = [...await poller.poll({ signal })].length;
+      if (found !== expected) throw new Error(`${found} events instead of ${expected}`);
+    }
+    const [ours = [], bare = []] = await inTurn([
+      {
+        name: "HttpPoller",
+        expected: REQUESTS,
+        async work() {
+          let unchanged = 0;
+          let requests = 0;
+          const onRequest = () => void requests++;
+          for (let i = 0; i < REQUESTS; i++) {
+            if ([...await poller.poll({ signal, onRequest })].length === 0) unchanged++;
+          }
+          return requests === REQUESTS ? unchanged : -requests;
+        },
+      },
+      {
+        name: "fetch",
+        expected: REQUESTS,
+        async work() {
+          const headers = { "if-none-match": ETAG, "if-modified-since": MODIFIED };
+          let unchanged = 0;
+          for (let i = 0; i < REQUESTS; i++) {
+            const response = await fetch(url, { headers });
+            await response.body?.cancel();
+            if (response.status === 304) unchanged++;
+          }
+          return unchanged;
+        },
+      },
+    ], ROUNDS);
+    const each = (times: readonly number[]) => times.map((ms) => ms * 1000 / REQUESTS);
+    const ratio = median(ours) / median(bare);
+    report([{
+      what: `a 304 poll, ${RUNTIME}; rival: bare conditional fetch (ours ÷ rival)`,
+      ours: withSpread(each(ours), "µs", 0),
+      rival: withSpread(each(bare), "µs", 0),
+      ratio,
+      budget: "≤ 1.15×",
+      met: ratio <= 1.15,
+    }]);
+  } finally {
+    server.stop();
+  }
+}
+
+if (process.argv.includes("--serve")) serve();
+else await main();

@@ -1,0 +1,217 @@
+/**
+ * 10,000 watches in one process: what each takes while it waits for its next poll, what the processor does meanwhile, and
+ * how far behind their schedule polls come when all are active against one server in another process. The rival is the
+ * loop a careful user writes, with `fetch` and a timer.
+ *
+ * Run: `deno run -A bench/idle.ts [--json]`.
+ *
+ * @module
+ */
+import { createServer } from "node:http";
+import process from "node:process";
+import { HttpPoller } from "@koprs/external/http";
+import { type ExternalSource, watchExternal } from "@koprs/external/watcher";
+import { liveBytes, quantile, report, runSelf, RUNTIME, serveSelf, SMOKE } from "./_harness.ts";
+
+const COUNT = SMOKE ? 200 : 10_000;
+/** How long the processor is looked at while nothing happens. */
+const QUIET = SMOKE ? 500 : 5_000;
+const INTERVAL = SMOKE ? 500 : 10_000;
+const POLLS = 3; // the first one without a schedule
+const ETAG = '"0123456789abcdef0123456789abcdef"';
+const FAR = 3_600_000;
+
+const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+function serve(): void {
+  const server = createServer((request, response) => {
+    response.setHeader("etag", ETAG);
+    if (request.headers["if-none-match"] === ETAG) response.writeHead(304).end();
+    else response.end("{}");
+  });
+  server.keepAliveTimeout = 60_000;
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address();
+    if (typeof address === "object") process.stdout.write(`${address?.port}\n`);
+  });
+}
+
+/** Starts one watch for good; resolves when it has polled once and waits. */
+type Start = (url: string, i: number, onPoll?: () => void, onPolled?: () => void) => Promise<void>;
+
+function startOurs(
+  fetch: typeof globalThis.fetch | undefined,
+  interval: number,
+): Start {
+  return async (url, _, onPoll, onPolled) => {
+    const poller = new HttpPoller(url, { ...(fetch && { fetch }) });
+    const source: ExternalSource<unknown> = onPoll === undefined ? poller : {
+      name: poller.name,
+      async poll(options) {
+        onPoll();
+        const events = await poller.poll(options);
+        onPolled?.();
+        return events;
+      },
+    };
+    const watch = watchExternal(source, {
+      interval,
+      jitter: 0,
+      onError: (error) => {
+        throw error;
+      },
+    });
+    const reader = watch.getReader();
+    await reader.read();
+    (async () => {
+      while (!(await reader.read()).done);
+    })();
+  };
+}
+
+/** What is remembered is the same: URL, ETag and the digest of the content. */
+function startRival(given: typeof globalThis.fetch | undefined, interval: number): Start {
+  return async (url, _, onPoll, onPolled) => {
+    const fetch = given ?? globalThis.fetch;
+    let etag: string | null = null;
+    let digest: string | undefined;
+    const poll = async () => {
+      onPoll?.();
+      const response = await fetch(
+        url,
+        etag === null ? {} : { headers: { "if-none-match": etag } },
+      );
+      if (response.status === 304) await response.body?.cancel();
+      else {
+        const bytes = await response.arrayBuffer();
+        const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+        digest = btoa(String.fromCharCode(...hash));
+        etag = response.headers.get("etag");
+      }
+      onPolled?.();
+      return digest;
+    };
+    await poll();
+    (async () => {
+      for (;;) {
+        await delay(interval);
+        await poll();
+      }
+    })();
+  };
+}
+
+/** Answers at once, without a network, as a server would. */
+function answer(): Promise<Response> {
+  return Promise.resolve(new Response("{}", { headers: { etag: ETAG } }));
+}
+
+interface Idle {
+  readonly bytes: number;
+  /** Milliseconds of processor a second. */
+  readonly cpu: number;
+}
+
+async function idle(side: string): Promise<Idle> {
+  const start = (side === "ours" ? startOurs : startRival)(answer, FAR);
+  const many = side === "nothing" ? 0 : COUNT;
+  // The first ones have the code compiled.
+  for (let i = 0; i < Math.min(many, 200); i++) await start("http://127.0.0.1/warm-up", i);
+  const before = await liveBytes();
+  for (let i = 0; i < many; i++) await start(`http://127.0.0.1/config/${i}.json`, i);
+  const bytes = (await liveBytes() - before) / COUNT;
+  await delay(QUIET / 5); // the collector may still be at work
+  const from = process.cpuUsage();
+  const began = performance.now();
+  await delay(QUIET);
+  const { user, system } = process.cpuUsage(from);
+  return { bytes, cpu: (user + system) / (performance.now() - began) };
+}
+
+interface Active {
+  readonly polls: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly cpu: number;
+}
+
+async function active(side: string, origin: string): Promise<Active> {
+  const lags: number[] = [];
+  const start = (side === "ours" ? startOurs : startRival)(undefined, INTERVAL);
+  const from = process.cpuUsage();
+  const began = performance.now();
+  let polls = 0;
+  await Promise.all(Array.from({ length: COUNT }, async (_, i) => {
+    await delay(i / COUNT * INTERVAL); // as many a second at all times
+    let due: number | undefined;
+    await start(`${origin}/config/${i}.json`, i, () => {
+      const now = performance.now();
+      if (due !== undefined) lags.push(now - due);
+    }, () => {
+      polls++;
+      due = performance.now() + INTERVAL;
+    });
+  }));
+  const due = began + POLLS * INTERVAL;
+  while (lags.length < COUNT * (POLLS - 1) && performance.now() < due + INTERVAL) await delay(50);
+  const { user, system } = process.cpuUsage(from);
+  const cpu = (user + system) / (performance.now() - began);
+  if (lags.length < COUNT * (POLLS - 1)) {
+    throw new Error(`${side}: ${lags.length} polls of ${COUNT * (POLLS - 1)}`);
+  }
+  return { polls, p50: quantile(lags, 0.5), p99: quantile(lags, 0.99), cpu };
+}
+
+async function main(): Promise<void> {
+  const run = (side: string) => runSelf<Idle>(import.meta.url, "--idle", side);
+  const [ours, loop, nothing] = [await run("ours"), await run("rival"), await run("nothing")];
+  const server = await serveSelf(import.meta.url, "--serve");
+  try {
+    const poll = (side: string) =>
+      runSelf<Active>(import.meta.url, "--active", side, server.origin);
+    const [us, them] = [await poll("ours"), await poll("rival")];
+    const lag = ({ p50, p99 }: Active) => `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`;
+    report([
+      {
+        what: `heap of one of ${COUNT} idle watches of HttpPoller, ${RUNTIME}; ` +
+          "rival: a loop with fetch and a timer (ours ÷ rival)",
+        ours: `${(ours.bytes / 1000).toFixed(2)} kB`,
+        rival: `${(loop.bytes / 1000).toFixed(2)} kB`,
+        ratio: ours.bytes / loop.bytes,
+        budget: "≤ 8 KB",
+        met: ours.bytes <= 8192,
+      },
+      {
+        what:
+          `processor between polls of ${COUNT} idle watches; rival: a process that does nothing`,
+        ours: `${ours.cpu.toFixed(2)} ms/s`,
+        rival: `${nothing.cpu.toFixed(2)} ms/s`,
+        budget: "≤ 1 ms/s above it",
+        met: ours.cpu - nothing.cpu <= 1,
+      },
+      {
+        what:
+          `lag behind the schedule, ${COUNT} watches every ${INTERVAL / 1000} s on one server; ` +
+          "rival: a loop with fetch and a timer (p99, ours ÷ rival)",
+        ours: lag(us),
+        rival: lag(them),
+        ratio: us.p99 / them.p99,
+      },
+      {
+        what: "processor of those; rival: the same loop (ours ÷ rival)",
+        ours: `${us.cpu.toFixed(0)} ms/s`,
+        rival: `${them.cpu.toFixed(0)} ms/s`,
+        ratio: us.cpu / them.cpu,
+      },
+    ]);
+  } finally {
+    server.stop();
+  }
+}
+
+const [mode, side = "", origin = ""] = process.argv.slice(2);
+if (mode === "--serve") serve();
+else if (mode === "--idle" || mode === "--active") {
+  console.log(JSON.stringify(await (mode === "--idle" ? idle(side) : active(side, origin))));
+  process.exit(); // the watches go on for ever
+} else await main();

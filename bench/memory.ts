@@ -1,0 +1,247 @@
+/**
+ * Memory of a tracked object between polls, and the most a poll needs, against the `Map` a careful user keeps. Each figure
+ * is of a process of its own, which lists synthetic objects in order: two kinds of keys, both of 40 to 50 characters.
+ *
+ * Run: `deno run -A bench/memory.ts [--json]`.
+ *
+ * @module
+ */
+import process from "node:process";
+import { type ListOptions, type ObjectMeta, ObjectStorePoller } from "@koprs/external/store";
+import type { ObjectStore } from "@koprs/external/store";
+import {
+  liveBytes,
+  megabytes,
+  peakRss,
+  report,
+  type Row,
+  runSelf,
+  RUNTIME,
+  SMOKE,
+} from "./_harness.ts";
+
+const PAGE = 1000;
+
+/** `dated`: a path, a date, a number. `hashed`: nothing in common but the start, so that hardly anything can be left out. */
+type Keys = "dated" | "hashed";
+
+/** Objects in order. */
+class Synthetic implements ObjectStore {
+  readonly name = "synthetic://bucket";
+  readonly ranged = true;
+  /** The share of the objects that is other than it was moves on with this. */
+  round = 0;
+  readonly #count: number;
+  readonly #keys: Keys;
+  readonly #churn: boolean;
+
+  constructor(count: number, keys: Keys, churn = false) {
+    this.#count = count;
+    this.#keys = keys;
+    this.#churn = churn;
+  }
+
+  async *list({ after, until }: ListOptions = {}): AsyncGenerator<readonly ObjectMeta[]> {
+    const end = until === undefined ? this.#count : this.#indexOf(until) + 1;
+    for (let i = after === undefined ? 0 : this.#indexOf(after) + 1; i < end;) {
+      const page: ObjectMeta[] = [];
+      for (const stop = Math.min(i + PAGE, end); i < stop; i++) this.#add(i, page);
+      yield page;
+      // A turn of the event loop now and then, as a listing over a network has one a page.
+      if (i % (100 * PAGE) === 0) await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+
+  get(): never {
+    throw new Error("No object has content");
+  }
+
+  #add(i: number, page: ObjectMeta[]): void {
+    const turn = (i + this.round) % 100;
+    if (this.#churn && turn === 1) return; // removed, added again in the next round
+    const version = this.#churn ? Math.floor((i + this.round) / 100) : 0;
+    const [a, b] = [hash(i, version), hash(i, version + 0x5bd1)];
+    page.push({
+      key: this.#keyAt(i),
+      size: (i * 7919 + 1) % 100_000_007,
+      etag: `"${a}${b}${hash(i, a.charCodeAt(0))}${hash(i, b.charCodeAt(0) + 256)}"`,
+      lastModified: 1_763_869_468_000 + (Math.imul(i, 0x9e3779b1) >>> 0),
+    });
+  }
+
+  #keyAt(i: number): string {
+    if (this.#keys === "dated") {
+      return `data/2026/11/23/part-${String(i).padStart(9, "0")}-v1.parquet`;
+    }
+    // In order, and as far apart as hashes are.
+    const place = Math.floor((i + Number(`0x${hash(i, 1)}`) / 2 ** 32) * (2 ** 48 / this.#count));
+    return `uploads/${place.toString(16).padStart(12, "0")}${hash(i, 2)}${hash(i, 3)}${
+      hash(i, 4).slice(4)
+    }.bin`;
+  }
+
+  #indexOf(key: string): number {
+    if (this.#keys === "dated") return Number(key.slice(21, 30));
+    return Math.floor(Number(`0x${key.slice(8, 20)}`) / (2 ** 48 / this.#count));
+  }
+}
+
+/** Eight hexadecimal digits. */
+function hash(i: number, seed: number): string {
+  let x = Math.imul(i ^ Math.imul(seed, 0x85ebca6b), 0x9e3779b1);
+  x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d);
+  x = Math.imul(x ^ (x >>> 12), 0x297a2d39);
+  return ((x ^ (x >>> 15)) >>> 0).toString(16).padStart(8, "0");
+}
+
+/** Something that polls, and says how many events it found. */
+interface Polling {
+  poll(): Promise<number>;
+}
+
+function ours(store: ObjectStore): Polling {
+  const { signal } = new AbortController();
+  const poller = new ObjectStorePoller(store);
+  return {
+    async poll() {
+      let events = 0;
+      for (const { item } of await poller.poll({ signal })) if (item.size > 0) events++;
+      return events;
+    },
+  };
+}
+
+/** The careful user's way: a new `Map` a poll, compared with the one before. */
+function rival(store: ObjectStore): Polling {
+  let old = new Map<string, ObjectMeta>();
+  return {
+    async poll() {
+      const next = new Map<string, ObjectMeta>();
+      let events = 0;
+      for await (const page of store.list()) {
+        for (const object of page) next.set(object.key, object);
+      }
+      for (const [key, object] of next) {
+        const before = old.get(key);
+        if (before?.etag !== object.etag || before?.size !== object.size) events++;
+      }
+      for (const key of old.keys()) if (!next.has(key)) events++;
+      old = next;
+      return events;
+    },
+  };
+}
+
+interface Found {
+  /** Alive between polls, in all. */
+  readonly live: number;
+  /** The most memory the process had, after one poll and after two. */
+  readonly peaks: readonly number[];
+  /** The time of the second poll. */
+  readonly ms: number;
+  /** With churn: what is alive is more by this, from the middle of the polls to the end. */
+  readonly growth?: number;
+}
+
+async function child(side: string, count: number, keys: Keys): Promise<Found> {
+  const start = peakRss();
+  const before = await liveBytes();
+  const polling = (side === "ours" ? ours : rival)(new Synthetic(count, keys));
+  const peaks: number[] = [start];
+  let ms = 0;
+  for (const expected of [count, 0]) {
+    const began = performance.now();
+    const events = await polling.poll();
+    ms = performance.now() - began;
+    if (events !== expected) throw new Error(`${side}: ${events} events instead of ${expected}`);
+    peaks.push(peakRss());
+  }
+  const live = await liveBytes() - before;
+  if (await polling.poll() !== 0) throw new Error(`${side}: the state was lost`);
+  return { live, peaks, ms };
+}
+
+async function churn(side: string, count: number, polls: number): Promise<Found> {
+  const store = new Synthetic(count, "dated", true);
+  const before = await liveBytes();
+  const polling = (side === "ours" ? ours : rival)(store);
+  let early = 0;
+  const began = performance.now();
+  for (store.round = 0; store.round < polls; store.round++) {
+    const events = await polling.poll();
+    // In each hundred one comes back, one goes, and one of those that stay has a new version.
+    if (store.round > 0 && Math.abs(events - count / 100 * 3) > 5) {
+      throw new Error(`${side}: ${events} events in poll ${store.round}`);
+    }
+    if (store.round === polls >> 1) early = await liveBytes();
+  }
+  const ms = (performance.now() - began) / polls;
+  const end = await liveBytes();
+  return { live: end - before, peaks: [peakRss()], ms, growth: end - early };
+}
+
+async function main(): Promise<void> {
+  const rows: Row[] = [];
+  const both = async (count: number, keys: Keys): Promise<[Found, Found]> => [
+    await runSelf<Found>(import.meta.url, "--child", "ours", String(count), keys),
+    await runSelf<Found>(import.meta.url, "--child", "rival", String(count), keys),
+  ];
+  const [few, many, most] = SMOKE ? [2_000, 20_000, 50_000] : [10_000, 1_000_000, 10_000_000];
+  let rivalPeak = 0;
+  for (const [count, keys] of [[few, "dated"], [many, "dated"], [many, "hashed"]] as const) {
+    const [us, them] = await both(count, keys);
+    const each = us.live / count;
+    const name = `${count.toLocaleString("en")} objects, ${keys} keys`;
+    rows.push({
+      what: `memory an object between polls, ${name}, ${RUNTIME}; rival: Map (rival ÷ ours)`,
+      ours: `${each.toFixed(1)} B`,
+      rival: `${(them.live / count).toFixed(0)} B`,
+      ratio: them.live / us.live,
+      // Of few objects it is mostly the code that was compiled meanwhile.
+      ...(count >= 100_000 && { budget: "≤ 48 B", met: each <= 48 }),
+    }, {
+      what: `peak RSS of two polls, ${name}; rival: Map (rival ÷ ours)`,
+      ours: megabytes(us.peaks[2] ?? NaN),
+      rival: megabytes(them.peaks[2] ?? NaN),
+      ratio: (them.peaks[2] ?? NaN) / (us.peaks[2] ?? NaN),
+    });
+    if (count === many) rivalPeak = (them.peaks[2] ?? NaN) * most / many;
+  }
+  const us = await runSelf<Found>(import.meta.url, "--child", "ours", String(most), "dated");
+  const peak = us.peaks[2] ?? NaN;
+  rows.push({
+    what: `peak RSS of two polls, ${most.toLocaleString("en")} objects, dated keys; ` +
+      `rival: ${most / many} × the Map of ${many.toLocaleString("en")} (rival ÷ ours)`,
+    ours: `${megabytes(peak)}, a poll ${(us.ms / 1000).toFixed(1)} s`,
+    rival: `≈ ${megabytes(rivalPeak)}`,
+    ratio: rivalPeak / peak,
+    budget: "≤ 1,500 MB",
+    met: peak <= 1.5e9,
+  });
+  const polls = SMOKE ? 50 : 1_000;
+  const objects = SMOKE ? 2_000 : 10_000;
+  const [grown, theirs] = [
+    await runSelf<Found>(import.meta.url, "--churn", "ours", String(objects), String(polls)),
+    await runSelf<Found>(import.meta.url, "--churn", "rival", String(objects), String(polls)),
+  ];
+  rows.push({
+    what:
+      `growth over the second half of ${polls} polls of ${
+        objects.toLocaleString("en")
+      } objects, 3 % changing each; ` +
+      "rival: Map (rival ÷ ours: all that is alive)",
+    ours: `${((grown.growth ?? NaN) / 1e3).toFixed(0)} kB`,
+    rival: `${((theirs.growth ?? NaN) / 1e3).toFixed(0)} kB`,
+    ratio: theirs.live / grown.live,
+    budget: "flat: ≤ 300 kB",
+    met: (grown.growth ?? NaN) <= 300_000,
+  });
+  report(rows);
+}
+
+const [mode, side = "", count = "", more = ""] = process.argv.slice(2);
+if (mode === "--child") {
+  console.log(JSON.stringify(await child(side, Number(count), more === "hashed" ? more : "dated")));
+} else if (mode === "--churn") {
+  console.log(JSON.stringify(await churn(side, Number(count), Number(more))));
+} else await main();
