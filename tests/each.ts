@@ -1,6 +1,5 @@
 // Runs every program of a folder by itself, without arguments or input, and counts those that exit with 0:
-// deno run -A tests/each.ts [--timeout=SECONDS] [--smoke] [--quiet] <folder>
-// --smoke sets BENCH_SMOKE=1: a benchmark then does a small part of its work, to show that it still runs.
+// deno run -A tests/each.ts [--timeout=SECONDS] [--quiet] <folder>
 // Files that start with an underscore are parts of others.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -12,7 +11,6 @@ import { format } from "./npm/junit.ts";
 const { values, positionals: [folder] } = parseArgs({
   options: {
     timeout: { type: "string", default: "60" },
-    smoke: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
   },
   allowPositionals: true,
@@ -46,7 +44,6 @@ function run(path: string): Promise<{ outcome: string; output: string }> {
     // A group of its own, so that a time-out ends what the program started, too.
     detached: true,
     stdio: ["ignore", values.quiet ? "pipe" : "inherit", values.quiet ? "pipe" : "inherit"],
-    env: values.smoke ? { ...process.env, BENCH_SMOKE: "1" } : process.env,
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
