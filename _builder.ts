@@ -80,6 +80,24 @@ class Builder {
     return merged.#finishOrdered();
   }
 
+  /** The least key so far; undefined before the first, or if keys came out of order or twice. */
+  get firstKey(): string | undefined {
+    if (this.#disorder !== undefined) return undefined;
+    const { chunk, start } = this.#cursor;
+    const first = this.#chunks[0] ??
+      (this.#clean ? start > 0 ? chunk : undefined : this.#writer.peek());
+    return first && new Cursor([first]).text();
+  }
+
+  /** The greatest key so far, likewise. */
+  get lastKey(): string | undefined {
+    if (this.#disorder !== undefined) return undefined;
+    if (!this.#clean) return this.#writer.lastKey;
+    const { chunk, start } = this.#cursor;
+    const last = start > 0 ? head(chunk as Chunk, start) : this.#chunks.at(-1);
+    return last && lastOf(last).text();
+  }
+
   /** Adds the entry whose body stands in `body`. */
   protected put(key: Uint8Array, start: number, end: number): void {
     if (this.#clean) {
@@ -425,6 +443,16 @@ class ChunkWriter {
   /** Goes on with an empty chunk behind an entry. */
   startBehind(last: Cursor): void {
     this.#setLast(last.key, 0, last.keyLength, 0);
+  }
+
+  get lastKey(): string | undefined {
+    return this.#keyLength < 0 ? undefined : readText(this.#key, 0, this.#keyLength);
+  }
+
+  /** The chunk so far, as long as nothing more is written. */
+  peek(): Chunk | undefined {
+    if (this.#count === 0) return undefined;
+    return { bytes: this.#bytes.subarray(0, this.length), count: this.#count };
   }
 
   /** The chunk. The next one begins empty. */

@@ -2,13 +2,13 @@
 import { orAborted } from "./_abort.ts";
 
 /**
- * Calls `onPage` for every page. An abort ends it at once, also where the listing does not heed its
- * signal.
+ * Calls `onPage` for every page, until it returns false. An abort ends it at once, also where the listing
+ * does not heed its signal.
  */
 export async function eachPage<P>(
   pages: AsyncIterable<P>,
   signal: AbortSignal,
-  onPage: (page: P) => void,
+  onPage: (page: P) => boolean | void,
 ): Promise<void> {
   signal.throwIfAborted();
   const iterator = pages[Symbol.asyncIterator]();
@@ -18,7 +18,7 @@ export async function eachPage<P>(
       const next = await orAborted(iterator.next(), signal);
       whole = next.done === true;
       if (next.done) return;
-      onPage(next.value);
+      if (onPage(next.value) === false) return;
     }
   } finally {
     // Not waited for: behind a request that hangs it would hang too. Why the listing stopped is thrown.

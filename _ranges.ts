@@ -25,19 +25,42 @@ export async function listTogether<R>(
   signal: AbortSignal,
   list: (range: Range, signal: AbortSignal) => Promise<R>,
 ): Promise<R[]> {
+  const results: R[] = [];
+  await together(signal, (start) => {
+    ranges.forEach((range, i) =>
+      start(async (signal) => {
+        results[i] = await list(range, signal);
+      })
+    );
+  });
+  return results;
+}
+
+/**
+ * Runs tasks side by side, until all that were started are done. The first to fail stops the others at once, and fails
+ * the whole.
+ *
+ * @param begin Starts the first ones. They may start more.
+ */
+export async function together(
+  signal: AbortSignal,
+  begin: (start: (task: (signal: AbortSignal) => Promise<void>) => void) => void,
+): Promise<void> {
   signal.throwIfAborted();
   const stop = new AbortController();
   const onAbort = () => stop.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
+  const tasks: Promise<void>[] = [];
   try {
-    const results = ranges.map((range) => list(range, stop.signal));
-    const whole = Promise.all(results);
-    // Each has stopped before this is over: the next poll must not meet a request of this one.
-    await whole.catch((error) => {
-      stop.abort(error);
-      return Promise.allSettled(results);
+    begin((task) => {
+      // After a failure nothing is begun any more: the whole has failed.
+      if (stop.signal.aborted) return;
+      tasks.push(task(stop.signal).catch((error) => stop.abort(error)));
     });
-    return await whole;
+    // Each has stopped before this is over: the next poll must not meet a request of this one. Tasks may be added
+    // meanwhile.
+    for (let i = 0; i < tasks.length; i++) await tasks[i];
+    stop.signal.throwIfAborted();
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

@@ -19,12 +19,14 @@
  */
 import { ObjectBuilder } from "./_builder.ts";
 import { objectCodec } from "./_codec.ts";
+import { compareKeys } from "./_key_space.ts";
 import { checkPositive, checkShare } from "./_options.ts";
 import { eachPage } from "./_pages.ts";
 import { listTogether, type Range, rangesBetween } from "./_ranges.ts";
 import { reasonOf, withoutSecrets } from "./_redact.ts";
 import { canScan, scanPages } from "./_scan.ts";
 import { Snapshot } from "./_snapshot.ts";
+import { listSplitting, type OnPage } from "./_split_listing.ts";
 import { storeError } from "./_store_error.ts";
 import { Tracker } from "./_tracker.ts";
 import { ExternalError } from "./error.ts";
@@ -147,7 +149,8 @@ export interface ObjectStorePollerOptions {
  * `store.get(key, { ifMatch: item.etag })`.
  *
  * An object changed when its ETag or its size differs or, where the store has no ETags, its size or
- * `lastModified`. Tracking takes about 40 bytes an object.
+ * `lastModified`. Tracking takes about 40 bytes an object where keys share prefixes, and about 65 where
+ * they are random.
  *
  * @example Only what is finished, and never a mass removal
  * ```ts
@@ -226,12 +229,7 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     const old = this.#tracker.committed;
     let next: Snapshot;
     try {
-      const parts = await listTogether(
-        this.#ranges(old),
-        signal,
-        (range, signal) => this.#list(range, old.slice(range.after, range.until), signal, options),
-      );
-      next = Snapshot.concat(parts);
+      next = await this.#listAll(old, options);
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       throw storeError(`list '${this.name}'`, this.name, thrown);
@@ -254,30 +252,65 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     this.#tracker.restore(state);
   }
 
-  #ranges(old: Snapshot): Range[] {
-    if (this.#store.ranged !== true) return [{}];
-    const parts = Math.min(this.#concurrency, Math.floor(old.count / OBJECTS_A_RANGE));
-    return rangesBetween(parts > 1 ? old.cuts(parts) : []);
+  async #listAll(old: Snapshot, options: PollOptions): Promise<Snapshot> {
+    const prefix = this.#prefix;
+    const concurrency = this.#store.ranged === true ? this.#concurrency : 1;
+    const { signal } = options;
+    const parts = Math.min(concurrency, Math.floor(old.count / OBJECTS_A_RANGE));
+    if (concurrency > 1 && parts <= 1) {
+      const listed = await listSplitting(
+        { prefix, concurrency, signal },
+        (range, signal, onPage) => this.#list(range, old, signal, options, onPage),
+      );
+      return Snapshot.concat(
+        listed.map(({ part, until }) => until === undefined ? part : part.slice(undefined, until)),
+      );
+    }
+    const ranges = rangesBetween(parts > 1 ? old.cuts(parts) : []);
+    return Snapshot.concat(
+      await listTogether(
+        ranges,
+        signal,
+        (range, signal) => this.#list(range, old, signal, options),
+      ),
+    );
   }
 
+  /** Lists one range; `onPage` may end it. */
   async #list(
     range: Range,
     old: Snapshot,
     signal: AbortSignal,
     { onRequest }: PollOptions,
+    onPage?: OnPage,
   ): Promise<Snapshot> {
     const store = this.#store;
-    const builder = new ObjectBuilder(old);
+    const builder = new ObjectBuilder(old.slice(range.after, range.until));
     const options = { ...range, ...(this.#prefix !== "" && { prefix: this.#prefix }), signal };
     if (canScan(store) && this.#filter === undefined && this.#minAge === 0) {
       await eachPage(store[scanPages](options), signal, (page) => {
         onRequest?.();
         page.addTo(builder);
+        // Undefined after keys that came out of order.
+        return onPage === undefined || page.count === 0 ||
+          onPage(builder.firstKey, builder.lastKey);
       });
     } else {
+      let first: string | undefined;
+      let last: string | undefined;
+      let inOrder = true;
       await eachPage(store.list(options), signal, (page) => {
         onRequest?.();
-        for (const object of page) this.#add(object, builder);
+        for (const object of page) {
+          this.#add(object, builder);
+          if (onPage === undefined) continue;
+          const { key } = object;
+          inOrder &&= last === undefined || compareKeys(last, key) < 0;
+          first ??= key;
+          last = key;
+        }
+        return onPage === undefined || page.length === 0 ||
+          onPage(inOrder ? first : undefined, inOrder ? last : undefined);
       });
     }
     return builder.finish();

@@ -24,8 +24,10 @@ const hex = (random: Random, length: number) =>
 const day = (share: number) =>
   new Date(Date.UTC(2021, 0, 1) + Math.floor(share * 4 * 365) * 86_400_000).toISOString()
     .slice(0, 10);
-const WORDS = [..."café, naïve, Ελλάδα, Привет, 東京, 大阪, 写真, 🎉 party, 🚀 launch, 𝒜𝒷𝒸, 한국, ﬁle"
-  .split(", ")];
+const WORDS = [
+  ..."café, naïve, Ελλάδα, Привет, 東京, 大阪, 写真, 🎉 party, 🚀 launch, 𝒜𝒷𝒸, 한국, ﬁle"
+    .split(", "),
+];
 
 /** Makes the i-th of `count` keys. */
 type MakeKey = (i: number, count: number, random: Random) => string;
@@ -104,7 +106,9 @@ export async function simulate(
       idle?.();
     });
   let over = false;
-  const listed = listSplitting(concurrency, async (after, until, onPage) => {
+  const { signal } = new AbortController();
+  const options = { prefix: "", concurrency, signal };
+  const listed = listSplitting(options, async ({ after, until }, _signal, onPage) => {
     const part: string[] = [];
     const end = until === undefined ? keys.length : countUpTo(keys, until);
     let at = after === undefined ? 0 : countUpTo(keys, after);
@@ -117,7 +121,7 @@ export async function simulate(
       }
       at += page.length;
       for (const key of page) part.push(key);
-      if (!onPage(page[0] as string, page.at(-1) as string)) break;
+      if (!onPage(part[0], part.at(-1))) break;
     } while (at < end);
     return part;
   }).finally(() => {
