@@ -74,7 +74,7 @@ function build(): { readonly program: string } | { readonly missing: string } {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
   const target = join(cache, "koprs-external", "peer-koprs-external");
   if (spawnSync("cargo", ["--version"]).status !== 0) return { missing: "Cargo is not installed" };
-  const { status } = spawnSync("cargo", ["build", "--release", "--locked", "--quiet"], {
+  const { status } = spawnSync("cargo", ["build", "--release", "--quiet"], {
     cwd: CRATE,
     env: { ...process.env, CARGO_TARGET_DIR: target },
     stdio: ["ignore", "ignore", "inherit"],
