@@ -79,7 +79,7 @@ function build(): { readonly program: string } | { readonly missing: string } {
     env: { ...process.env, CARGO_TARGET_DIR: target },
     stdio: ["ignore", "ignore", "inherit"],
   });
-  if (status !== 0) return { missing: "Cargo cannot build it" };
+  if (status !== 0) throw new Error("Cannot build the Rust program: see what Cargo says above");
   const suffix = process.platform === "win32" ? ".exe" : "";
   return { program: join(target, "release", `koprs-external-peer${suffix}`) };
 }
