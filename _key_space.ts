@@ -116,8 +116,8 @@ export class KeySpace {
     const prefix = a.slice(0, sharedLength(a, b));
     const from = this.#position(a, prefix);
     const width = this.#position(b, prefix) - from;
-    // Not more than 1, for a sum of floats may be.
-    return width > 0 ? Math.min(1, (this.#position([...key], prefix) - from) / width) : 1;
+    const share = width > 0 ? (this.#position([...key], prefix) - from) / width : 1;
+    return Math.min(Math.max(share, 0), 1); // A sum of floats may be a hair beyond.
   }
 
   /** Where a key stands between 0 and 1 among those with a prefix. */
