@@ -178,3 +178,14 @@ export function peakRss(): number {
 export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
+
+/** How many of `count` keys in order are not behind this one, whatever it is: a listing may be cut anywhere. */
+export function countUpTo(key: string, count: number, keyAt: (i: number) => string): number {
+  let [low, high] = [0, count];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (keyAt(middle) <= key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import process from "node:process";
-import type { Row } from "./_harness.ts";
+import { countUpTo, type Row } from "./_harness.ts";
 
 export const SMOKE: boolean = process.env.BENCH_SMOKE === "1" || process.argv.includes("--smoke");
 export const COUNT: number = Number(
@@ -25,8 +25,8 @@ export function timeOf(i: number): Date {
 
 /** The index of the first key greater than this one, or from this one on. */
 export function indexOf(key: string, inclusive: boolean): number {
-  const index = Number(/part-(\d+)/.exec(key)?.[1]);
-  return inclusive && key === keyOf(index) ? index : index + 1;
+  const index = countUpTo(key, COUNT, keyOf);
+  return inclusive && index > 0 && key === keyOf(index - 1) ? index - 1 : index;
 }
 
 /** The texts of all objects one behind the other, to be cut into pages. */

@@ -10,6 +10,7 @@ import process from "node:process";
 import { type ListOptions, type ObjectMeta, ObjectStorePoller } from "@koprs/external/store";
 import type { ObjectStore } from "@koprs/external/store";
 import {
+  countUpTo,
   liveBytes,
   megabytes,
   peakRss,
@@ -42,8 +43,8 @@ class Synthetic implements ObjectStore {
   }
 
   async *list({ after, until }: ListOptions = {}): AsyncGenerator<readonly ObjectMeta[]> {
-    const end = until === undefined ? this.#count : this.#indexOf(until) + 1;
-    for (let i = after === undefined ? 0 : this.#indexOf(after) + 1; i < end;) {
+    const end = until === undefined ? this.#count : this.#countUpTo(until);
+    for (let i = after === undefined ? 0 : this.#countUpTo(after); i < end;) {
       const page: ObjectMeta[] = [];
       for (const stop = Math.min(i + PAGE, end); i < stop; i++) this.#add(i, page);
       yield page;
@@ -80,9 +81,8 @@ class Synthetic implements ObjectStore {
     }.bin`;
   }
 
-  #indexOf(key: string): number {
-    if (this.#keys === "dated") return Number(key.slice(21, 30));
-    return Math.floor(Number(`0x${key.slice(8, 20)}`) / (2 ** 48 / this.#count));
+  #countUpTo(key: string): number {
+    return countUpTo(key, this.#count, (i) => this.#keyAt(i));
   }
 }
 

@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import { paginateListObjectsV2, S3 } from "@aws-sdk/client-s3";
 import { ObjectStorePoller } from "@koprs/external/store";
 import { S3Store } from "@koprs/external/stores/s3";
-import { report, type Row } from "./_harness.ts";
+import { countUpTo, report, type Row } from "./_harness.ts";
 
 const SMOKE = process.env.BENCH_SMOKE === "1" || process.argv.includes("--smoke");
 const PAGE = 1000;
@@ -57,7 +57,7 @@ function serve(): void {
     const query = new URL(request.url ?? "", "http://localhost").searchParams;
     const behind = query.get("start-after");
     const first = Number(
-      query.get("continuation-token") ?? (behind ? Number(/part-(\d+)/.exec(behind)?.[1]) + 1 : 0),
+      query.get("continuation-token") ?? (behind ? countUpTo(behind, COUNT, keyOf) : 0),
     );
     const end = Math.min(first + PAGE, COUNT);
     const truncated = end < COUNT;
