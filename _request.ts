@@ -4,6 +4,7 @@
  */
 import { orAborted } from "./_abort.ts";
 import { parseRetryAfter } from "./_http_date.ts";
+import { limit, type Limits } from "./_limits.ts";
 import { checkPositive } from "./_options.ts";
 import {
   reasonOf,
@@ -14,7 +15,6 @@ import {
   secretsOf,
   withoutSecrets,
 } from "./_redact.ts";
-import { startTimer } from "./_timer.ts";
 import { ExternalError, type ExternalErrorCode } from "./error.ts";
 
 const DEFAULT_TIMEOUT = 30_000;
@@ -90,13 +90,6 @@ export interface Reply {
   readonly headers: Headers;
   /** Empty where the body was not wanted. */
   readonly body: Uint8Array<ArrayBuffer>;
-}
-
-/** What bounds one exchange. `release` takes everything off again that it has attached. */
-interface Limits {
-  readonly signal: AbortSignal;
-  readonly stopTimer: () => void;
-  readonly release: () => void;
 }
 
 /**
@@ -233,21 +226,11 @@ export class HttpClient {
   /** A signal that aborts with the caller's, or at the timeout. */
   #limit(outer: AbortSignal | undefined): Limits {
     outer?.throwIfAborted();
-    const inner = new AbortController();
-    const stopTimer = startTimer(this.#timeout, () =>
-      inner.abort(
-        this.error("timeout", `no whole answer within ${this.#timeout} ms; see 'timeout'`),
-      ));
-    const onAbort = () => inner.abort(outer?.reason);
-    outer?.addEventListener("abort", onAbort, { once: true });
-    return {
-      signal: inner.signal,
-      stopTimer,
-      release() {
-        stopTimer();
-        outer?.removeEventListener("abort", onAbort);
-      },
-    };
+    return limit(
+      outer,
+      this.#timeout,
+      () => this.error("timeout", `no whole answer within ${this.#timeout} ms; see 'timeout'`),
+    );
   }
 
   /** What the caller is to see of a failure: the reason of an abort, or an error without secrets. */

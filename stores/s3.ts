@@ -24,6 +24,7 @@
  */
 import { orAborted } from "../_abort.ts";
 import { compareBytes, textBytes } from "../_bytes.ts";
+import { limit, type Limits } from "../_limits.ts";
 import { checkPositive } from "../_options.ts";
 import { checkPageSize } from "../_page_size.ts";
 import {
@@ -36,7 +37,6 @@ import {
 import { decodeUrl, isErrorAnswer, pageOfObjects, readListing, S3Page } from "../_s3_listing.ts";
 import { type ScannedPage, scanPages } from "../_scan.ts";
 import { storeError } from "../_store_error.ts";
-import { startTimer } from "../_timer.ts";
 import { ExternalError } from "../error.ts";
 import type {
   GetOptions,
@@ -417,26 +417,12 @@ export class S3Store implements ObjectStore {
 
   /** A signal that aborts with the caller's, or at the timeout. */
   #limit(doing: string, outer: AbortSignal | undefined): Limits {
-    const inner = new AbortController();
-    const stopTimer = startTimer(this.#timeout, () =>
-      inner.abort(
-        new ExternalError(
-          "timeout",
-          `Cannot ${doing} '${this.name}' as there was no answer within ${this.#timeout} ms; see 'timeout'`,
-          { source: this.name },
-        ),
+    return limit(outer, this.#timeout, () =>
+      new ExternalError(
+        "timeout",
+        `Cannot ${doing} '${this.name}' as there was no answer within ${this.#timeout} ms; see 'timeout'`,
+        { source: this.name },
       ));
-    const onAbort = () => inner.abort(outer?.reason);
-    if (outer?.aborted) onAbort();
-    else outer?.addEventListener("abort", onAbort, { once: true });
-    return {
-      signal: inner.signal,
-      stopTimer,
-      release() {
-        stopTimer();
-        outer?.removeEventListener("abort", onAbort);
-      },
-    };
   }
 
   #fault(what: string): ExternalError {
@@ -454,13 +440,6 @@ export class S3Store implements ObjectStore {
       Object.hasOwn(HINTS, name) ? HINTS[name] : undefined,
     );
   }
-}
-
-/** What bounds one request. `release` takes everything off again that it has attached. */
-interface Limits {
-  readonly signal: AbortSignal;
-  readonly stopTimer: () => void;
-  readonly release: () => void;
 }
 
 // Without `ignoreBOM` a key that begins with U+FEFF would lose it.
