@@ -12,8 +12,8 @@
  */
 
 import { compareBytes, copyBytes, isText, readText, withRoom, writeText } from "./_bytes.ts";
-import { writeVarint } from "./_bytes.ts";
 import { OBJECT_ROOM, writeBareIdentity, writeIdentity, writeTime } from "./_codec.ts";
+import { HEADER_ROOM, packRest, writeHeader } from "./_entry.ts";
 import {
   Cursor,
   findChunk,
@@ -391,6 +391,7 @@ class ChunkWriter {
   /** The last key, also of chunks that were taken; -1 before the first. */
   #key: Uint8Array = new Uint8Array(256);
   #keyLength = -1;
+  #packed: Uint8Array = new Uint8Array(256);
   /** Bytes that the key last asked about has in common with the last one. */
   #shared = 0;
 
@@ -414,15 +415,21 @@ class ChunkWriter {
     extraStart: number,
     bodyEnd: number,
   ): void {
+    const length = end - start;
     const shared = this.#count === 0 ? 0 : this.#shared;
-    const room = this.length + 32 + end - start + bodyEnd;
+    const room = this.length + HEADER_ROOM + length + bodyEnd;
     const bytes = this.#bytes = withRoom(this.#bytes, this.length, room);
-    let at = writeVarint(shared, bytes, this.length);
-    at = writeVarint(end - start - shared, bytes, at);
-    at = writeVarint(extraStart, bytes, at);
-    at = writeVarint(bodyEnd - extraStart, bytes, at);
-    copyBytes(key, start + shared, end, bytes, at);
-    at += end - start - shared;
+    this.#packed = withRoom(this.#packed, 0, length);
+    const size = this.#count > 0 && length === this.#keyLength
+      ? packRest(this.#key, shared, length, key, start, this.#packed)
+      : -1;
+    const packed = size >= 0;
+    const rest = packed ? size : length - shared;
+    const extra = bodyEnd - extraStart;
+    let at = writeHeader(shared, rest, packed, extraStart, extra, bytes, this.length);
+    if (packed) copyBytes(this.#packed, 0, rest, bytes, at);
+    else copyBytes(key, start + shared, end, bytes, at);
+    at += rest;
     copyBytes(body, 0, bodyEnd, bytes, at);
     this.length = at + bodyEnd;
     this.#count++;

@@ -12,6 +12,11 @@ const encoder = new TextEncoder();
 // Without `ignoreBOM` a key that begins with U+FEFF would lose it.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** The lower-case hexadecimal digits, as bytes, and the value of each byte that is one; -1 of all others. */
+export const HEX_DIGITS: Uint8Array = encoder.encode("0123456789abcdef");
+export const HEX_VALUES: Int8Array = new Int8Array(256).fill(-1);
+HEX_DIGITS.forEach((digit, value) => HEX_VALUES[digit] = value);
+
 /** Texts longer than this are worth a call of the runtime's own encoder. */
 const LONG_TEXT = 96;
 

@@ -11,7 +11,14 @@
  * @module
  */
 
-import { readText, readVarint, varintLength, writeVarint } from "./_bytes.ts";
+import {
+  HEX_DIGITS,
+  HEX_VALUES,
+  readText,
+  readVarint,
+  varintLength,
+  writeVarint,
+} from "./_bytes.ts";
 import type { ObjectMeta } from "./store.ts";
 
 /** Reads values of one kind. `identity`, `extra` and `end` are offsets: identity first, then extra. */
@@ -38,9 +45,6 @@ const DECIMAL = 4; // a number: a generation of Google Cloud Storage
 const QUOTED = 8; // added to a form: the text stood in double quotes
 
 const QUOTE = 0x22, HYPHEN = 0x2d, ZERO = 0x30;
-const DIGITS = "0123456789abcdef";
-const NIBBLE = new Int8Array(256).fill(-1);
-for (let i = 0; i < 16; i++) NIBBLE[DIGITS.charCodeAt(i)] = i;
 
 const float = new DataView(new ArrayBuffer(8));
 /** Longest identity and extra apart from the text of an ETag. */
@@ -137,8 +141,8 @@ function readTime(bytes: Uint8Array, at: number, end: number): number | undefine
 function packHex(text: Uint8Array, start: number, target: Uint8Array, at: number): boolean {
   let bad = 0; // negative once a character was no digit
   for (let i = 0; i < 16; i++) {
-    const high = NIBBLE[text[start + 2 * i] as number] as number;
-    const low = NIBBLE[text[start + 2 * i + 1] as number] as number;
+    const high = HEX_VALUES[text[start + 2 * i] as number] as number;
+    const low = HEX_VALUES[text[start + 2 * i + 1] as number] as number;
     bad |= high | low;
     target[at + i] = high << 4 | low;
   }
@@ -167,8 +171,8 @@ function readEtag(bytes: Uint8Array, tag: number, start: number, end: number): s
   if (form === DECIMAL) return `${quote}${readVarint(bytes, start, end)}${quote}`;
   for (let i = 0; i < 16; i++) {
     const byte = bytes[start + i] as number;
-    unpacked[2 * i + 1] = DIGITS.charCodeAt(byte >> 4);
-    unpacked[2 * i + 2] = DIGITS.charCodeAt(byte & 15);
+    unpacked[2 * i + 1] = HEX_DIGITS[byte >> 4] as number;
+    unpacked[2 * i + 2] = HEX_DIGITS[byte & 15] as number;
   }
   if (form === MULTIPART) {
     return `${quote}${readText(unpacked, 1, 33)}-${readVarint(bytes, start + 16, end)}${quote}`;

@@ -19,7 +19,8 @@ import { readText, textBytes } from "./_bytes.ts";
 import { ExternalError } from "./error.ts";
 
 const MAGIC = textBytes("koprsext");
-const VERSION = 1;
+// 1: before the keys of a snapshot were packed.
+const VERSION = 2;
 const HEAD = 24;
 const CHECKSUM = 16;
 
@@ -68,7 +69,7 @@ export function unseal(bytes: Uint8Array, identity: string): Uint8Array {
   if (version > VERSION) {
     throw refused(
       identity,
-      `it has version ${version} and this release knows versions up to ${VERSION}: ` +
+      `it has version ${version} and this release knows version ${VERSION}: ` +
         `use the release that wrote it or a newer one`,
     );
   }
@@ -76,8 +77,16 @@ export function unseal(bytes: Uint8Array, identity: string): Uint8Array {
   if (length > bytes.length) throw cut(identity, bytes.length, String(length));
   const end = bytes.length - CHECKSUM;
   const sum = checksum(bytes, end);
-  if (version < 1 || length !== bytes.length || sum.some((byte, i) => byte !== bytes[end + i])) {
+  if (length !== bytes.length || sum.some((byte, i) => byte !== bytes[end + i])) {
     throw damaged(identity, "the checksum does not match");
+  }
+  // Behind the checksum: what says 0 or 1 by accident is damaged.
+  if (version < VERSION) {
+    throw refused(
+      identity,
+      `it has version ${version}, which this release reads no more: use the release that wrote it, or ` +
+        `delete it to start afresh, which reports everything as added and nothing as removed`,
+    );
   }
   const start = HEAD + view.getUint32(20, true);
   if (start > end) throw damaged(identity, "its identity does not fit");

@@ -31,13 +31,7 @@
  *
  * ## Format
  *
- * A chunk is a run of entries in the byte order of their keys:
- *
- *     shared     varint   bytes of the key that equal the beginning of the key before; 0 in the first entry
- *     suffix     varint   bytes of the key behind those
- *     identity   varint   bytes that decide whether the value changed
- *     extra      varint   bytes that are kept and not compared
- *     …                   suffix, identity, extra
+ * A chunk is a run of entries (`_entry.ts`) in the byte order of their keys.
  *
  * A saved state is, for each snapshot in it, a count of chunks, length and count of entries of each, and then the chunks
  * as they are in memory, in the envelope of `_seal.ts`.
@@ -48,6 +42,7 @@
 import { compareBytes, copyBytes, isText, readText, readVarint, textBytes } from "./_bytes.ts";
 import { varintLength, withRoom, writeVarint } from "./_bytes.ts";
 import type { Codec } from "./_codec.ts";
+import { type Header, HEADER_ROOM, LONG, readHeader, unpackRest, writeHeader } from "./_entry.ts";
 import { damaged, seal, unseal } from "./_seal.ts";
 import { ExternalError } from "./error.ts";
 
@@ -265,6 +260,9 @@ export function countChanges(old: Snapshot, next: Snapshot): ChangeCount {
   return count;
 }
 
+// Filled by each that reads one: what was in it before is of no use to anyone.
+const header: Header = { shared: 0, rest: 0, packed: false, identity: 0, extra: 0, end: 0 };
+
 type Step = 0 | 1 | 2 | 3;
 const SAME = 0, ADDED = 1, MODIFIED = 2, REMOVED = 3;
 
@@ -338,27 +336,35 @@ export class Cursor {
   #read(start: number): void {
     const bytes = this.bytes;
     this.start = start;
-    let shared = bytes[start] as number;
-    let suffix = bytes[start + 1] as number;
-    let identity = bytes[start + 2] as number;
-    let extra = bytes[start + 3] as number;
-    let at = start + 4;
-    if ((shared | suffix | identity | extra) > 127) {
-      shared = readVarint(bytes, start, bytes.length);
-      at = start + varintLength(shared);
-      suffix = readVarint(bytes, at, bytes.length);
-      at += varintLength(suffix);
-      identity = readVarint(bytes, at, bytes.length);
-      at += varintLength(identity);
-      extra = readVarint(bytes, at, bytes.length);
-      at += varintLength(extra);
+    const shared = bytes[start] as number;
+    const rest = bytes[start + 1] as number;
+    const lengths = bytes[start + 2] as number;
+    if ((shared | rest) > 127 || lengths === LONG) this.#readLong(start);
+    else {
+      const at = start + 3;
+      this.#readKey(shared, rest >> 1, (rest & 1) === 1, at);
+      this.identity = at + (rest >> 1);
+      this.extra = this.identity + (lengths & 31);
+      this.end = this.extra + (lengths >> 5);
     }
-    this.keyLength = shared + suffix;
+  }
+
+  #readLong(start: number): void {
+    readHeader(this.bytes, start, this.bytes.length, header);
+    this.#readKey(header.shared, header.rest, header.packed, header.end);
+    this.identity = header.end + header.rest;
+    this.extra = this.identity + header.identity;
+    this.end = this.extra + header.extra;
+  }
+
+  #readKey(shared: number, rest: number, packed: boolean, at: number): void {
+    if (packed) {
+      unpackRest(this.bytes, at, this.key, shared, this.keyLength);
+      return;
+    }
+    this.keyLength = shared + rest;
     this.key = withRoom(this.key, shared, this.keyLength);
-    copyBytes(bytes, at, at + suffix, this.key, shared);
-    this.identity = at + suffix;
-    this.extra = this.identity + identity;
-    this.end = this.extra + extra;
+    copyBytes(this.bytes, at, at + rest, this.key, shared);
   }
 
   /** Stands on the first entry whose key is not less. Moves only forward. */
@@ -393,18 +399,15 @@ export class Cursor {
   }
 }
 
-/** Where the first key of a chunk begins in it: behind the four numbers. */
+/** Where the first key of a chunk begins in it. */
 export function firstKeyStart(bytes: Uint8Array): number {
-  let at = 0;
-  for (let field = 0; field < 4; at++) {
-    if ((bytes[at] as number) < 128) field++;
-  }
-  return at;
+  readHeader(bytes, 0, bytes.length, header);
+  return header.end;
 }
 
-/** Where the first key of a chunk ends. It shares nothing, so the second number is its length. */
+/** Where the first key of a chunk ends. It is neither shared nor packed. */
 export function firstKeyEnd(bytes: Uint8Array): number {
-  return firstKeyStart(bytes) + readVarint(bytes, 1, bytes.length);
+  return firstKeyStart(bytes) + header.rest;
 }
 
 /** The last chunk from `low` on whose first key is not greater than the key; `low` if none is. */
@@ -451,14 +454,13 @@ export function head(chunk: Chunk, offset: number): Chunk {
 /** The entries of a chunk from a cursor's on, up to an offset. Only the first is written anew, with its key whole. */
 export function tail(chunk: Chunk, from: Cursor, offset: number): Chunk {
   if (from.start === 0 && offset === chunk.bytes.length) return chunk;
-  const header = new Uint8Array(32);
-  let at = writeVarint(from.keyLength, header, writeVarint(0, header, 0));
-  at = writeVarint(from.extra - from.identity, header, at);
-  at = writeVarint(from.end - from.extra, header, at);
-  const bytes = new Uint8Array(at + from.keyLength + offset - from.identity);
-  bytes.set(header.subarray(0, at));
-  bytes.set(from.key.subarray(0, from.keyLength), at);
-  bytes.set(chunk.bytes.subarray(from.identity, offset), at + from.keyLength);
+  const { keyLength, identity, extra, end } = from;
+  const head = new Uint8Array(HEADER_ROOM);
+  const at = writeHeader(0, keyLength, false, extra - identity, end - extra, head, 0);
+  const bytes = new Uint8Array(at + keyLength + offset - identity);
+  bytes.set(head.subarray(0, at));
+  bytes.set(from.key.subarray(0, keyLength), at);
+  bytes.set(chunk.bytes.subarray(identity, offset), at + keyLength);
   return { bytes, count: countEntries(bytes) };
 }
 
@@ -471,32 +473,27 @@ function countEntries(bytes: Uint8Array): number {
 /** Whether every entry fits, keys rise, counts are right and the codec can read all of it. */
 function isSound<V>(chunks: readonly Chunk[], codec: Codec<V>): boolean {
   let key: Uint8Array = new Uint8Array(256);
-  let keyLength = -1; // before the first key
+  let before: Uint8Array = new Uint8Array(256);
+  let beforeLength = -1; // before the first key
   for (const { bytes, count } of chunks) {
     if (count === 0) return false;
     let entries = 0;
-    const header = [0, 0, 0, 0];
     for (let at = 0; at < bytes.length; entries++) {
-      for (let field = 0; field < 4; field++) {
-        const value = readVarint(bytes, at, bytes.length);
-        if (value < 0) return false;
-        header[field] = value;
-        at += varintLength(value);
-      }
-      const [shared = 0, suffix = 0, identity = 0, extra = 0] = header;
-      if (
-        shared > (entries === 0 ? 0 : keyLength) || at + suffix + identity + extra > bytes.length
-      ) {
+      if (!readHeader(bytes, at, bytes.length, header)) return false;
+      const { shared, rest, packed, identity, extra, end } = header;
+      if (end + rest + identity + extra > bytes.length) return false;
+      if (shared > (entries === 0 ? 0 : beforeLength) || packed && entries === 0) return false;
+      const keyLength = packed ? beforeLength : shared + rest;
+      key = withRoom(key, 0, keyLength);
+      copyBytes(before, 0, packed ? keyLength : shared, key, 0);
+      if (!packed) copyBytes(bytes, end, end + rest, key, shared);
+      else if (unpackRest(bytes, end, key, shared, keyLength) !== rest) return false;
+      if (beforeLength >= 0 && compareBytes(key, 0, keyLength, before, 0, beforeLength) <= 0) {
         return false;
       }
-      if (keyLength >= 0 && compareBytes(bytes, at, at + suffix, key, shared, keyLength) <= 0) {
-        return false;
-      }
-      keyLength = shared + suffix;
-      key = withRoom(key, shared, keyLength);
-      copyBytes(bytes, at, at + suffix, key, shared);
       if (!isText(key, 0, keyLength)) return false;
-      at += suffix;
+      [key, before, beforeLength] = [before, key, keyLength];
+      at = end + rest;
       if (!codec.check(bytes, at, at + identity, at + identity + extra)) return false;
       at += identity + extra;
     }

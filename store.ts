@@ -149,8 +149,8 @@ export interface ObjectStorePollerOptions {
  * `store.get(key, { ifMatch: item.etag })`.
  *
  * An object changed when its ETag or its size differs or, where the store has no ETags, its size or
- * `lastModified`. Tracking takes about 40 bytes an object where keys share prefixes, and about 65 where
- * they are random.
+ * `lastModified`. Tracking takes 30 to 50 bytes an object, and more where keys are long and have random
+ * letters in them.
  *
  * @example Only what is finished, and never a mass removal
  * ```ts

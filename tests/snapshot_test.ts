@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ItemBuilder, ObjectBuilder } from "../_builder.ts";
@@ -153,12 +154,18 @@ const hex = fc.string({
   minLength: 31,
   maxLength: 33,
 });
+/** Keys that differ only in what is likely to be packed. */
+function alikeKey(middle: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc.tuple(fc.constantFrom("", "a-"), middle, fc.constantFrom(".bin", ".Bin", ""))
+    .map((parts) => parts.join(""));
+}
 const anyKey = fc.oneof(
   fc.constantFrom(...HOSTILE),
   fc.string({ unit: "binary" }),
   fc.string({
     unit: fc.constantFrom("a", "b", "/", "é", "\u{1f600}", "\ud800", "\uffff"),
   }),
+  alikeKey(fc.string({ unit: fc.constantFrom(..."0189afgA-é"), minLength: 5, maxLength: 6 })),
 );
 const anyEtag = fc.option(
   fc.oneof(
@@ -198,6 +205,7 @@ const anyObject = fc.tuple(anyKey, anySize, anyEtag, anyTime).map((fields) => ob
 /** Few keys and few states, so that histories collide. */
 const smallKey = fc.oneof(
   fc.nat(60).map((n) => `dir/${String(n).padStart(3, "0")}`),
+  alikeKey(fc.nat(40).map((n) => (n * 97).toString(16).padStart(3, "0"))),
   fc.constantFrom(...HOSTILE),
 );
 const smallObject = fc.tuple(
@@ -347,9 +355,30 @@ test("an ETag without its quotes is the ETag with them", () => {
 
 test("common ETags are packed", () => {
   const size = (etag: string) => build([{ key: "k", size: 1, etag }]).byteLength;
-  assert.equal(size(`"${HEX}"`), 4 + 1 + 2 + 16);
-  assert.equal(size(`${HEX}-12`), 4 + 1 + 2 + 17);
-  assert.equal(size("1763869468123456"), 4 + 1 + 2 + 8);
+  assert.equal(size(`"${HEX}"`), 3 + 1 + 2 + 16);
+  assert.equal(size(`${HEX}-12`), 3 + 1 + 2 + 17);
+  assert.equal(size("1763869468123456"), 3 + 1 + 2 + 8);
+});
+
+test("keys that look alike are packed", () => {
+  // The bytes that the second key takes, and the rest of its entry.
+  const size = (first: string, second: string) => {
+    const [a, b] = [{ key: first, size: 1 }, { key: second, size: 1 }];
+    const both = build([a, b]);
+    assert.deepEqual(shape(both), [a, b]);
+    return both.byteLength - build([a]).byteLength - 3 - 2;
+  };
+  assert.equal(size("part-000123.parquet", "part-000124.parquet"), 2); // 4, a, e
+  assert.equal(size("0aff/x.bin", "7b00/x.bin"), 3); // 7, b, 0, 0, b
+  assert.equal(
+    size("550e8400-e29b-41d4-a716-446655440000", "f47ac10b-58cc-4372-a567-0e02b2c3d479"),
+    16,
+  );
+  // Of another length, with another hyphen, in another case, without digits: as they are.
+  assert.equal(size("a/99.bin", "a/a00.bin"), 7);
+  assert.equal(size("00-00", "000-0"), 3);
+  assert.equal(size("k/AB", "k/CD"), 2);
+  assert.equal(size("k/gh", "k/ij"), 2);
 });
 
 test("a size that is no whole number is refused", () => {
@@ -765,6 +794,14 @@ function refusal(bytes: Uint8Array, identity = "s3://b/p"): ExternalError {
 
 const small = () => build(listing(12).concat({ key: "é\ud800", size: 1 })).save("s3://b/p");
 
+/** The bytes with another one in them, and a checksum that is right. */
+function forge(saved: Uint8Array, ...changes: readonly [at: number, byte: number][]): Uint8Array {
+  const forged = saved.slice();
+  for (const [at, byte] of changes) forged[at] = byte;
+  forged.set(checksum(forged, forged.length - 16), forged.length - 16);
+  return forged;
+}
+
 test("a saved snapshot comes back, from any place in memory, and does not hold on to the bytes", () => {
   const snapshot = build(listing(5000));
   const saved = snapshot.save("s3://b/ä");
@@ -793,7 +830,9 @@ test("every flipped byte and every cut is refused", () => {
 test("the refusal says which and what to do", () => {
   const saved = small();
   assert.match(refusal(textBytes('{"state":1}'.repeat(9))).message, /not a checkpoint/);
-  assert.match(refusal(saved.with(8, 2)).message, /version 2 .* newer/);
+  assert.match(refusal(saved.with(8, 3)).message, /version 3 .* newer/);
+  assert.match(refusal(forge(saved, [8, 1])).message, /version 1, .* no more.*start afresh/);
+  assert.match(refusal(saved.with(8, 1)).message, /damaged/);
   assert.match(refusal(saved, "s3://other").message, /'s3:\/\/other' .* belongs to 's3:\/\/b\/p'/);
   assert.match(refusal(saved.with(60, saved[60]! ^ 1)).message, /damaged.*start afresh/);
   assert.match(refusal(saved.subarray(0, 70)).message, /cut short, 70 of \d+ bytes.*start afresh/);
@@ -811,9 +850,7 @@ test("bytes with a right checksum and a wrong inside are refused, or sound", () 
   });
   fc.assert(
     fc.property(spoil, (bytes) => {
-      const forged = saved.slice();
-      for (const [at, byte] of bytes) forged[at] = byte;
-      forged.set(checksum(forged, forged.length - 16), forged.length - 16);
+      const forged = forge(saved, ...bytes);
       let snapshot: Snapshot;
       try {
         snapshot = Snapshot.restore(forged, "s3://b/p", objectCodec);
@@ -834,8 +871,17 @@ test("bytes with a right checksum and a wrong inside are refused, or sound", () 
 });
 
 test("memory: at most 48 bytes an object, keys of 40 to 50 characters", () => {
-  const snapshot = build(listing(20_000));
-  assert.ok(snapshot.byteLength / snapshot.count < 42, `${snapshot.byteLength / snapshot.count}`);
+  const bytes = (objects: ObjectMeta[]) => build(objects).byteLength / objects.length;
+  assert.ok(bytes(listing(20_000)) < 31, `padded numbers: ${bytes(listing(20_000))}`);
+  // Random all over, and not even times are of whole seconds.
+  const digest = (i: number) => createHash("sha1").update(String(i)).digest("hex");
+  const hashes = listing(20_000, (object, i) => ({
+    ...object,
+    key: `uploads/${digest(i).slice(8)}.bin`,
+    lastModified: 1_763_869_468_000 + i,
+  }));
+  assert.equal(hashes[0]?.key.length, 44);
+  assert.ok(bytes(hashes) < 46, `hashes: ${bytes(hashes)}`);
 });
 
 test("a change of time alone is no change where there is an ETag", () => {
