@@ -74,8 +74,8 @@ interface Segment<Part> {
 export interface SplitOptions {
   /** What all keys begin with. */
   readonly prefix: string;
-  /** The most ranges listed at once. */
-  readonly concurrency: number;
+  /** The most ranges listed at once: asked before each cut, as a store may learn that they do not pay. */
+  readonly concurrency: () => number;
   readonly signal: AbortSignal;
 }
 
@@ -115,14 +115,18 @@ class Cuts<Part> {
   /** In order, without gaps. */
   readonly segments: Segment<Part>[] = [];
   readonly #prefix: string;
-  readonly #concurrency: number;
+  readonly #concurrency: () => number;
   readonly #start: (segment: Segment<Part>) => void;
   readonly #space = new KeySpace();
   #active = 0;
   #pages = 0;
   #spent = 0;
 
-  constructor(prefix: string, concurrency: number, start: (segment: Segment<Part>) => void) {
+  constructor(
+    prefix: string,
+    concurrency: () => number,
+    start: (segment: Segment<Part>) => void,
+  ) {
     this.#prefix = prefix;
     this.#concurrency = concurrency;
     this.#start = start;
@@ -188,7 +192,7 @@ class Cuts<Part> {
   #left(): number {
     const pages = this.#pages;
     const budget = Math.min(BUDGET_FREE + BUDGET_SHARE * pages, BUDGET_BY_ROOT * Math.sqrt(pages));
-    return Math.min(this.#concurrency - this.#active, Math.ceil(budget - this.#spent));
+    return Math.min(this.#concurrency() - this.#active, Math.ceil(budget - this.#spent));
   }
 
   #cutAll(): void {

@@ -73,7 +73,10 @@ export interface GetOptions {
 export interface ObjectStore {
   /** Names the store in logs, spans and checkpoints, such as `s3://bucket`. Holds no secret. */
   readonly name: string;
-  /** True: `list` honours `after` and `until` and yields keys in UTF-8 byte order. */
+  /**
+   * True: `list` honours `after` and `until` and yields keys in UTF-8 byte order, so that ranges are listed at once. It may
+   * turn false when a store learns that they do not pay.
+   */
   readonly ranged?: boolean;
   /** The objects, page by page. Throws if any page cannot be had; never ends early without an error. */
   list(options?: ListOptions): AsyncIterable<readonly ObjectMeta[]>;
@@ -254,10 +257,10 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
 
   async #listAll(old: Snapshot, options: PollOptions): Promise<Snapshot> {
     const prefix = this.#prefix;
-    const concurrency = this.#store.ranged === true ? this.#concurrency : 1;
+    const concurrency = () => this.#store.ranged === true ? this.#concurrency : 1;
     const { signal } = options;
-    const parts = Math.min(concurrency, Math.floor(old.count / OBJECTS_A_RANGE));
-    if (concurrency > 1 && parts <= 1) {
+    const parts = Math.min(concurrency(), Math.floor(old.count / OBJECTS_A_RANGE));
+    if (concurrency() > 1 && parts <= 1) {
       const listed = await listSplitting(
         { prefix, concurrency, signal },
         (range, signal, onPage) => this.#list(range, old, signal, options, onPage),

@@ -66,7 +66,8 @@ export interface S3StoreOptions {
    * Whether the bucket lists its keys in UTF-8 byte order and can begin behind a given one, so that ranges of it can be
    * listed at once. For a server that lists otherwise, pass `false`.
    *
-   * @default {true} except for directory buckets, whose names end in `--x-s3`
+   * @default {true} except for directory buckets, whose names end in `--x-s3`, and for MinIO, where it takes more than it
+   * saves: for each range MinIO walks to the end of the bucket
    */
   ranged?: boolean;
   /**
@@ -117,10 +118,12 @@ export interface S3StoreOptions {
 export class S3Store implements ObjectStore {
   /** Names the store in logs, spans and checkpoints: `s3://bucket`. */
   readonly name: string;
-  /** Whether ranges of the bucket can be listed. */
-  readonly ranged: boolean;
   readonly #client: S3Client;
   readonly #bucket: string;
+  /** Whether keys come in UTF-8 byte order, and ranges can be asked for. */
+  readonly #ordered: boolean;
+  /** Whether to use that: undefined as long as the server is not known. */
+  #ranged: boolean | undefined;
   readonly #common: Pick<S3ListInput, "RequestPayer" | "ExpectedBucketOwner"> = {};
   readonly #pageSize: number;
   readonly #timeout: number;
@@ -149,7 +152,8 @@ export class S3Store implements ObjectStore {
     if (requestPayer !== undefined) this.#common.RequestPayer = requestPayer;
     if (expectedBucketOwner !== undefined) this.#common.ExpectedBucketOwner = expectedBucketOwner;
     this.name = `s3://${bucket}`;
-    this.ranged = ranged ?? !/--xa?-s3$|^arn:[^:]*:s3express:/.test(bucket);
+    this.#ordered = ranged ?? !/--xa?-s3$|^arn:[^:]*:s3express:/.test(bucket);
+    this.#ranged = ranged;
     this.#client = client;
     this.#bucket = bucket;
     this.#pageSize = checkPageSize("S3Store", options.pageSize, 1000) ?? 1000;
@@ -158,11 +162,19 @@ export class S3Store implements ObjectStore {
   }
 
   /**
+   * Whether ranges of the bucket are to be listed at once. By default it becomes false with the first page that
+   * MinIO gives.
+   */
+  get ranged(): boolean {
+    return this.#ordered && this.#ranged !== false;
+  }
+
+  /**
    * The objects, page by page: a request each.
    *
    * @param options Which of them.
    * @returns Pages, in UTF-8 byte order unless it is a directory bucket. Some may be empty.
-   * @throws {TypeError} If a range is asked for of a store that is not `ranged`.
+   * @throws {TypeError} If a range is asked for of a bucket that has no order.
    * @throws {ExternalError} With code `store` if a request fails, `protocol` if an answer is no whole listing or the pages
    * do not end, `timeout`, or `too-large`.
    */
@@ -181,7 +193,7 @@ export class S3Store implements ObjectStore {
 
   async *#pages(options: ListOptions): AsyncGenerator<S3Page, void> {
     const { prefix = "", after, until, signal } = options;
-    if (!this.ranged && (after !== undefined || until !== undefined)) {
+    if (!this.#ordered && (after !== undefined || until !== undefined)) {
       throw new TypeError(`Cannot list a range of '${this.name}' as it is not in order`);
     }
     const afterKey = after === undefined ? undefined : textBytes(after);
@@ -222,7 +234,7 @@ export class S3Store implements ObjectStore {
         : lastKey === undefined
         ? 1
         : compareBytes(newLast, 0, newLast.length, lastKey, 0, lastKey.length);
-      if (this.ranged && newLast !== undefined && progress <= 0) {
+      if (this.#ordered && newLast !== undefined && progress <= 0) {
         throw this.#fault(
           "its pages do not go on in UTF-8 order: if the server lists otherwise, pass the option 'ranged: false'",
         );
@@ -235,6 +247,7 @@ export class S3Store implements ObjectStore {
             "the server may not know ListObjectsV2",
         );
       }
+      this.#ranged ??= isOfMinio(nextToken) ? false : undefined;
       if (tokens.has(nextToken)) throw this.#fault("the server gave a page token a second time");
       tokens.add(token = nextToken);
       idle = progress === 0 ? idle + 1 : 0;
@@ -456,6 +469,15 @@ const HINTS: Readonly<Record<string, string>> = {
   AuthorizationHeaderMalformed: "the bucket may be in another region than the client",
   NotImplemented: "the server does not know this request",
 };
+
+/** Whether a page token is one of MinIO, which says in it how the server remembers the listing. */
+function isOfMinio(token: string): boolean {
+  try {
+    return atob(token).includes("[minio_cache:");
+  } catch {
+    return false; // It is not base64.
+  }
+}
 
 function checkClient(client: S3Client): void {
   const { send, listObjectsV2, getObject } = (client ?? {}) as Partial<S3Client> & {

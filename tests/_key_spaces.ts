@@ -107,7 +107,7 @@ export async function simulate(
     });
   let over = false;
   const { signal } = new AbortController();
-  const options = { prefix: "", concurrency, signal };
+  const options = { prefix: "", concurrency: () => concurrency, signal };
   const listed = listSplitting(options, async ({ after, until }, _signal, onPage) => {
     const part: string[] = [];
     const end = until === undefined ? keys.length : countUpTo(keys, until);

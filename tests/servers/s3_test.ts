@@ -89,8 +89,9 @@ if (missing === undefined) {
     const bucket = await newBucket();
     const faulty = faultyClient();
     return {
-      store: new S3Store(faulty.client, bucket, { pageSize: 10 }),
-      otherStore: new S3Store(client, bucket, { pageSize: 10 }),
+      // By default MinIO is not listed in ranges.
+      store: new S3Store(faulty.client, bucket, { pageSize: 10, ranged: true }),
+      otherStore: new S3Store(client, bucket, { pageSize: 10, ranged: true }),
       put: (Key, Body) => client.putObject({ Bucket: bucket, Key, Body }),
       delete: (Key) => client.deleteObject({ Bucket: bucket, Key }),
       failPage: faulty.failPage,
@@ -146,6 +147,31 @@ test(
         lastModified: LastModified?.getTime(),
       })),
     );
+  },
+);
+
+test(
+  "MinIO is listed page by page, as each range would cost it a walk, unless ranges are asked for",
+  { timeout, skip },
+  async () => {
+    const bucket = await newBucket();
+    const entries = Array.from({ length: 990 }, (_, i) => ({ key: `k/${1000 + i}`, body: "" }));
+    await server.putMany(bucket, entries);
+    const poll = async (store: S3Store) => {
+      let requests = 0;
+      const poller = new ObjectStorePoller(store);
+      const { signal } = new AbortController();
+      const events = [...await poller.poll({ signal, onRequest: () => void requests++ })];
+      assert.deepEqual(events.map(({ item }) => item.key), entries.map(({ key }) => key));
+      return requests;
+    };
+    const store = new S3Store(client, bucket, { pageSize: 20 });
+    assert.equal(store.ranged, true);
+    assert.equal(await poll(store), 50);
+    assert.equal(store.ranged, false);
+    const insisting = new S3Store(client, bucket, { pageSize: 20, ranged: true });
+    assert.ok(await poll(insisting) > 50);
+    assert.equal(insisting.ranged, true);
   },
 );
 
