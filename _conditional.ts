@@ -45,36 +45,29 @@ export async function conditionalGet(
   seen: Validators | undefined,
   url?: URL,
 ): Promise<Reply> {
+  const { signal, onRequest } = options;
   let asked = false;
-  const conditional = await get(client, options, url, (target) => {
+  const headersFor = (target: string) => {
     const conditions = conditionsFor(target, seen);
-    asked = Object.keys(conditions).length > 0;
+    asked = conditions !== undefined;
     return conditions;
-  });
+  };
+  const exchange = { signal, onRequest, wants: isContent, ...(url !== undefined && { url }) };
+  const conditional = await client.exchange({ ...exchange, headersFor });
+  checkStatus(client, conditional);
   if (conditional.status !== 304) return conditional;
   if (!asked) throw unasked(client);
   if (!isOther(conditional.headers.get("etag"), seen?.etag)) return conditional;
   // A confused cache: it answers for another version than the one asked about.
-  const whole = await get(client, options, url, () => ({}));
+  const whole = await client.exchange(exchange);
+  checkStatus(client, whole);
   if (whole.status === 304) throw unasked(client);
   return whole;
 }
 
-async function get(
-  client: HttpClient,
-  { signal, onRequest }: PollOptions,
-  url: URL | undefined,
-  headersFor: (url: string) => Record<string, string>,
-): Promise<Reply> {
-  const reply = await client.exchange({
-    signal,
-    onRequest,
-    ...(url !== undefined && { url }),
-    headersFor,
-    wants: isContent,
-  });
-  const { status, headers } = reply;
-  if (isContent(status) || status === 304 || status === 404 || status === 410) return reply;
+/** Throws unless the answer says what the resource is, or that it is as it was, or that it is gone. */
+function checkStatus(client: HttpClient, { status, headers }: Reply): void {
+  if (isContent(status) || status === 304 || status === 404 || status === 410) return;
   if (status !== 206) throw client.statusError(status, headers);
   throw client.error("protocol", "a part of the content, 206, though all was asked for", {
     status,
@@ -88,11 +81,16 @@ function unasked(client: HttpClient): Error {
 }
 
 /** Validators go back only to the URL that gave them: another one may use the same ETag for other bytes. */
-function conditionsFor(url: string, seen: Validators | undefined): Record<string, string> {
-  if (!seen?.settled || seen.url !== url) return {};
+function conditionsFor(
+  url: string,
+  seen: Validators | undefined,
+): Record<string, string> | undefined {
+  if (!seen?.settled || seen.url !== url) return undefined;
+  const { etag, lastModified } = seen;
+  if (etag === undefined && lastModified === undefined) return undefined;
   return {
-    ...(seen.etag !== undefined && { "if-none-match": seen.etag }),
-    ...(seen.lastModified !== undefined && { "if-modified-since": seen.lastModified }),
+    ...(etag !== undefined && { "if-none-match": etag }),
+    ...(lastModified !== undefined && { "if-modified-since": lastModified }),
   };
 }
 

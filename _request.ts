@@ -76,8 +76,8 @@ export interface Exchange {
   readonly url?: URL;
   readonly method?: string;
   readonly body?: string | Uint8Array<ArrayBuffer>;
-  /** Headers for a request to this URL, such as conditions that hold for no other. */
-  readonly headersFor?: (url: string) => Record<string, string>;
+  /** Headers for a request to this URL, such as conditions that hold for no other. By lower-case names. */
+  readonly headersFor?: (url: string) => Record<string, string> | undefined;
   /** Whether the body of an answer with this status is wanted. Others are cancelled unread. */
   readonly wants: (status: number, headers: Headers) => boolean;
 }
@@ -133,7 +133,7 @@ export class HttpClient {
     this.name = options.name ?? redactUrl(given);
     this.#headers = copyHeaders(options.headers);
     this.#token = options.bearerToken;
-    this.#fetch = options.fetch ?? ((...request) => globalThis.fetch(...request));
+    this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
     this.#timeout = options.timeout ?? DEFAULT_TIMEOUT;
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
     if (typeof this.name !== "string" || this.name === "") {
@@ -163,7 +163,7 @@ export class HttpClient {
   async exchange(exchange: Exchange): Promise<Reply> {
     const limits = this.#limit(exchange.signal);
     try {
-      const opened = await this.#open(exchange, limits.signal);
+      const opened = await this.#open(exchange, limits);
       const { response, url } = opened;
       const { status, headers } = response;
       if (exchange.wants(status, headers)) {
@@ -185,7 +185,7 @@ export class HttpClient {
   async stream(exchange: Exchange): Promise<ReadableStream<Uint8Array>> {
     const limits = this.#limit(exchange.signal);
     try {
-      const { response } = await this.#open(exchange, limits.signal);
+      const { response } = await this.#open(exchange, limits);
       limits.stopTimer();
       if (!exchange.wants(response.status, response.headers)) {
         discard(response);
@@ -251,22 +251,24 @@ export class HttpClient {
   }
 
   /** Follows redirects and answers a 401, up to the answer that counts. */
-  async #open(exchange: Exchange, signal: AbortSignal): Promise<Opened> {
+  async #open(exchange: Exchange, limits: Limits): Promise<Opened> {
     let url = exchange.url ?? this.url;
+    const { signal } = limits;
     let { method = "GET", body } = exchange;
     let trusted = url === this.url || url.origin === this.url.origin;
     let tokenRenewed = false;
-    const seen = new Set([url.href]);
+    const seen = [url.href];
     for (;;) {
-      const headers = await this.#headersFor(url, trusted, exchange, signal);
+      const headers = { ...(trusted ? this.#ownHeaders : FOREIGN_HEADERS) };
+      if (trusted && this.#token !== undefined) {
+        headers["authorization"] = `Bearer ${await this.#askToken(signal)}`;
+      }
+      Object.assign(headers, exchange.headersFor?.(url.href));
       exchange.onRequest?.();
       const request: RequestInit = { method, headers, signal, redirect: "manual" };
       if (body !== undefined) request.body = body;
       const answer = Promise.resolve(this.#fetch(url.href, request));
-      const response = await orAborted(answer, signal).catch((error) => {
-        answer.then(discard).catch(() => {}); // For a fetch that does not heed its signal.
-        throw error;
-      });
+      const response = await limits.orAborted(answer, discardLate);
       // By shape: the Response of a fetch that is not the runtime's own is another class.
       if (typeof response?.headers?.get !== "function") {
         throw this.error("invalid", "'fetch' must give a Response");
@@ -291,22 +293,6 @@ export class HttpClient {
         body = undefined;
       }
     }
-  }
-
-  async #headersFor(
-    url: URL,
-    trusted: boolean,
-    exchange: Exchange,
-    signal: AbortSignal,
-  ): Promise<PlainHeaders> {
-    const headers = { ...(trusted ? this.#ownHeaders : FOREIGN_HEADERS) };
-    if (trusted && this.#token !== undefined) {
-      headers["authorization"] = `Bearer ${await this.#askToken(signal)}`;
-    }
-    for (const [name, value] of Object.entries(exchange.headersFor?.(url.href) ?? {})) {
-      headers[name.toLowerCase()] = value;
-    }
-    return headers;
   }
 
   async #askToken(signal: AbortSignal): Promise<string> {
@@ -334,7 +320,7 @@ export class HttpClient {
     return token;
   }
 
-  #nextUrl(location: string, from: URL, seen: Set<string>): URL {
+  #nextUrl(location: string, from: URL, seen: string[]): URL {
     let url: URL;
     try {
       url = new URL(location, from);
@@ -349,11 +335,11 @@ export class HttpClient {
         `a redirect to ${url.protocol} is not followed, only to http(s)`,
       );
     }
-    if (seen.has(url.href)) throw this.error("protocol", `a redirect loop through ${shown}`);
-    if (seen.size > MAX_REDIRECTS) {
+    if (seen.includes(url.href)) throw this.error("protocol", `a redirect loop through ${shown}`);
+    if (seen.length > MAX_REDIRECTS) {
       throw this.error("protocol", `more than ${MAX_REDIRECTS} redirects, the next to ${shown}`);
     }
-    seen.add(url.href);
+    seen.push(url.href);
     return url;
   }
 
@@ -542,6 +528,11 @@ function onceRead(
 function discard(response: Response): void {
   // A locked body is being cancelled by whoever reads it; a broken one has nothing left to free.
   if (!response.body?.locked) response.body?.cancel().catch(() => {});
+}
+
+/** For a fetch that does not heed its signal: what it gives after an abort, which may be anything. */
+function discardLate(response: Response): void {
+  Promise.resolve(response).then(discard).catch(() => {});
 }
 
 function hintFor(status: number): string {

@@ -1,6 +1,7 @@
 // HttpPoller: what becomes an event, conditional requests, validation, names, options (H1 to H4, W8, W10).
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
+import process from "node:process";
 import { test } from "node:test";
 import { type FailureInfo, HttpPoller, watchExternal } from "@koprs/external";
 import type { HttpPollerOptions } from "@koprs/external/http";
@@ -632,6 +633,51 @@ test("fetch: one that does not heed the signal is not waited for, and its body i
   });
   const reason = new Error("enough");
   await assert.rejects(poll(poller, aborter.signal), (error) => error === reason);
+  respond(new Response(new ReadableStream({ cancel: cancelled })));
+  await cancel;
+});
+
+const lateAnswers: [string, () => unknown][] = [
+  ["nothing", () => undefined],
+  ["junk", () => ({ body: {} })],
+  ["a rejection", () => Promise.reject(new Error("too late"))],
+];
+for (const [what, late] of lateAnswers) {
+  test(`fetch: ${what} after an abort is nobody's error`, { timeout }, async () => {
+    const reason = new Error("enough");
+    const aborter = new AbortController();
+    let respond!: (response: unknown) => void;
+    const poller = new HttpPoller("http://localhost/", {
+      fetch: () => {
+        queueMicrotask(() => aborter.abort(reason));
+        return new Promise<never>((resolve) => respond = resolve as typeof respond);
+      },
+    });
+    await assert.rejects(poll(poller, aborter.signal), (error) => error === reason);
+    const unhandled: unknown[] = [];
+    const onUnhandled = (error: unknown) => unhandled.push(error);
+    process.on("unhandledRejection", onUnhandled);
+    try {
+      respond(late());
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    } finally {
+      process.off("unhandledRejection", onUnhandled);
+    }
+    assert.deepEqual(unhandled, []);
+  });
+}
+
+test("fetch: one that does not heed the signal is not waited for at the timeout either", {
+  timeout,
+}, async () => {
+  let cancelled!: () => void;
+  const cancel = new Promise<void>((resolve) => cancelled = resolve);
+  let respond!: (response: Response) => void;
+  const poller = new HttpPoller("http://localhost/", {
+    timeout: 20,
+    fetch: () => new Promise((resolve) => respond = resolve),
+  });
+  assert.equal((await failure(poller)).code, "timeout");
   respond(new Response(new ReadableStream({ cancel: cancelled })));
   await cancel;
 });
