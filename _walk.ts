@@ -3,6 +3,8 @@ import { orAborted } from "./_abort.ts";
 import type { ObjectMeta } from "./store.ts";
 
 const PAGE = 1_000;
+/** How many steps from the next one on are looked at for tasks to begin: what those found waits in memory. */
+const STEPS_AHEAD = 32;
 
 /** Reads a part of the tree: what it holds, in order. */
 export type Task = (signal: AbortSignal) => Promise<readonly Step[]>;
@@ -28,23 +30,31 @@ export async function* walk(root: Task, options: WalkOptions): AsyncGenerator<Ob
   signal?.addEventListener("abort", onAbort, { once: true });
   // The next step is the last element.
   const stack = [new Pending(root)];
+  const begin = () => {
+    if (inner.signal.aborted) return;
+    beginFirst(
+      stack,
+      { tasks: ahead, steps: STEPS_AHEAD },
+      (task) => task.begin(inner.signal, begin),
+    );
+  };
   let page: ObjectMeta[] = [];
   try {
-    for (;;) {
-      startFirst(stack, ahead, inner.signal);
-      const next = stack.pop();
-      if (next === undefined) break;
-      const steps = await next.steps(inner.signal);
-      for (let i = steps.length - 1; i >= 0; i--) stack.push(new Pending(steps[i] as Step));
-      for (let top = stack.at(-1); top?.objects !== undefined; top = stack.at(-1)) {
+    for (let next = stack.at(-1); next !== undefined; next = stack.at(-1)) {
+      if (next.objects === undefined) {
+        begin();
+        const steps = next.steps ?? await orAborted(next.begin(inner.signal, begin), inner.signal);
         stack.pop();
-        for (const object of top.objects) {
-          page.push(object);
-          if (page.length < PAGE) continue;
-          yield page;
-          signal?.throwIfAborted();
-          page = [];
-        }
+        for (const step of steps) stack.push(step);
+        continue;
+      }
+      stack.pop();
+      for (const object of next.objects) {
+        page.push(object);
+        if (page.length < PAGE) continue;
+        yield page;
+        signal?.throwIfAborted();
+        page = [];
       }
     }
     if (page.length > 0) yield page;
@@ -54,36 +64,56 @@ export async function* walk(root: Task, options: WalkOptions): AsyncGenerator<Ob
   }
 }
 
-/** A step, and what came of it if it was begun. */
+/** A step, and what came of it if it has run. */
 class Pending {
   readonly objects: readonly ObjectMeta[] | undefined;
+  /** Where a task led to, the next one last. Undefined as long as it is not done. */
+  steps: readonly Pending[] | undefined;
   readonly #task: Task | undefined;
-  #running: Promise<readonly Step[]> | undefined;
+  #running: Promise<readonly Pending[]> | undefined;
 
   constructor(step: Step) {
     if (typeof step === "function") this.#task = step;
     else this.objects = step;
   }
 
-  /** Begins it, unless it has begun or needs none. Returns whether it is a task. */
-  start(signal: AbortSignal): boolean {
-    if (this.#task === undefined) return false;
+  /** Runs the task, unless it was begun before. `onDone` is called when it led to something. */
+  begin(signal: AbortSignal, onDone: () => void): Promise<readonly Pending[]> {
     if (this.#running === undefined) {
-      this.#running = this.#task(signal);
+      this.#running = this.#run(signal, onDone);
       this.#running.catch(() => {}); // It is awaited later, or not at all if the walk ends before.
     }
-    return true;
+    return this.#running;
   }
 
-  steps(signal: AbortSignal): Promise<readonly Step[]> {
-    this.start(signal);
-    return orAborted(this.#running ?? Promise.resolve([]), signal);
+  async #run(signal: AbortSignal, onDone: () => void): Promise<readonly Pending[]> {
+    const steps = await this.#task?.(signal) ?? [];
+    this.steps = steps.map((step) => new Pending(step)).reverse();
+    onDone();
+    return this.steps;
   }
 }
 
-function startFirst(stack: readonly Pending[], count: number, signal: AbortSignal): void {
-  for (let i = stack.length - 1; i >= 0 && count > 0; i--) {
-    if ((stack[i] as Pending).start(signal)) count--;
+/** How many tasks may run, and how many steps may be looked at. */
+interface Room {
+  tasks: number;
+  steps: number;
+}
+
+/**
+ * Begins tasks in the order in which their results are needed. What a task led to counts as soon as it is
+ * known, not when its turn comes: else of many small folders no two would be looked at side by side.
+ */
+function beginFirst(stack: readonly Pending[], room: Room, begin: (task: Pending) => void): void {
+  for (let i = stack.length - 1; i >= 0 && room.tasks > 0 && room.steps > 0; i--) {
+    const step = stack[i] as Pending;
+    room.steps--;
+    if (step.steps !== undefined) {
+      beginFirst(step.steps, room, begin);
+    } else if (step.objects === undefined) {
+      room.tasks--;
+      begin(step);
+    }
   }
 }
 

@@ -13,6 +13,7 @@ import {
   rm,
   stat,
   symlink,
+  truncate,
   utimes,
   writeFile,
 } from "node:fs/promises";
@@ -282,6 +283,43 @@ test("LocalStore: the ETag is the same on every runtime", { skip: !linux }, asyn
   });
 });
 
+test("LocalStore: the ETag is the text of exact numbers, whatever the size and the time", {
+  skip: !linux,
+}, async () => {
+  await withFolder(async (folder) => {
+    const sizes = [0, 35, 36, 2 ** 31, 2 ** 32 + 1, 2 ** 40 - 1];
+    const times = [
+      ["1700000000.999999900", 1_700_000_000_999n], // a number of milliseconds would round it up
+      ["1700000000.999000000", 1_700_000_000_999n],
+      ["1700000000.000000001", 1_700_000_000_000n],
+      ["1700000000.4", 1_700_000_000_400n],
+      ["4294967296.999999999", 4_294_967_296_999n],
+      ["0", 0n],
+      ["-0.000000001", 0n], // what is before 1970 is cut off towards it on all runtimes
+      ["-1", -1_000n],
+    ] as const;
+    for (const [i, size] of sizes.entries()) {
+      for (const [j, [time]] of times.entries()) {
+        const path = `${folder}/${i} ${j}`;
+        await writeFile(path, "");
+        await truncate(path, size); // sparse: it takes no room
+        execFileSync("touch", ["-d", `@${time}`, path]);
+      }
+    }
+    const found = await list(new LocalStore(folder));
+    assert.equal(found.length, sizes.length * times.length);
+    for (const { key, size, etag, lastModified } of found) {
+      const [i, j] = key.split(" ").map(Number);
+      const time = times[j ?? 0]?.[1] ?? -1n;
+      const { ino } = await stat(`${folder}/${key}`, { bigint: true });
+      assert.equal(size, sizes[i ?? 0]);
+      assert.equal(lastModified, Number(time), key);
+      const parts = [time, BigInt(size), BigInt(Number(ino))].map((part) => part.toString(36));
+      assert.equal(etag, `"${parts.join("-")}"`, key);
+    }
+  });
+});
+
 test("LocalStore: a rewrite of the same size within one tick of the clock is seen", async () => {
   await withFolder(async (folder) => {
     for (let round = 0; round < 20; round++) {
@@ -377,9 +415,9 @@ test("LocalStore: no file stays open", { skip: !linux }, async () => {
   });
 });
 
-/** Twenty folders of 128 files: more than a listing reads ahead of its first page. */
-async function writeMany(root: string): Promise<void> {
-  for (let i = 0; i < 20; i++) {
+/** Folders of 128 files. */
+async function writeMany(root: string, folders: number): Promise<void> {
+  for (let i = 0; i < folders; i++) {
     await mkdir(`${root}/${String(i).padStart(2, "0")}`, { recursive: true });
     const names = Array.from(
       { length: 128 },
@@ -391,13 +429,15 @@ async function writeMany(root: string): Promise<void> {
 
 test("LocalStore: what vanishes while the folder is listed is absent", async () => {
   await withFolder(async (folder) => {
-    await writeMany(folder);
+    await writeMany(folder, 40); // more than a listing reads ahead of its first page
     const pages = new LocalStore(folder).list();
     const first = (await pages.next()).value ?? [];
     assert.equal(first.length, 1_000);
-    await rm(`${folder}/19`, { recursive: true });
+    // However long the reader takes, the listing does not run ahead of it to the end.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await rm(`${folder}/39`, { recursive: true });
     const rest = (await Array.fromAsync(pages)).flat();
-    assert.equal(first.length + rest.length, 19 * 128);
+    assert.equal(first.length + rest.length, 39 * 128);
   });
 });
 
@@ -405,7 +445,7 @@ test("LocalStore: a root that is gone or another one by the end fails the listin
   await withFolder(async (folder) => {
     const root = `${folder}/root`;
     for (const replaced of [false, true]) {
-      await writeMany(root);
+      await writeMany(root, 10);
       const pages = new LocalStore(root).list();
       await pages.next();
       await rename(root, `${folder}/old`);

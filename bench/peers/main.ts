@@ -2,7 +2,8 @@
  * This package and the Rust crate of the same name, polling the same buckets and the same folder in turn.
  *
  * Run: `deno task bench:peers` (`BENCH_SMOKE=1` for a small part). It builds the Rust program with Cargo, outside the
- * repository. MinIO takes part where it is built: see tests/servers/install.ts.
+ * repository. MinIO takes part where it is built: see tests/servers/install.ts. Where npm is there, the folder and the
+ * pages of S3 are polled on Node and Bun, too, by the package of `deno pack`.
  *
  * @module
  */
@@ -14,6 +15,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { locate, prepareProject } from "../../tests/npm/project.ts";
 import { missingMinio, startMinio } from "../../tests/servers/minio.ts";
 import {
   commandFor,
@@ -30,6 +32,8 @@ import {
 const RUST = "koprs-external 0.10.1 (Rust)";
 const CRATE = fileURLToPath(new URL("koprs-external/", import.meta.url));
 const ROUNDS = SMOKE ? 1 : 5;
+/** What takes part beside this runtime, as `npx` names it. */
+const OTHERS = ["node@24", "bun@1.4.5"];
 
 /** What one poll was like. */
 interface Polled {
@@ -84,6 +88,46 @@ function build(): { readonly program: string } | { readonly missing: string } {
   return { program: join(target, "release", `koprs-external-peer${suffix}`) };
 }
 
+/** A runtime that our side runs on, with the command line that begins its program. */
+interface Runtime {
+  readonly name: string;
+  readonly command: readonly string[];
+}
+
+const THIS: Runtime = {
+  name: RUNTIME,
+  command: commandFor(new URL("_ours.ts", import.meta.url).href, []),
+};
+
+/** The other runtimes, with the package installed in a folder as npm does it. Says which are missing, and why. */
+function others(project: string): Runtime[] {
+  const windows = process.platform === "win32";
+  if (spawnSync("npm", ["--version"], { shell: windows }).status !== 0) {
+    console.log(`${OTHERS.join(" and ")} are left out: npm is not installed`);
+    return [];
+  }
+  prepareProject(project, ["bench"]);
+  const found: Runtime[] = [];
+  for (const specifier of OTHERS) {
+    try {
+      const program = locate(specifier, project);
+      const version = spawnSync(program, ["--version"], { encoding: "utf8" }).stdout.trim();
+      const isBun = specifier.startsWith("bun");
+      found.push({
+        name: isBun ? `Bun ${version}` : `Node ${version.replace(/^v/, "")}`,
+        command: [
+          program,
+          ...(isBun ? [] : ["--disable-warning=ExperimentalWarning"]),
+          join(project, "bench/peers/_ours.ts"),
+        ],
+      });
+    } catch (error) {
+      console.log(`${specifier} is left out: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  return found;
+}
+
 /** What both sides poll. */
 interface World {
   readonly what: string;
@@ -97,11 +141,16 @@ interface World {
   readonly change?: () => Promise<Pick<Polled, "added" | "modified" | "removed">>;
 }
 
-async function compare(program: string, world: World): Promise<Row[]> {
+/** Polls on each of the runtimes, each time in turn with the Rust program. */
+async function compare(
+  program: string,
+  world: World,
+  runtimes: readonly Runtime[] = [THIS],
+): Promise<Row[]> {
   const { what, count, args, env = {}, ranges, rounds = ROUNDS } = world;
   const own = [...args, ...(args.length < 3 ? [""] : []), ...(ranges ? [String(ranges)] : [])];
   const peers = [
-    new Peer("ours", commandFor(new URL("_ours.ts", import.meta.url).href, own), env),
+    ...runtimes.map(({ name, command }) => new Peer(`ours on ${name}`, [...command, ...own], env)),
     new Peer(RUST, [program, ...args], env),
   ];
   try {
@@ -117,40 +166,42 @@ async function compare(program: string, world: World): Promise<Row[]> {
         polls[i]?.push(expect(peer, await peer.poll(), changes));
       }
     }
-    const [us = [], them = []] = polls;
+    const first = firsts.at(-1);
+    const them = polls.at(-1) ?? [];
     const unchanged = (all: readonly Polled[]) => all.slice(0, rounds).map(({ ms }) => ms);
     const peak = (all: readonly Polled[]) => all.at(-1)?.peak ?? NaN;
     const rss = (all: readonly Polled[]) => all[rounds - 1]?.rss ?? NaN;
-    const name = `${count.toLocaleString("en")} objects, ${what}`;
-    const rival = (firsts[1]?.ms ?? NaN) / (firsts[0]?.ms ?? NaN);
-    return [
-      {
-        what: `first poll of ${name}, ${RUNTIME}; rival: ${RUST} (rival ÷ ours)`,
-        ours: `${firsts[0]?.ms.toFixed(0)} ms`,
-        rival: `${firsts[1]?.ms.toFixed(0)} ms`,
-        ratio: rival,
-      },
-      {
-        what: `a poll without a change, ${name} (rival ÷ ours)`,
-        ours: withSpread(unchanged(us), "ms", 0),
-        rival: withSpread(unchanged(them), "ms", 0),
-        ratio: median(unchanged(them)) / median(unchanged(us)),
-        ...(count >= 1_000_000 && ranges === undefined && {
-          budget: "> 1×",
-          met: median(unchanged(us)) < median(unchanged(them)),
-        }),
-      },
-      {
-        what: `RSS between polls, and at its peak, ${name} (peak: rival ÷ ours)`,
-        ours: `${megabytes(rss(us))}, ${megabytes(peak(us))}`,
-        rival: `${megabytes(rss(them))}, ${megabytes(peak(them))}`,
-        ratio: peak(them) / peak(us),
-        ...(count >= 1_000_000 && ranges === undefined && {
-          budget: "> 1×",
-          met: peak(us) < peak(them),
-        }),
-      },
-    ];
+    return runtimes.flatMap(({ name: runtime }, i): Row[] => {
+      const us = polls[i] ?? [];
+      const name = `${count.toLocaleString("en")} objects, ${what}, ${runtime}`;
+      // Of this runtime alone, as all budgets are.
+      const judged = count >= 1_000_000 && ranges === undefined && runtime === THIS.name;
+      return [
+        {
+          what: `first poll of ${name}; rival: ${RUST} (rival ÷ ours)`,
+          ours: `${firsts[i]?.ms.toFixed(0)} ms`,
+          rival: `${first?.ms.toFixed(0)} ms`,
+          ratio: (first?.ms ?? NaN) / (firsts[i]?.ms ?? NaN),
+        },
+        {
+          what: `a poll without a change, ${name} (rival ÷ ours)`,
+          ours: withSpread(unchanged(us), "ms", 0),
+          rival: withSpread(unchanged(them), "ms", 0),
+          ratio: median(unchanged(them)) / median(unchanged(us)),
+          ...(judged && {
+            budget: "> 1×",
+            met: median(unchanged(us)) < median(unchanged(them)),
+          }),
+        },
+        {
+          what: `RSS between polls, and at its peak, ${name} (peak: rival ÷ ours)`,
+          ours: `${megabytes(rss(us))}, ${megabytes(peak(us))}`,
+          rival: `${megabytes(rss(them))}, ${megabytes(peak(them))}`,
+          ratio: peak(them) / peak(us),
+          ...(judged && { budget: "> 1×", met: peak(us) < peak(them) }),
+        },
+      ];
+    });
   } finally {
     for (const peer of peers) peer.stop();
   }
@@ -217,7 +268,11 @@ async function bucket(program: string, count: number): Promise<Row[]> {
   }
 }
 
-async function folder(program: string, count: number): Promise<Row[]> {
+async function folder(
+  program: string,
+  count: number,
+  runtimes: readonly Runtime[],
+): Promise<Row[]> {
   const path = mkdtempSync(join(tmpdir(), "koprs-external-peers-"));
   try {
     for (let day = 1; day <= 30; day++) {
@@ -241,7 +296,7 @@ async function folder(program: string, count: number): Promise<Row[]> {
           removed: gone.length,
         });
       },
-    });
+    }, runtimes);
   } finally {
     rmSync(path, { recursive: true, force: true });
   }
@@ -251,6 +306,7 @@ async function canned(
   program: string,
   count: number,
   latency: number,
+  runtimes: readonly Runtime[],
   ranges?: number,
   rounds?: number,
 ): Promise<Row[]> {
@@ -264,7 +320,7 @@ async function canned(
       env: { AWS_ACCESS_KEY_ID: "key", AWS_SECRET_ACCESS_KEY: "secret" },
       ...(ranges !== undefined && { ranges }),
       ...(rounds !== undefined && { rounds }),
-    });
+    }, runtimes);
   } finally {
     server.stop();
   }
@@ -286,11 +342,19 @@ if ("missing" in built) {
     if (missing === undefined) rows.push(...await bucket(program, few));
     else console.log(`MinIO is left out: ${missing}`);
   }
-  if (wanted("folder")) rows.push(...await folder(program, few));
-  if (wanted("canned")) {
-    rows.push(...await canned(program, many, 0));
-    rows.push(...await canned(program, many, 0, 1));
-    rows.push(...await canned(program, many / 10, 50, undefined, 1));
+  if (wanted("folder") || wanted("canned")) {
+    const project = mkdtempSync(join(tmpdir(), "koprs-external-peers-npm-"));
+    try {
+      const all = [THIS, ...others(project)];
+      if (wanted("folder")) rows.push(...await folder(program, few, all));
+      if (wanted("canned")) {
+        rows.push(...await canned(program, many, 0, all));
+        rows.push(...await canned(program, many, 0, [THIS], 1));
+        rows.push(...await canned(program, many / 10, 50, [THIS], undefined, 1));
+      }
+    } finally {
+      rmSync(project, { recursive: true, force: true });
+    }
   }
   report(rows);
 }
