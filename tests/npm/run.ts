@@ -1,27 +1,15 @@
 // Runs the tests on Node and Bun, against the npm tarball that `deno pack` makes:
 // deno run -A tests/npm/run.ts [--servers] [--prepare] [--project=FOLDER] [node@22] [node@24] [bun@1.4.5]
 // It needs npm. --prepare makes the project and runs nothing; --project uses one that is made, or keeps it there.
-import { spawn, spawnSync } from "node:child_process";
-import {
-  cpSync,
-  createWriteStream,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { spawn } from "node:child_process";
+import { createWriteStream, existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join, relative, resolve } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { countRun, type Counts, format } from "./junit.ts";
+import { config, locate, prepareProject } from "./project.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const config = JSON.parse(readFileSync(join(root, "deno.json"), "utf8"));
 const { values, positionals } = parseArgs({
   options: {
     servers: { type: "boolean", default: false },
@@ -37,7 +25,7 @@ const project = values.project === undefined
   : resolve(values.project);
 let total: Counts = { passed: 0, failed: 0, skipped: 0 };
 try {
-  if (values.prepare || !existsSync(join(project, "node_modules"))) prepare();
+  if (values.prepare || !existsSync(join(project, "node_modules"))) prepareProject(project);
   if (!values.prepare) {
     for (const runtime of runtimes) add(await test(runtime));
     console.log(format(total));
@@ -47,63 +35,11 @@ try {
 }
 process.exit(total.failed > 0 ? 1 : 0);
 
-/** A project outside the repository, with the tarball and the development dependencies installed. */
-function prepare(): void {
-  rmSync(project, { recursive: true, force: true });
-  mkdirSync(project, { recursive: true });
-  const tarball = join(project, "package.tgz");
-  must(process.execPath, ["pack", "--allow-dirty", "--output", tarball], root);
-
-  // npm: imports of deno.json; what the package itself depends on must come by the tarball.
-  const dependencies: Record<string, string> = { [config.name]: "file:package.tgz" };
-  for (const [name, specifier] of Object.entries<string>(config.imports)) {
-    const match = /^npm:(@?[^@]+)@(.+)$/.exec(specifier);
-    if (match === null || name === "@opentelemetry/api") continue;
-    const [, target, range] = match;
-    dependencies[name] = name === target ? `${range}` : `npm:${target}@${range}`;
-  }
-  dependencies["typescript"] ??= "^5.9.0";
-  dependencies["@types/node"] ??= "^22.0.0";
-  writeFileSync(
-    join(project, "package.json"),
-    JSON.stringify({ private: true, type: "module", dependencies }, null, 2),
-  );
-  must(
-    "npm",
-    [
-      "install",
-      "--no-audit",
-      "--no-fund",
-      "--no-package-lock",
-      "--prefer-offline",
-      "--loglevel=error",
-    ],
-    project,
-  );
-
-  cpSync(join(root, "tests"), join(project, "tests"), { recursive: true });
-  cpSync(join(root, "deno.json"), join(project, "deno.json"));
-  // Tests reach private files by relative paths: give them those of the tarball, so that there is one
-  // class of each kind, and what is tested is what ships.
-  const packed = join(project, "node_modules", config.name);
-  for (const file of globSync(["*.ts", "stores/*.ts"], { cwd: root })) {
-    const script = file.replace(/\.ts$/, ".js");
-    if (!existsSync(join(packed, script))) {
-      cpSync(join(root, file), join(project, file)); // not (yet) reached from an export
-      continue;
-    }
-    const target = join(project, file);
-    mkdirSync(dirname(target), { recursive: true });
-    const from = relative(dirname(target), join(packed, script)).replaceAll("\\", "/");
-    writeFileSync(target, `export * from ${JSON.stringify(`./${from}`)};\n`);
-  }
-}
-
 async function test(runtime: string): Promise<Counts> {
   const start = performance.now();
   console.log(`# ${runtime}, ${values.servers ? "real servers" : "plain"}`);
   const isBun = runtime.startsWith("bun");
-  const program = locate(runtime);
+  const program = locate(runtime, project);
   const junit = join(project, `${runtime}.xml`);
   rmSync(junit, { force: true });
   // The task names the files, for Deno as for Node and Bun.
@@ -136,14 +72,6 @@ async function test(runtime: string): Promise<Counts> {
   return counts;
 }
 
-/** The program itself: `npx` costs a second each time, and hides the signals. */
-function locate(runtime: string): string {
-  const out = must("npx", ["-y", runtime, "-p", "process.execPath"], project, "pipe").trim();
-  const path = out.split("\n").at(-1) ?? "";
-  if (!existsSync(path)) throw new Error(`Cannot run ${runtime} as npx names no program: ${out}`);
-  return path;
-}
-
 function run(program: string, args: readonly string[], log: string): Promise<number | null> {
   const child = spawn(program, args, {
     cwd: project,
@@ -173,24 +101,6 @@ function run(program: string, args: readonly string[], log: string): Promise<num
       });
     });
   });
-}
-
-function must(
-  command: string,
-  args: readonly string[],
-  cwd: string,
-  stdout: "inherit" | "pipe" = "inherit",
-): string {
-  const { status, error, stdout: out } = spawnSync(command, args, {
-    cwd,
-    encoding: "utf8",
-    stdio: ["ignore", stdout, "inherit"],
-    shell: process.platform === "win32",
-  });
-  if (status !== 0) {
-    throw new Error(`Cannot go on as this failed: ${command} ${args.join(" ")}`, { cause: error });
-  }
-  return out ?? "";
 }
 
 function add({ passed, failed, skipped }: Counts): void {
