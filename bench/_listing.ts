@@ -117,8 +117,8 @@ export async function measure(
     // Its first poll was another kind of work; the rivals have run.
     const sides = [us as Side, ...others.map((side) => ({ ...side, warm: true, rounds }))];
     const budget = listing.budget(count, latency);
-    // The floor of many pages with latency is the latency.
-    if (count * latency < 2e7) sides.push({ ...floor, expected: 0, rounds });
+    // The floor of more latency is the latency.
+    if (latency < 50) sides.push({ ...floor, expected: 0, rounds });
     const times = await inTurn(sides, SMOKE ? 1 : latency === 0 ? 5 : 3);
     const [ours = [], ...rest] = times.map((list) => list.map((ms) => ms * 1000 / count));
     for (const [i, rival] of rest.entries()) {

@@ -28,9 +28,9 @@ const RUNS: Readonly<Record<string, readonly Args[]>> = {
 /** The parts that also run on Node and Bun, with less work where that is enough. */
 const EVERYWHERE: Readonly<Record<string, Args>> = {
   azure_listing: ["10000", "0", "100"],
-  gcs_listing: ["20000", "0", "100"],
+  gcs_listing: ["50000", "0", "100"],
   http_304: [],
-  s3_listing: ["30000", "0", "100"],
+  s3_listing: ["50000", "0", "100"],
   stream: [],
 };
 

@@ -226,7 +226,7 @@ async function main(): Promise<void> {
     });
   }
   const polls = SMOKE ? 50 : 1_000;
-  const objects = SMOKE ? 2_000 : 10_000;
+  const objects = SMOKE ? 2_000 : 3_000;
   const [us, them] = [
     await runSelf<Found>(import.meta.url, "--churn", "ours", String(objects), String(polls)),
     await runSelf<Found>(import.meta.url, "--churn", "rival", String(objects), String(polls)),
