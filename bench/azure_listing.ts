@@ -13,7 +13,7 @@ import { report } from "./_harness.ts";
 import { expectChanges, type Known, type Listing, measure, workOf } from "./_listing.ts";
 
 const PAGE = 5000;
-const work = workOf({ count: 50_000, latencies: [0, 20, 100] });
+const work = workOf({ count: 25_000, latencies: [0, 20, 100] });
 const server = await startCanned("azure", work.count);
 try {
   const container = new ContainerClient(`${server.origin}/account/container`);

@@ -11,7 +11,7 @@ import process from "node:process";
 import { ObjectBuilder } from "../_builder.ts";
 import { textBytes } from "../_bytes.ts";
 import { objectCodec } from "../_codec.ts";
-import { changes, countChanges, Snapshot } from "../_snapshot.ts";
+import { changes, countChanges, type Snapshot } from "../_snapshot.ts";
 import type { ObjectMeta } from "../store.ts";
 import { compare, inTurn, report, SMOKE } from "./_harness.ts";
 
