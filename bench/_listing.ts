@@ -5,6 +5,8 @@ import { type ObjectStore, ObjectStorePoller } from "@koprs/external/store";
 import type { Canned } from "./_canned.ts";
 import { compare, inTurn, type Row, RUNTIME, type Side, SMOKE } from "./_harness.ts";
 
+const ROUNDS = SMOKE ? 1 : 3;
+
 /** What a careful user keeps of an object. */
 export interface Known {
   readonly size: number | undefined;
@@ -121,7 +123,6 @@ export async function measure(
       budget: isFloor ? most : i === 1 ? least : undefined,
     });
   };
-  const roundsAt = (latency: number) => SMOKE ? 1 : latency === 0 ? 5 : 3;
   await server?.set({ count, latency: 0 });
   await inTurn([{ ...ours, expected: count }], 1);
   const rows: Row[] = [];
@@ -129,7 +130,7 @@ export async function measure(
   for (const latency of latencies.filter((ms) => ms < 50)) {
     await server?.set({ latency });
     const sides = [ours, { ...floor, ...(latency > 0 && { rounds: 1, warm: true }) }];
-    rows.push(rowOf(latency, true, "fetch, dropped", await inTurn(sides, roundsAt(latency))));
+    rows.push(rowOf(latency, true, "fetch, dropped", await inTurn(sides, ROUNDS)));
   }
   await server?.set({ latency: 0 });
   await inTurn(others.map((side) => ({ ...side, expected: count })), 1);
@@ -138,7 +139,7 @@ export async function measure(
     // A rival has run by now, and where it does little but wait, or takes long, fewer rounds say it all.
     const rounds = latency > 0 ? 1 : count < 1_000_000 ? 3 : 2;
     const sides = [ours, ...others.map((side) => ({ ...side, warm: true, rounds }))];
-    const times = await inTurn(sides, roundsAt(latency));
+    const times = await inTurn(sides, ROUNDS);
     for (const [i, { name }] of listing.rivals.entries()) {
       rows.push(rowOf(latency, false, name, times, i + 1));
     }
