@@ -8,23 +8,34 @@ import { fileURLToPath } from "node:url";
 export const SMOKE: boolean = process.env.BENCH_SMOKE === "1" || process.argv.includes("--smoke");
 
 const JSON_LINES = process.argv.includes("--json");
-const isDeno = "deno" in process.versions;
-const isBun = "bun" in process.versions;
+
+/** The runtimes, and what each takes before a program so that the program has `gc`. */
+const FLAGS = {
+  Deno: ["run", "-A", "--no-check", "--v8-flags=--expose-gc"],
+  Node: ["--expose-gc", "--disable-warning=ExperimentalWarning"],
+  Bun: ["--expose-gc"],
+} as const;
+const KIND = "deno" in process.versions ? "Deno" : "bun" in process.versions ? "Bun" : "Node";
+
+/** A runtime to run programs with. */
+export interface Runtime {
+  readonly kind: keyof typeof FLAGS;
+  readonly program: string;
+}
 
 /** The runtime and its version. */
-export const RUNTIME: string = isDeno
-  ? `Deno ${process.versions.deno}`
-  : isBun
-  ? `Bun ${process.versions.bun}`
-  : `Node ${process.versions.node}`;
+export const RUNTIME: string = `${KIND} ${process.versions[KIND.toLowerCase()]}`;
 
 /** A line of the table: two figures of one run, what their ratio is, and what it must be. */
 export interface Row {
   readonly what: string;
   readonly ours: string;
+  /** With its name. */
   readonly rival: string;
-  /** Rival by ours for speeds and sizes to be beaten; ours by rival for what is to be little overhead: `what` says it. */
+  /** Rival by ours for speeds and sizes to be beaten; ours by rival for what is to be little overhead. */
   readonly ratio?: number;
+  /** What the ratio says: `faster` and `less` are rival by ours, `as long` and `as much` ours by rival. */
+  readonly sense?: "faster" | "less" | "as long" | "as much";
   readonly budget?: string;
   readonly met?: boolean;
 }
@@ -34,35 +45,70 @@ export function report(rows: readonly Row[]): void {
   // Too little work to judge by.
   const judged: readonly Row[] = SMOKE ? rows.map(({ met: _, ...row }) => row) : rows;
   if (JSON_LINES) { for (const row of judged) console.log(JSON.stringify(row)); }
-  else printTable(judged);
+  else printTable({ "": judged });
   if (judged.some(({ met }) => met === false)) process.exitCode = 1;
 }
 
-/** Prints rows as one table, in Markdown. */
-export function printTable(rows: readonly Row[]): void {
-  const cells = rows.map(({ what, ours, rival, ratio, budget = "–", met }) => [
-    what,
-    ours,
-    rival,
-    ratio === undefined ? "–" : `${ratio.toFixed(ratio < 10 ? 2 : 1)}×`,
-    budget,
-    met === undefined ? "–" : met ? "met" : "MISSED",
-  ]);
-  const head = ["what", "ours", "rival", "ratio", "budget", "met"];
-  const widths = head.map((word, i) =>
-    Math.max(...[head, ...cells].map((line) => (line[i] ?? word).length))
+/** Prints rows as one table, in Markdown, each group below its name. */
+export function printTable(groups: Readonly<Record<string, readonly Row[]>>): void {
+  const lines = [["what", "ours", "rival", "ratio", "budget", "met"], []];
+  for (const [name, rows] of Object.entries(groups)) {
+    if (name !== "") lines.push([`**${name}**`]);
+    for (const { what, ours, rival, ratio, sense = "", budget = "", met } of rows) {
+      const times = ratio === undefined ? "" : `${ratio.toFixed(ratio < 10 ? 2 : 1)}× ${sense}`;
+      const verdict = met === undefined ? "" : met ? "met" : "MISSED";
+      lines.push([what, ours, rival, times.trim(), budget, verdict]);
+    }
+  }
+  const widths = Array.from(
+    { length: 6 },
+    (_, i) => Math.max(...lines.map((l) => l[i]?.length ?? 0)),
   );
-  const print = (line: readonly string[]) =>
-    console.log(`| ${line.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ")} |`);
-  print(head);
-  print(widths.map((width) => "-".repeat(width)));
-  for (const line of cells) print(line);
+  for (const [i, line] of lines.entries()) {
+    const cells = widths.map((width, at) => (line[at] ?? "").padEnd(width, i === 1 ? "-" : " "));
+    console.log(`| ${cells.join(" | ")} |`);
+  }
 }
 
-/** The middle of some figures. */
+/** What two sides took, and how they are compared. */
+export interface Comparison {
+  readonly what: string;
+  readonly ours: readonly number[];
+  readonly rival: readonly number[];
+  readonly name: string;
+  readonly unit: string;
+  readonly digits?: number;
+  /** @default {"faster"} */
+  readonly sense?: "faster" | "as long";
+  /** The ratio must be this at least, or at most where it says how much longer we take. */
+  readonly budget?: number | undefined;
+}
+
+/** The row of two sides by their medians. */
+export function compare(
+  { what, ours, rival, name, unit, digits, sense = "faster", budget }: Comparison,
+): Row {
+  const faster = median(rival) / median(ours);
+  const ratio = sense === "faster" ? faster : 1 / faster;
+  return {
+    what,
+    ours: withSpread(ours, unit, digits),
+    rival: `${withSpread(rival, unit, digits)} ${name}`,
+    ratio,
+    sense,
+    ...(budget !== undefined && {
+      budget: `${sense === "faster" ? "≥" : "≤"} ${budget}×`,
+      met: sense === "faster" ? ratio >= budget : ratio <= budget,
+    }),
+  };
+}
+
+/** The middle of some figures, or the mean of the middle two. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? NaN;
+  const half = sorted.length >> 1;
+  const upper = sorted[half] ?? NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? NaN) + upper) / 2;
 }
 
 /** The value below which this share of the figures lies. */
@@ -73,10 +119,9 @@ export function quantile(values: readonly number[], share: number): number {
 
 /** `12.3 (11.9–14.0) ms`: the median and the spread. */
 export function withSpread(values: readonly number[], unit: string, digits = 1): string {
-  const [least, most] = [Math.min(...values), Math.max(...values)];
-  return `${median(values).toFixed(digits)} (${least.toFixed(digits)}–${
-    most.toFixed(digits)
-  }) ${unit}`;
+  const [least, middle, most] = [Math.min(...values), median(values), Math.max(...values)]
+    .map((value) => value.toFixed(digits));
+  return `${middle} ${values.length > 1 ? `(${least}–${most}) ` : ""}${unit}`;
 }
 
 /** One side of a comparison. `work` returns how much it did, to be checked. */
@@ -84,6 +129,10 @@ export interface Side {
   readonly name: string;
   readonly expected: number;
   work(): number | Promise<number>;
+  /** It has run already, and needs no round to warm up. */
+  readonly warm?: boolean;
+  /** It takes part in so many rounds only. */
+  readonly rounds?: number;
 }
 
 /**
@@ -93,25 +142,27 @@ export interface Side {
  */
 export async function inTurn(sides: readonly Side[], rounds: number): Promise<number[][]> {
   const times = sides.map((): number[] => []);
-  for (let round = 0; round < rounds + (rounds > 1 ? 1 : 0); round++) {
-    for (const [i, { name, expected, work }] of sides.entries()) {
+  for (let round = rounds > 1 ? 0 : 1; round <= rounds; round++) {
+    for (const [i, { name, expected, work, warm, rounds: most = rounds }] of sides.entries()) {
+      if (round > most || round === 0 && warm) continue;
       const start = performance.now();
       const done = await work();
       const time = performance.now() - start;
       if (done !== expected) throw new Error(`${name}: ${done} instead of ${expected}`);
-      if (round > 0 || rounds === 1) times[i]?.push(time);
+      if (round > 0) times[i]?.push(time);
     }
   }
   return times;
 }
 
-/** The command line that runs a program on this runtime, with `gc` at hand. */
-export function commandFor(url: string, args: readonly string[]): string[] {
+/** The command line that runs a program, on this runtime or another one. */
+export function commandFor(
+  url: string,
+  args: readonly string[],
+  { kind, program }: Runtime = { kind: KIND, program: process.execPath },
+): string[] {
   const path = url.startsWith("file:") ? fileURLToPath(url) : url;
-  const flags = isDeno
-    ? ["run", "-A", "--no-check", "--v8-flags=--expose-gc"]
-    : ["--expose-gc", ...(isBun ? [] : ["--disable-warning=ExperimentalWarning"])];
-  return [process.execPath, ...flags, path, ...args];
+  return [program, ...FLAGS[kind], path, ...args];
 }
 
 /** Runs a command to its end and returns what it printed. */

@@ -1,160 +1,162 @@
-// What the benchmarks of listings share: a server of canned pages in another process, a rival, a clock.
-import { Buffer } from "node:buffer";
-import { spawn } from "node:child_process";
-import { createServer } from "node:http";
+// A poll of a bucket in which nothing changed, as the benchmarks of S3, GCS and Azure measure it: ours, the rivals with
+// their `Map`, and the floor: a bare `fetch` of the same pages, dropped.
 import process from "node:process";
-import { countUpTo, type Row } from "./_harness.ts";
+import { type ObjectStore, ObjectStorePoller } from "@koprs/external/store";
+import type { Canned } from "./_canned.ts";
+import { compare, inTurn, type Row, RUNTIME, type Side, SMOKE } from "./_harness.ts";
 
-export const SMOKE: boolean = process.env.BENCH_SMOKE === "1" || process.argv.includes("--smoke");
-export const COUNT: number = Number(
-  process.argv.slice(2).find((word) => /^\d+$/.test(word)) ?? (SMOKE ? 12_000 : 200_000),
-);
 const ROUNDS = SMOKE ? 1 : 3;
-
-export function keyOf(i: number): string {
-  return `data/2026/11/23/part-${String(i).padStart(9, "0")}-v1.parquet`;
-}
-
-export function sizeOf(i: number): number {
-  return (i * 7919 + 1) % 100_000_007;
-}
-
-export function timeOf(i: number): Date {
-  return new Date(1_763_869_468_000 + i * 1000);
-}
-
-/** The index of the first key greater than this one, or from this one on. */
-export function indexOf(key: string, inclusive: boolean): number {
-  const index = countUpTo(key, COUNT, keyOf);
-  return inclusive && index > 0 && key === keyOf(index - 1) ? index - 1 : index;
-}
-
-/** The texts of all objects one behind the other, to be cut into pages. */
-export class Entries {
-  readonly #all: Uint8Array;
-  readonly #ends: Float64Array = new Float64Array(COUNT + 1);
-
-  constructor(entry: (i: number) => string) {
-    const parts: Uint8Array[] = [];
-    for (let first = 0; first < COUNT; first += 1000) {
-      let text = "";
-      for (let i = first; i < Math.min(first + 1000, COUNT); i++) {
-        const part = entry(i); // ASCII
-        this.#ends[i + 1] = (this.#ends[i] as number) + part.length;
-        text += part;
-      }
-      parts.push(Buffer.from(text));
-    }
-    this.#all = Buffer.concat(parts);
-  }
-
-  cut(first: number, end: number): Uint8Array {
-    return this.#all.subarray(this.#ends[first], this.#ends[end]);
-  }
-}
-
-/** Answers with pages; prints its port. */
-export function serve(
-  contentType: string,
-  answer: (query: URLSearchParams) => readonly (string | Uint8Array)[],
-): void {
-  const server = createServer((request, response) => {
-    const { searchParams } = new URL(request.url ?? "", "http://localhost");
-    const body = Buffer.concat(answer(searchParams).map((part) => Buffer.from(part)));
-    response.writeHead(200, { "content-type": contentType, "content-length": body.length });
-    response.end(body);
-  });
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    if (typeof address === "object") process.stdout.write(`${address?.port}\n`);
-  });
-}
-
-/** Runs a program with `--serve` as another process. */
-export async function startServer(path: string): Promise<{ endpoint: string; stop(): void }> {
-  const script = [path, "--serve", String(COUNT)];
-  const deno = "deno" in process.versions;
-  const child = spawn(process.execPath, deno ? ["run", "-A", "--no-check", ...script] : script, {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const port = await new Promise<string>((resolve, reject) => {
-    child.stdout.once("data", (chunk) => resolve(String(chunk).trim()));
-    child.once("exit", () => reject(new Error("The server of the benchmark did not start")));
-  });
-  return { endpoint: `http://127.0.0.1:${port}`, stop: () => child.kill("SIGKILL") };
-}
 
 /** What a careful user keeps of an object. */
 export interface Known {
-  readonly size: number;
-  readonly etag: string;
-  readonly time: number;
+  readonly size: number | undefined;
+  readonly etag: string | undefined;
+  readonly time: number | undefined;
 }
 
-/** What differs between two listings. */
-export function countChanges(
-  old: ReadonlyMap<string, Known>,
-  next: ReadonlyMap<string, Known>,
-): number {
+/** A way to list a bucket without this package. */
+export interface Rival {
+  readonly name: string;
+  list(): Promise<Map<string, Known>>;
+}
+
+/** What is polled, and how else it can be listed. */
+export interface Listing {
+  readonly name: string;
+  readonly store: ObjectStore;
+  /** The first one is what the budget is about. */
+  readonly rivals: readonly Rival[];
+  readonly pageSize: number;
+  /** Asks for the page that begins with an object. */
+  fetchPage(first: number): Promise<Response>;
+  /** Gives an object another version. */
+  touch(i: number): Promise<void>;
+  /** What the ratios must be, if anything: at least to the first rival, at most to the floor. */
+  budget(count: number, latency: number): { rival?: number; floor?: number };
+}
+
+/** How many objects, and the ms that a page takes in each of the cases. */
+interface Work {
+  readonly count: number;
+  readonly latencies: readonly number[];
+}
+
+/** The numbers of the command line: the objects, and then the latencies. */
+export function workOf(usual: Work): Work {
+  if (SMOKE) return { count: 6_000, latencies: [0, 5] };
+  const [count, ...latencies] = process.argv.slice(2).filter((word) => /^\d+$/.test(word)).map(
+    Number,
+  );
+  if (count === undefined) return usual;
+  return { count, latencies: latencies.length > 0 ? latencies : [0] };
+}
+
+/** How many objects differ between two listings. */
+function countChanges(old: ReadonlyMap<string, Known>, next: ReadonlyMap<string, Known>): number {
   let changed = 0;
   for (const [key, object] of next) {
     const before = old.get(key);
-    if (before?.etag !== object.etag || before.size !== object.size) changed++;
+    if (before?.etag !== object.etag || before?.size !== object.size) changed++;
   }
   for (const key of old.keys()) if (!next.has(key)) changed++;
   return changed;
 }
 
-/** One side of a benchmark. `work` returns what must be `expected`. */
-export interface Side {
-  readonly name: string;
-  readonly expected: number;
-  work(): Promise<number>;
+/** Each poll returns how many changes it found; negative if it did not see all objects. */
+function sidesOf({ name, store, rivals, pageSize, fetchPage }: Listing, count: number) {
+  const pages = Math.ceil(count / pageSize);
+  const poller = new ObjectStorePoller(store);
+  const { signal } = new AbortController();
+  const ours = async () => {
+    let requests = 0;
+    let changes = 0;
+    for (const _ of await poller.poll({ signal, onRequest: () => void requests++ })) changes++;
+    return requests < pages ? -requests : changes;
+  };
+  const others = rivals.map(({ list }) => {
+    let old = new Map<string, Known>();
+    return async () => {
+      const next = await list();
+      const changes = countChanges(old, next);
+      old = next;
+      return next.size === count ? changes : -next.size;
+    };
+  });
+  const floor = async () => {
+    for (let first = 0; first < count; first += pageSize) {
+      const response = await fetchPage(first);
+      const { byteLength } = await response.arrayBuffer();
+      // The shortest of all entries has more.
+      if (!response.ok || byteLength < 100 * Math.min(pageSize, count - first)) return -first - 1;
+    }
+    return 0;
+  };
+  const side = (name: string, work: () => Promise<number>): Side => ({ name, expected: 0, work });
+  return {
+    ours: side(`our poll of ${name}`, ours),
+    others: others.map((work, i) => side(rivals[i]?.name ?? "", work)),
+    floor: side("fetch", floor),
+  };
 }
 
-/** Runs the sides in turn, so that what else the machine does meets all of them, and prints the medians in ms. */
-export async function compare(sides: readonly Side[]): Promise<number[]> {
-  const times = sides.map((): number[] => []);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, { name, expected, work }] of sides.entries()) {
-      const start = performance.now();
-      const done = await work();
-      times[i]?.push(performance.now() - start);
-      if (done !== expected) throw new Error(`${name}: ${done} instead of ${expected}`);
+/** Measures polls of a bucket that has so many objects, and where its latency can be set, with each latency. */
+export async function measure(
+  listing: Listing,
+  { count, latencies }: Work,
+  server?: Pick<Canned, "set">,
+): Promise<Row[]> {
+  const { ours, others, floor } = sidesOf(listing, count);
+  const rowOf = (latency: number, isFloor: boolean, name: string, times: number[][], i = 1) => {
+    const [us = [], rival = []] = [times[0], times[i]].map((list) =>
+      list?.map((ms) => ms * 1000 / count)
+    );
+    const { rival: least, floor: most } = listing.budget(count, latency);
+    return compare({
+      what: `${listing.name}, ${count.toLocaleString("en")} unchanged, ` +
+        `${server === undefined ? "" : `${latency} ms a page, `}${RUNTIME}`,
+      ours: us,
+      rival,
+      name,
+      unit: "µs/object",
+      digits: 2,
+      sense: isFloor ? "as long" : "faster",
+      budget: isFloor ? most : i === 1 ? least : undefined,
+    });
+  };
+  await server?.set({ count, latency: 0 });
+  await inTurn([{ ...ours, expected: count }], 1);
+  const rows: Row[] = [];
+  // Before the rivals' maps fill the heap. With more latency it is but the latency.
+  for (const latency of latencies.filter((ms) => ms < 50)) {
+    await server?.set({ latency });
+    const sides = [ours, { ...floor, ...(latency > 0 && { rounds: 1, warm: true }) }];
+    rows.push(rowOf(latency, true, "fetch, dropped", await inTurn(sides, ROUNDS)));
+  }
+  await server?.set({ latency: 0 });
+  await inTurn(others.map((side) => ({ ...side, expected: count })), 1);
+  for (const latency of latencies) {
+    await server?.set({ latency });
+    // A rival has run by now, and where it does little but wait, or takes long, fewer rounds say it all.
+    const rounds = latency > 0 ? 1 : count < 1_000_000 ? 3 : 2;
+    const sides = [ours, ...others.map((side) => ({ ...side, warm: true, rounds }))];
+    const times = await inTurn(sides, ROUNDS);
+    for (const [i, { name }] of listing.rivals.entries()) {
+      rows.push(rowOf(latency, false, name, times, i + 1));
     }
   }
-  return sides.map(({ name }, i) => {
-    const sorted = times[i]?.sort((a, b) => a - b) ?? [];
-    const median = sorted[sorted.length >> 1] ?? NaN;
-    const per = (ms: number | undefined) => (((ms ?? NaN) * 1e3) / COUNT).toFixed(2);
-    console.log(
-      `${name.padEnd(52)} ${per(median).padStart(8)} µs an object  (${per(sorted[0])}–${
-        per(sorted.at(-1))
-      })`,
-    );
-    return median;
-  });
+  return rows;
 }
 
-/**
- * A row of the table: the median times of two sides, and their ratio against its budget. `overhead`: ours by the rival's,
- * where the rival cannot be beaten.
- */
-export function judge(
-  what: string,
-  ours: number,
-  rival: number,
-  { budget, overhead = false }: { budget?: number; overhead?: boolean } = {},
-): Row {
-  const ratio = overhead ? ours / rival : rival / ours;
-  const per = (ms: number) => `${(ms * 1e3 / COUNT).toFixed(2)} µs an object`;
-  return {
-    what: `${what}, ${COUNT.toLocaleString("en")} objects (${
-      overhead ? "ours ÷ rival" : "rival ÷ ours"
-    })`,
-    ours: per(ours),
-    rival: per(rival),
-    ratio,
-    ...(budget !== undefined && { budget: `≥ ${budget}×`, met: ratio >= budget }),
-  };
+/** Makes sure that all sides see it when an object changes. */
+export async function expectChanges(
+  listing: Listing,
+  count: number,
+  server?: Pick<Canned, "set">,
+): Promise<void> {
+  await server?.set({ count, latency: 0 });
+  const { ours, others } = sidesOf(listing, count);
+  const sides = (expected: number) => [ours, ...others].map((side) => ({ ...side, expected }));
+  await inTurn(sides(count), 1);
+  await listing.touch(Math.floor(count / 2));
+  await inTurn(sides(1), 1);
 }

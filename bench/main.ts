@@ -6,61 +6,115 @@
  * @module
  */
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { cpus, platform, release, totalmem } from "node:os";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpus, platform, release, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { printTable, type Row, RUNTIME, SMOKE } from "./_harness.ts";
+import { locate, prepareProject } from "../tests/npm/project.ts";
+import { commandFor, printTable, type Row, RUNTIME, type Runtime, SMOKE } from "./_harness.ts";
 
-/** How a part is run where it is not just its name: more than once, or with less work than by itself. */
-const RUNS: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  azure_listing: SMOKE ? [[]] : [["100000"]],
-  s3_listing: SMOKE ? [[]] : [[], ["150000", "50"]],
-  snapshot: SMOKE ? [[]] : [["500000"]],
-};
+const HERE = fileURLToPath(new URL("./", import.meta.url));
 /** Seconds for one run. */
 const LIMIT = SMOKE ? 60 : 300;
+const OTHERS = [{ kind: "Node", name: "node@24" }, { kind: "Bun", name: "bun@1.4.5" }] as const;
 
-const folder = fileURLToPath(new URL("./", import.meta.url));
+type Args = readonly string[];
+
+/** What a part is given where it runs otherwise than by its name alone. */
+const RUNS: Readonly<Record<string, readonly Args[]>> = {
+  s3_listing: SMOKE ? [[], ["minio"]] : [[], ["50000", "20", "100"], ["minio"]],
+};
+/** The parts that also run on Node and Bun, with less work where that is enough. */
+const EVERYWHERE: Readonly<Record<string, Args>> = {
+  azure_listing: ["10000"],
+  gcs_listing: ["20000"],
+  http_304: [],
+  s3_listing: ["30000", "0", "100"],
+  stream: [],
+};
+
+/** Where programs run. */
+interface Place extends Runtime {
+  readonly folder: string;
+}
+
+const began = performance.now();
 const asked = process.argv.slice(2).filter((word) => !word.startsWith("--"));
-const parts = readdirSync(folder)
-  .filter((name) => name.endsWith(".ts") && !name.startsWith("_") && name !== "main.ts")
+const parts = readdirSync(HERE)
+  .filter((name) => /^[a-z]\w*\.ts$/.test(name) && name !== "main.ts")
   .map((name) => name.slice(0, -3))
   .filter((name) => asked.length === 0 || asked.includes(name))
   .sort();
 
-const rows: Row[] = [];
+const groups: Record<string, Row[]> = {};
 let passed = 0, failed = 0;
-for (const part of parts) {
-  for (const args of RUNS[part] ?? [[]]) {
-    const start = performance.now();
-    const { rows: found, outcome, output } = await run(part, args);
-    const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    console.log(`${[part, ...args].join(" ")}: ${outcome} (${seconds} s)`);
-    rows.push(...found);
-    if (outcome === "ok") passed++;
-    else {
-      failed++;
-      // A budget that is missed shows in the table.
-      if (found.length === 0) console.log(output);
+
+const here: Place = { kind: "Deno", program: process.execPath, folder: HERE };
+for (const part of parts) for (const args of RUNS[part] ?? [[]]) await run(part, args, here);
+const everywhere = parts.filter((part) => part in EVERYWHERE);
+if (!SMOKE && everywhere.length > 0) {
+  const project = mkdtempSync(join(tmpdir(), "koprs-external-bench-"));
+  try {
+    for (const place of placesIn(project)) {
+      for (const part of everywhere) await run(part, EVERYWHERE[part] ?? [], place);
     }
+  } finally {
+    rmSync(project, { recursive: true, force: true });
   }
 }
 if (parts.length === 0) {
   console.log(`No benchmark is called ${asked.join(" or ")}`);
   failed++;
 }
+
 const { length: cores, 0: core } = cpus();
 console.log(
   `\n${core?.model.trim()}, ${cores} cores, ${(totalmem() / 1e9).toFixed(0)} GB, ` +
-    `${platform()} ${release()}, ${RUNTIME}${
-      SMOKE ? ", a small part of the work: no figure counts" : ""
+    `${platform()} ${release()}, ${RUNTIME}; ${secondsSince(began)} s in all${
+      SMOKE ? "; a small part of the work: no figure counts" : ""
     }\n`,
 );
-if (rows.length > 0) printTable(rows);
+printTable(groups);
 // As the tests count theirs.
 console.log(`\n${passed} passed, ${failed} failed, 0 skipped`);
 process.exit(failed === 0 ? 0 : 1);
+
+function secondsSince(start: number): string {
+  return ((performance.now() - start) / 1000).toFixed(1);
+}
+
+/** Node and Bun, with the package as npm installs it. None where npm is missing. */
+function placesIn(project: string): Place[] {
+  const start = performance.now();
+  try {
+    prepareProject(project, ["tests", "bench"]);
+    const places = OTHERS.map(({ kind, name }): Place => ({
+      kind,
+      program: locate(name, project),
+      folder: join(project, "bench/"),
+    }));
+    console.log(`the package and its development dependencies by npm (${secondsSince(start)} s)`);
+    return places;
+  } catch (error) {
+    console.log(`Node and Bun are left out: ${error instanceof Error ? error.message : error}`);
+    return [];
+  }
+}
+
+/** Runs a part, and puts what it found into the table. */
+async function run(part: string, args: Args, place: Place): Promise<void> {
+  const start = performance.now();
+  const { rows, outcome, output } = await runChild(part, args, place);
+  console.log(
+    `${[part, ...args].join(" ")} on ${place.kind}: ${outcome} (${secondsSince(start)} s)`,
+  );
+  (groups[part] ??= []).push(...rows);
+  if (outcome === "ok") passed++;
+  else failed++;
+  // A budget that is missed shows in the table.
+  if (rows.length === 0 || outcome.startsWith("failed")) console.log(output.trim());
+}
 
 interface Outcome {
   readonly rows: readonly Row[];
@@ -68,10 +122,13 @@ interface Outcome {
   readonly output: string;
 }
 
-function run(part: string, args: readonly string[]): Promise<Outcome> {
-  const path = `${folder}${part}.ts`;
-  const command = ["run", "-A", "--no-check", "--v8-flags=--expose-gc", path, "--json", ...args];
-  const child = spawn(process.execPath, command, {
+function runChild(part: string, args: Args, place: Place): Promise<Outcome> {
+  const [program = "", ...rest] = commandFor(
+    `${place.folder}${part}.ts`,
+    [...args, "--json"],
+    place,
+  );
+  const child = spawn(program, rest, {
     // A group of its own, so that a time-out ends what the program started, too.
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,10 +1,8 @@
 /**
- * The diff engine alone: a listing of objects in order, tracked by `_snapshot.ts` and by a `Map`.
+ * The diff engine alone: a listing of objects in order, tracked by `_snapshot.ts`, and by the loop a careful user writes: a
+ * `Map` of key to metadata, made anew at each poll and compared with the one before.
  *
- * Run: `deno run bench/snapshot.ts [objects]`, `node bench/snapshot.ts [objects]`, `bun bench/snapshot.ts [objects]`.
- *
- * The rival is the loop a careful user writes: a `Map` of key to metadata, rebuilt at each poll and compared with the one
- * before. Each side runs in turn, the median counts, and every run checks that its work was done.
+ * Run: `deno run -A bench/snapshot.ts [objects]`
  *
  * @module
  */
@@ -13,12 +11,12 @@ import process from "node:process";
 import { ObjectBuilder } from "../_builder.ts";
 import { textBytes } from "../_bytes.ts";
 import { objectCodec } from "../_codec.ts";
-import { changes, countChanges, Snapshot } from "../_snapshot.ts";
+import { changes, countChanges, type Snapshot } from "../_snapshot.ts";
 import type { ObjectMeta } from "../store.ts";
-import { report, SMOKE } from "./_harness.ts";
+import { compare, inTurn, report, SMOKE } from "./_harness.ts";
 
 const COUNT = Number(
-  process.argv.slice(2).find((word) => /^\d+$/.test(word)) ?? (SMOKE ? 10_000 : 1_000_000),
+  process.argv.slice(2).find((word) => /^\d+$/.test(word)) ?? (SMOKE ? 10_000 : 300_000),
 );
 const ROUNDS = SMOKE ? 1 : 5;
 const PAGE = 1000;
@@ -119,84 +117,47 @@ function diffMaps(old: Map<string, ObjectMeta>, next: Map<string, ObjectMeta>): 
   return changed;
 }
 
-/** The median time of some runs, in ns an object, and the spread. `work` returns a count to check. */
-function measure(name: string, expected: number, work: () => number): number {
-  const times: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const start = performance.now();
-    const done = work();
-    times.push((performance.now() - start) * 1e6 / COUNT);
-    if (done !== expected) throw new Error(`${name}: ${done} instead of ${expected}`);
-  }
-  times.sort((a, b) => a - b);
-  const median = times[ROUNDS >> 1] as number;
-  const spread = `${(times[0] as number).toFixed(0)}–${(times.at(-1) as number).toFixed(0)}`;
-  console.log(`${name.padEnd(44)} ${median.toFixed(0).padStart(6)} ns an object  (${spread})`);
-  return median;
-}
-
 const changed = Math.ceil(COUNT / 100);
 const first = pages(0);
 const second = pages(1);
 const rawFirst = first.map(rawPage);
 const rawSecond = second.map(rawPage);
 const snapshot = build(first);
-const next = build(second, snapshot);
-const apart = build(first); // equal, and no chunk shared
-
-console.log(`${COUNT} objects, keys of ${first[0]?.[0]?.key.length} characters`);
-console.log(
-  `${snapshot.chunks.length} chunks, ${(snapshot.byteLength / COUNT).toFixed(1)} bytes an object\n`,
-);
-measure("build, no hint", COUNT, () => build(first).count);
-measure("build, no hint, raw", COUNT, () => buildRaw(rawFirst).count);
-const ours = measure("poll, unchanged", 0, () => {
-  const built = build(first, snapshot);
-  return countChanges(snapshot, built).removed + [...changes(snapshot, built, objectCodec)].length;
-});
-const oursRaw = measure("poll, unchanged, raw", 0, () => {
-  const built = buildRaw(rawFirst, snapshot);
-  return countChanges(snapshot, built).removed + [...changes(snapshot, built, objectCodec)].length;
-});
-measure("poll, 1 % changed everywhere", changed, () => {
-  const built = build(second, snapshot);
-  return countChanges(snapshot, built).removed + [...changes(snapshot, built, objectCodec)].length;
-});
-measure("poll, 1 % changed everywhere, raw", changed, () => {
-  const built = buildRaw(rawSecond, snapshot);
-  return countChanges(snapshot, built).removed + [...changes(snapshot, built, objectCodec)].length;
-});
-measure("merge, every chunk shared", 0, () => countChanges(snapshot, snapshot).added);
-measure("merge, no chunk shared", 0, () => countChanges(snapshot, apart).added);
-measure("merge, 1 % changed everywhere", changed, () => countChanges(snapshot, next).modified);
-measure("first delivery: every object decoded", COUNT, () => {
-  let count = 0;
-  for (const change of changes(Snapshot.empty, snapshot, objectCodec)) {
-    if (change.item.etag !== undefined) count++;
-  }
-  return count;
-});
-const shuffled = first.toReversed();
-measure("poll, pages backwards", COUNT, () => build(shuffled, snapshot).count);
-const saved = snapshot.save("bench");
-measure("save", saved.length, () => snapshot.save("bench").length);
-measure("restore", COUNT, () => Snapshot.restore(saved, "bench", objectCodec).count);
 const old = buildMap(first);
-const rival = measure("rival: a Map, unchanged", 0, () => diffMaps(old, buildMap(first)));
-measure("rival: a Map, 1 % changed everywhere", changed, () => diffMaps(old, buildMap(second)));
-console.log();
-const each = (ns: number) => `${ns.toFixed(0)} ns an object`;
-report([
-  {
-    what: `tracking ${COUNT.toLocaleString("en")} unchanged objects; rival: a Map (rival ÷ ours)`,
-    ours: each(ours),
-    rival: each(rival),
-    ratio: rival / ours,
-  },
-  {
-    what: `the same from the bytes of a listing; rival: a Map (rival ÷ ours)`,
-    ours: each(oursRaw),
-    rival: each(rival),
-    ratio: rival / oursRaw,
-  },
-]);
+
+/** How many objects differ from the first listing. */
+function differences(next: Snapshot): number {
+  let count = countChanges(snapshot, next).removed;
+  for (const _ of changes(snapshot, next, objectCodec)) count++;
+  return count;
+}
+
+const polls = [
+  ["unchanged", 0, () => differences(build(first, snapshot)), 0],
+  ["unchanged, from the bytes of a listing", 0, () => differences(buildRaw(rawFirst, snapshot)), 0],
+  ["1 % changed", changed, () => differences(build(second, snapshot)), 1],
+  [
+    "1 % changed, from the bytes of a listing",
+    changed,
+    () => differences(buildRaw(rawSecond, snapshot)),
+    1,
+  ],
+] as const;
+const times = await inTurn([
+  { name: "Map, unchanged", expected: 0, work: () => diffMaps(old, buildMap(first)) },
+  { name: "Map, 1 % changed", expected: changed, work: () => diffMaps(old, buildMap(second)) },
+  ...polls.map(([name, expected, work]) => ({ name, expected, work })),
+], ROUNDS);
+const [unchangedMap = [], changedMap = [], ...ours] = times.map((list) =>
+  list.map((ms) => ms * 1e6 / COUNT)
+);
+report(polls.map(([name, , , change], i) =>
+  compare({
+    what: `tracking ${COUNT.toLocaleString("en")} objects, ${name}`,
+    ours: ours[i] ?? [],
+    rival: change === 0 ? unchangedMap : changedMap,
+    name: "Map",
+    unit: "ns/object",
+    digits: 0,
+  })
+));

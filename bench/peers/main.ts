@@ -310,8 +310,8 @@ async function canned(
   ranges?: number,
   rounds?: number,
 ): Promise<Row[]> {
-  const url = new URL("_canned.ts", import.meta.url).href;
-  const server = await serveSelf(url, String(count), String(latency));
+  const url = new URL("../_canned.ts", import.meta.url).href;
+  const server = await serveSelf(url, "s3", String(count), String(latency));
   try {
     return await compare(program, {
       what: `canned pages of S3, ${latency} ms a page` + (ranges ? `, ${ranges} range` : ""),
