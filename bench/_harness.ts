@@ -55,9 +55,8 @@ export function printTable(groups: Readonly<Record<string, readonly Row[]>>): vo
   for (const [name, rows] of Object.entries(groups)) {
     if (name !== "") lines.push([`**${name}**`]);
     for (const { what, ours, rival, ratio, sense = "", budget = "", met } of rows) {
-      const times = ratio === undefined ? "" : `${ratio.toFixed(ratio < 10 ? 2 : 1)}× ${sense}`;
       const verdict = met === undefined ? "" : met ? "met" : "MISSED";
-      lines.push([what, ours, rival, times.trim(), budget, verdict]);
+      lines.push([what, ours, rival, inWords(ratio, sense), budget, verdict]);
     }
   }
   const widths = Array.from(
@@ -68,6 +67,16 @@ export function printTable(groups: Readonly<Record<string, readonly Row[]>>): vo
     const cells = widths.map((width, at) => (line[at] ?? "").padEnd(width, i === 1 ? "-" : " "));
     console.log(`| ${cells.join(" | ")} |`);
   }
+}
+
+const OPPOSITE: Readonly<Record<string, string>> = { faster: "slower", less: "more" };
+
+/** `12.3× faster`, `2.00× slower`, `1.20× as long` */
+function inWords(ratio: number | undefined, sense: string): string {
+  if (ratio === undefined) return "";
+  const opposite = ratio < 1 ? OPPOSITE[sense] : undefined;
+  const times = opposite === undefined ? ratio : 1 / ratio;
+  return `${times.toFixed(times < 10 ? 2 : 1)}× ${opposite ?? sense}`.trim();
 }
 
 /** What two sides took, and how they are compared. */

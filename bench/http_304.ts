@@ -8,7 +8,7 @@
 import { createServer } from "node:http";
 import process from "node:process";
 import { HttpPoller } from "@koprs/external/http";
-import { inTurn, median, report, RUNTIME, serveSelf, SMOKE, withSpread } from "./_harness.ts";
+import { compare, inTurn, report, RUNTIME, serveSelf, SMOKE } from "./_harness.ts";
 
 const REQUESTS = SMOKE ? 50 : 1_000;
 const ROUNDS = SMOKE ? 1 : 15;
@@ -91,20 +91,12 @@ async function main(): Promise<void> {
       },
     ], ROUNDS);
     const each = (times: readonly number[]) => times.map((ms) => ms * 1000 / REQUESTS);
-    const ratio = median(ours) / median(bare);
-    report([{
-      what: `a 304 poll, ${RUNTIME}; rival: bare conditional fetch (ours ÷ rival)`,
-      ours: withSpread(each(ours), "µs", 0),
-      rival: withSpread(each(bare), "µs", 0),
-      ratio,
-      budget: "≤ 1.15×",
-      met: ratio <= 1.15,
-    }, {
-      what: "of that, a fetch with a signal and a timeout; rival: bare conditional fetch",
-      ours: withSpread(each(bounded), "µs", 0),
-      rival: withSpread(each(bare), "µs", 0),
-      ratio: median(bounded) / median(bare),
-    }]);
+    const what = `a 304 poll, ${RUNTIME}`;
+    const common = { what, ours: each(ours), unit: "µs", digits: 0, sense: "as long" } as const;
+    report([
+      compare({ ...common, rival: each(bare), name: "bare conditional fetch", budget: 1.15 }),
+      compare({ ...common, rival: each(bounded), name: "the same with a signal and a timeout" }),
+    ]);
   } finally {
     server.stop();
   }

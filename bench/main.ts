@@ -11,13 +11,12 @@ import { cpus, platform, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { locate, prepareProject } from "../tests/npm/project.ts";
-import { commandFor, printTable, type Row, RUNTIME, type Runtime, SMOKE } from "./_harness.ts";
+import { commandFor, printTable, type Row, RUNTIME, SMOKE } from "./_harness.ts";
+import { npmPlaces, type Place } from "./_places.ts";
 
 const HERE = fileURLToPath(new URL("./", import.meta.url));
 /** Seconds for one run. */
 const LIMIT = SMOKE ? 60 : 300;
-const OTHERS = [{ kind: "Node", name: "node@24" }, { kind: "Bun", name: "bun@1.4.5" }] as const;
 
 type Args = readonly string[];
 
@@ -34,11 +33,6 @@ const EVERYWHERE: Readonly<Record<string, Args>> = {
   stream: [],
 };
 
-/** Where programs run. */
-interface Place extends Runtime {
-  readonly folder: string;
-}
-
 const began = performance.now();
 const asked = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const parts = readdirSync(HERE)
@@ -50,13 +44,16 @@ const parts = readdirSync(HERE)
 const groups: Record<string, Row[]> = {};
 let passed = 0, failed = 0;
 
-const here: Place = { kind: "Deno", program: process.execPath, folder: HERE };
+const here: Place = { kind: "Deno", name: RUNTIME, program: process.execPath, folder: HERE };
 for (const part of parts) for (const args of RUNS[part] ?? [[]]) await run(part, args, here);
 const everywhere = parts.filter((part) => part in EVERYWHERE);
 if (!SMOKE && everywhere.length > 0) {
   const project = mkdtempSync(join(tmpdir(), "koprs-external-bench-"));
   try {
-    for (const place of placesIn(project)) {
+    const start = performance.now();
+    const places = npmPlaces(project);
+    console.log(`the package and its development dependencies by npm (${secondsSince(start)} s)`);
+    for (const place of places) {
       for (const part of everywhere) await run(part, EVERYWHERE[part] ?? [], place);
     }
   } finally {
@@ -82,24 +79,6 @@ process.exit(failed === 0 ? 0 : 1);
 
 function secondsSince(start: number): string {
   return ((performance.now() - start) / 1000).toFixed(1);
-}
-
-/** Node and Bun, with the package as npm installs it. None where npm is missing. */
-function placesIn(project: string): Place[] {
-  const start = performance.now();
-  try {
-    prepareProject(project, ["tests", "bench"]);
-    const places = OTHERS.map(({ kind, name }): Place => ({
-      kind,
-      program: locate(name, project),
-      folder: join(project, "bench/"),
-    }));
-    console.log(`the package and its development dependencies by npm (${secondsSince(start)} s)`);
-    return places;
-  } catch (error) {
-    console.log(`Node and Bun are left out: ${error instanceof Error ? error.message : error}`);
-    return [];
-  }
 }
 
 /** Runs a part, and puts what it found into the table. */

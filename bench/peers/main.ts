@@ -15,7 +15,6 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { locate, prepareProject } from "../../tests/npm/project.ts";
 import { missingMinio, startMinio } from "../../tests/servers/minio.ts";
 import {
   commandFor,
@@ -28,12 +27,11 @@ import {
   SMOKE,
   withSpread,
 } from "../_harness.ts";
+import { npmPlaces, type Place } from "../_places.ts";
 
 const RUST = "koprs-external 0.10.1 (Rust)";
 const CRATE = fileURLToPath(new URL("koprs-external/", import.meta.url));
 const ROUNDS = SMOKE ? 1 : 5;
-/** What takes part beside this runtime, as `npx` names it. */
-const OTHERS = ["node@24", "bun@1.4.5"];
 
 /** What one poll was like. */
 interface Polled {
@@ -88,45 +86,12 @@ function build(): { readonly program: string } | { readonly missing: string } {
   return { program: join(target, "release", `koprs-external-peer${suffix}`) };
 }
 
-/** A runtime that our side runs on, with the command line that begins its program. */
-interface Runtime {
-  readonly name: string;
-  readonly command: readonly string[];
-}
-
-const THIS: Runtime = {
+const THIS: Place = {
+  kind: "Deno",
   name: RUNTIME,
-  command: commandFor(new URL("_ours.ts", import.meta.url).href, []),
+  program: process.execPath,
+  folder: fileURLToPath(new URL("../", import.meta.url)),
 };
-
-/** The other runtimes, with the package installed in a folder as npm does it. Says which are missing, and why. */
-function others(project: string): Runtime[] {
-  const windows = process.platform === "win32";
-  if (spawnSync("npm", ["--version"], { shell: windows }).status !== 0) {
-    console.log(`${OTHERS.join(" and ")} are left out: npm is not installed`);
-    return [];
-  }
-  prepareProject(project, ["bench"]);
-  const found: Runtime[] = [];
-  for (const specifier of OTHERS) {
-    try {
-      const program = locate(specifier, project);
-      const version = spawnSync(program, ["--version"], { encoding: "utf8" }).stdout.trim();
-      const isBun = specifier.startsWith("bun");
-      found.push({
-        name: isBun ? `Bun ${version}` : `Node ${version.replace(/^v/, "")}`,
-        command: [
-          program,
-          ...(isBun ? [] : ["--disable-warning=ExperimentalWarning"]),
-          join(project, "bench/peers/_ours.ts"),
-        ],
-      });
-    } catch (error) {
-      console.log(`${specifier} is left out: ${error instanceof Error ? error.message : error}`);
-    }
-  }
-  return found;
-}
 
 /** What both sides poll. */
 interface World {
@@ -145,12 +110,18 @@ interface World {
 async function compare(
   program: string,
   world: World,
-  runtimes: readonly Runtime[] = [THIS],
+  runtimes: readonly Place[] = [THIS],
 ): Promise<Row[]> {
   const { what, count, args, env = {}, ranges, rounds = ROUNDS } = world;
   const own = [...args, ...(args.length < 3 ? [""] : []), ...(ranges ? [String(ranges)] : [])];
   const peers = [
-    ...runtimes.map(({ name, command }) => new Peer(`ours on ${name}`, [...command, ...own], env)),
+    ...runtimes.map((place) =>
+      new Peer(
+        `ours on ${place.name}`,
+        commandFor(`${place.folder}peers/_ours.ts`, own, place),
+        env,
+      )
+    ),
     new Peer(RUST, [program, ...args], env),
   ];
   try {
@@ -178,26 +149,29 @@ async function compare(
       const judged = count >= 1_000_000 && ranges === undefined && runtime === THIS.name;
       return [
         {
-          what: `first poll of ${name}; rival: ${RUST} (rival ÷ ours)`,
+          what: `first poll of ${name}`,
           ours: `${firsts[i]?.ms.toFixed(0)} ms`,
           rival: `${first?.ms.toFixed(0)} ms`,
           ratio: (first?.ms ?? NaN) / (firsts[i]?.ms ?? NaN),
+          sense: "faster",
         },
         {
-          what: `a poll without a change, ${name} (rival ÷ ours)`,
+          what: `poll without a change of ${name}`,
           ours: withSpread(unchanged(us), "ms", 0),
           rival: withSpread(unchanged(them), "ms", 0),
           ratio: median(unchanged(them)) / median(unchanged(us)),
+          sense: "faster",
           ...(judged && {
             budget: "> 1×",
             met: median(unchanged(us)) < median(unchanged(them)),
           }),
         },
         {
-          what: `RSS between polls, and at its peak, ${name} (peak: rival ÷ ours)`,
+          what: `RSS between those, and its peak, ${name}`,
           ours: `${megabytes(rss(us))}, ${megabytes(peak(us))}`,
           rival: `${megabytes(rss(them))}, ${megabytes(peak(them))}`,
           ratio: peak(them) / peak(us),
+          sense: "less",
           ...(judged && { budget: "> 1×", met: peak(us) < peak(them) }),
         },
       ];
@@ -271,7 +245,7 @@ async function bucket(program: string, count: number): Promise<Row[]> {
 async function folder(
   program: string,
   count: number,
-  runtimes: readonly Runtime[],
+  runtimes: readonly Place[],
 ): Promise<Row[]> {
   const path = mkdtempSync(join(tmpdir(), "koprs-external-peers-"));
   try {
@@ -306,7 +280,7 @@ async function canned(
   program: string,
   count: number,
   latency: number,
-  runtimes: readonly Runtime[],
+  runtimes: readonly Place[],
   ranges?: number,
   rounds?: number,
 ): Promise<Row[]> {
@@ -345,7 +319,7 @@ if ("missing" in built) {
   if (wanted("folder") || wanted("canned")) {
     const project = mkdtempSync(join(tmpdir(), "koprs-external-peers-npm-"));
     try {
-      const all = [THIS, ...others(project)];
+      const all = [THIS, ...npmPlaces(project)];
       if (wanted("folder")) rows.push(...await folder(program, few, all));
       if (wanted("canned")) {
         rows.push(...await canned(program, many, 0, all));
@@ -356,5 +330,6 @@ if ("missing" in built) {
       rmSync(project, { recursive: true, force: true });
     }
   }
+  console.log(`The rival is ${RUST}.\n`);
   report(rows);
 }

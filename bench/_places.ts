@@ -1,0 +1,38 @@
+// Node and Bun, with the package as npm installs it.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { locate, prepareProject } from "../tests/npm/project.ts";
+import type { Runtime } from "./_harness.ts";
+
+const RUNTIMES = [{ kind: "Node", npm: "node@24" }, { kind: "Bun", npm: "bun@1.4.5" }] as const;
+
+/** Where benchmarks run. */
+export interface Place extends Runtime {
+  /** The runtime and its version. */
+  readonly name: string;
+  /** The folder of the benchmarks, with a final slash. */
+  readonly folder: string;
+}
+
+/** Makes a project of npm in a folder, and gives the runtimes to use it with. Says which are left out, and why. */
+export function npmPlaces(project: string): Place[] {
+  const leftOut = (what: string, error: unknown) => {
+    console.log(`${what} left out: ${error instanceof Error ? error.message : error}`);
+    return [];
+  };
+  try {
+    prepareProject(project, ["tests", "bench"]);
+  } catch (error) {
+    return leftOut("Node and Bun are", error);
+  }
+  return RUNTIMES.flatMap(({ kind, npm }): Place[] => {
+    try {
+      const program = locate(npm, project);
+      const { stdout } = spawnSync(program, ["--version"], { encoding: "utf8" });
+      const name = `${kind} ${stdout.trim().replace(/^v/, "")}`;
+      return [{ kind, program, name, folder: join(project, "bench/") }];
+    } catch (error) {
+      return leftOut(`${kind} is`, error);
+    }
+  });
+}
