@@ -94,7 +94,8 @@ export interface S3StoreOptions {
  * A bucket, through a client of class `S3`.
  *
  * The ETag is the one of S3, quotes included: it changes with the content, and for a multipart upload also with how it was cut.
- * Buckets are listed in ranges at once, except directory buckets, whose order is random.
+ * Buckets are listed in ranges at once, except directory buckets, whose order is random, and those of MinIO, which
+ * would walk to the end of the bucket for each range.
  *
  * The client needs `s3:ListBucket` on the bucket, `s3:GetObject` for `get` and `s3:PutObject` for `put`.
  *
