@@ -84,7 +84,7 @@ export class Life {
   says(word: string, times = 1): Promise<void> {
     return new Promise((resolve, reject) => {
       const check = () => {
-        if (this.#said.split("\n").filter((line) => line === word).length >= times) resolve();
+        if (this.#count(word) >= times) resolve();
         else if (this.exitCode === undefined) return;
         else {reject(
             new Error(`It ended with ${this.exitCode} instead of '${word}': ${this.#stderr}`),
@@ -94,6 +94,15 @@ export class Life {
       this.#waiting.add(check);
       check();
     });
+  }
+
+  /** The same, so many times from now on. */
+  saysAgain(word: string, times: number): Promise<void> {
+    return this.says(word, this.#count(word) + times);
+  }
+
+  #count(word: string): number {
+    return this.#said.split("\n").filter((line) => line === word).length;
   }
 
   async kill(): Promise<void> {

@@ -218,12 +218,16 @@ test("C2: rolling updates, the state in the bucket: one of two goes on, the othe
     for (let update = 1; update <= 4; update++) {
       const next = new Life(options);
       await next.says("synced"); // Nothing has changed: neither has saved since the other loaded.
-      await world.change(60, random);
-      // Each change is saved by one of them, and with that the other one ends.
-      const loser = await Promise.race([
-        running.ended().then(() => running),
-        next.ended().then(() => next),
-      ]);
+      let loser: Life | undefined;
+      const ended = Promise.race([running, next].map(async (life) => {
+        await life.ended();
+        loser = life;
+      }));
+      // Each change is saved by one of them, and with that the other one ends, unless both save the same.
+      while (loser === undefined) {
+        await world.change(60, random);
+        await Promise.race([ended, running.saysAgain("poll", 3).catch(() => ended)]);
+      }
       assert.equal(loser.exitCode, 3);
       running = loser === running ? next : running;
       await world.change(20, random);
@@ -232,7 +236,8 @@ test("C2: rolling updates, the state in the bucket: one of two goes on, the othe
         await running.kill();
         running = new Life(options);
       }
-      await running.says("poll", 3);
+      // By the second it has saved what it found in the first: the next one must not load before.
+      await running.saysAgain("poll", 3);
     }
   } finally {
     await running.kill();
