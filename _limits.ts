@@ -6,9 +6,10 @@ export interface Limits {
   readonly signal: AbortSignal;
   /**
    * Settles as `answer` does, or rejects with the signal's reason as soon as that aborts: the same as
-   * `orAborted`, at less cost. For one answer at a time. `tooLate` gets one that comes after the abort.
+   * `orAborted`, at less cost. For one answer at a time. `tooLate` frees one that comes after the abort, from
+   * whoever does not heed the signal; what becomes of that is nobody's concern.
    */
-  readonly orAborted: <T>(answer: PromiseLike<T>, tooLate: (value: T) => void) => Promise<T>;
+  readonly orAborted: <T>(answer: PromiseLike<T>, tooLate?: (value: T) => unknown) => Promise<T>;
   readonly stopTimer: () => void;
   /** Takes everything off again that was attached. */
   readonly release: () => void;
@@ -39,8 +40,8 @@ export function limit(
         if (signal.aborted) reject(signal.reason);
         answer.then((value) => {
           resolve(value);
-          if (signal.aborted) tooLate(value);
-        }, reject);
+          if (signal.aborted) return tooLate?.(value);
+        }, reject).then(undefined, () => {});
       }),
     stopTimer,
     release() {

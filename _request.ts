@@ -268,7 +268,7 @@ export class HttpClient {
       const request: RequestInit = { method, headers, signal, redirect: "manual" };
       if (body !== undefined) request.body = body;
       const answer = Promise.resolve(this.#fetch(url.href, request));
-      const response = await limits.orAborted(answer, discardLate);
+      const response = await limits.orAborted(answer, discard);
       // By shape: the Response of a fetch that is not the runtime's own is another class.
       if (typeof response?.headers?.get !== "function") {
         throw this.error("invalid", "'fetch' must give a Response");
@@ -528,11 +528,6 @@ function onceRead(
 function discard(response: Response): void {
   // A locked body is being cancelled by whoever reads it; a broken one has nothing left to free.
   if (!response.body?.locked) response.body?.cancel().catch(() => {});
-}
-
-/** For a fetch that does not heed its signal: what it gives after an abort, which may be anything. */
-function discardLate(response: Response): void {
-  Promise.resolve(response).then(discard).catch(() => {});
 }
 
 function hintFor(status: number): string {

@@ -353,11 +353,10 @@ export class S3Store implements ObjectStore {
     try {
       limits.signal.throwIfAborted();
       const answer = this.#client.getObject(input, { abortSignal: limits.signal });
-      const { Body } = await orAborted(answer, limits.signal).catch((error) => {
-        // For a client that does not heed its signal.
-        answer.then(({ Body }) => Body?.transformToWebStream().cancel()).catch(() => {});
-        throw error;
-      });
+      const { Body } = await limits.orAborted(
+        answer,
+        ({ Body }) => Body?.transformToWebStream().cancel(),
+      );
       limits.stopTimer();
       const body = Body?.transformToWebStream() ?? new Blob([]).stream();
       return watched(
@@ -420,7 +419,7 @@ export class S3Store implements ObjectStore {
     const limits = this.#limit(doing, signal);
     try {
       limits.signal.throwIfAborted();
-      return await orAborted(request(limits.signal), limits.signal);
+      return await limits.orAborted(request(limits.signal));
     } catch (thrown) {
       if (limits.signal.aborted) throw limits.signal.reason;
       throw this.#error(doing, thrown);

@@ -302,6 +302,34 @@ test("a read is streamed, and ends with its signal", { timeout }, async () => {
   });
 });
 
+test("a client that does not heed its signal is left at once, and what it gives late is freed", {
+  timeout,
+}, async () => {
+  const late = Promise.withResolvers<{ Body: { transformToWebStream(): ReadableStream } }>();
+  const freed = Promise.withResolvers<void>();
+  const store = new S3Store({
+    listObjectsV2: () => new Promise(() => {}),
+    getObject: () => late.promise,
+    putObject: () => new Promise(() => {}),
+  }, "bkt");
+  const aborting: (readonly [string, (signal: AbortSignal) => Promise<unknown>])[] = [
+    ["get", (signal) => store.get("k", { signal })],
+    ["put", (signal) => store.put("k", new Uint8Array(), { signal })],
+    ["list", (signal) => Array.fromAsync(store.list({ signal }))],
+  ];
+  for (const [what, begin] of aborting) {
+    const abort = new AbortController();
+    const reason = new Error("enough");
+    const begun = begin(abort.signal);
+    abort.abort(reason);
+    await assert.rejects(begun, (error) => error === reason, what);
+  }
+  late.resolve({
+    Body: { transformToWebStream: () => new ReadableStream({ cancel: () => freed.resolve() }) },
+  });
+  await freed.promise;
+});
+
 test("a client whose stack is closed works by the SDK's parser, with one line in the log", {
   timeout,
 }, async () => {
