@@ -11,7 +11,7 @@ import { Buffer } from "node:buffer";
 import { createServer } from "node:http";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { countUpTo, serveSelf } from "./_harness.ts";
+import { announce, countUpTo, serveSelf } from "./_harness.ts";
 
 /** How a service writes a listing. What it writes is ASCII. */
 interface Format {
@@ -221,11 +221,7 @@ function serve({ type, pageSize, entries, ask, around }: Format, count: number):
     if (state.latency > 0) setTimeout(send, state.latency);
     else send();
   });
-  server.keepAliveTimeout = 60_000;
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    if (typeof address === "object") process.stdout.write(`${address?.port}\n`);
-  });
+  announce(server);
 }
 
 /** A bucket of canned pages, in another process. */

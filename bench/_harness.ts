@@ -1,6 +1,7 @@
 // What the benchmarks share: sides in turn, medians, child processes, and the rows of the one table.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import type { Server } from "node:http";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
@@ -210,6 +211,15 @@ export async function serveSelf(
     child.once("exit", () => reject(new Error("The server of the benchmark did not start")));
   });
   return { origin: `http://127.0.0.1:${port}`, stop };
+}
+
+/** Has a server listen on a free port, and tells `serveSelf` which. */
+export function announce(server: Server): void {
+  server.keepAliveTimeout = 60_000;
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address();
+    if (typeof address === "object") process.stdout.write(`${address?.port}\n`);
+  });
 }
 
 /** What is alive on the heap and in buffers, in bytes. */

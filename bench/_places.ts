@@ -1,8 +1,10 @@
-// Node and Bun, with the package as npm installs it.
+// Where benchmarks run: here, and on Node and Bun with the package as npm installs it.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { locate, prepareProject } from "../tests/npm/project.ts";
-import type { Runtime } from "./_harness.ts";
+import { RUNTIME, type Runtime } from "./_harness.ts";
 
 const RUNTIMES = [{ kind: "Node", npm: "node@24" }, { kind: "Bun", npm: "bun@1.4.5" }] as const;
 
@@ -14,14 +16,25 @@ export interface Place extends Runtime {
   readonly folder: string;
 }
 
+/** Deno, on the repository. */
+export const HERE: Place = {
+  kind: "Deno",
+  name: RUNTIME,
+  program: process.execPath,
+  folder: fileURLToPath(new URL("./", import.meta.url)),
+};
+
 /** Makes a project of npm in a folder, and gives the runtimes to use it with. Says which are left out, and why. */
-export function npmPlaces(project: string): Place[] {
+export function npmPlaces(
+  project: string,
+  prepare: () => void = () => prepareProject(project, ["tests", "bench"]),
+): Place[] {
   const leftOut = (what: string, error: unknown) => {
-    console.log(`${what} left out: ${error instanceof Error ? error.message : error}`);
+    console.error(`${what} left out: ${error instanceof Error ? error.message : error}`);
     return [];
   };
   try {
-    prepareProject(project, ["tests", "bench"]);
+    prepare();
   } catch (error) {
     return leftOut("Node and Bun are", error);
   }

@@ -8,7 +8,7 @@
 import { createServer } from "node:http";
 import process from "node:process";
 import { HttpPoller } from "@koprs/external/http";
-import { compare, inTurn, report, RUNTIME, serveSelf, SMOKE } from "./_harness.ts";
+import { announce, compare, inTurn, report, RUNTIME, serveSelf, SMOKE } from "./_harness.ts";
 
 const REQUESTS = SMOKE ? 50 : 1_000;
 const ROUNDS = SMOKE ? 1 : 15;
@@ -22,11 +22,7 @@ function serve(): void {
     if (request.headers["if-none-match"] === ETAG) response.writeHead(304).end();
     else response.end(JSON.stringify({ replicas: 3 }));
   });
-  server.keepAliveTimeout = 60_000;
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    if (typeof address === "object") process.stdout.write(`${address?.port}\n`);
-  });
+  announce(server);
 }
 
 async function main(): Promise<void> {

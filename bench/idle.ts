@@ -11,7 +11,16 @@ import { createServer } from "node:http";
 import process from "node:process";
 import { HttpPoller } from "@koprs/external/http";
 import { type ExternalSource, watchExternal } from "@koprs/external/watcher";
-import { liveBytes, quantile, report, runSelf, RUNTIME, serveSelf, SMOKE } from "./_harness.ts";
+import {
+  announce,
+  liveBytes,
+  quantile,
+  report,
+  runSelf,
+  RUNTIME,
+  serveSelf,
+  SMOKE,
+} from "./_harness.ts";
 
 const COUNT = SMOKE ? 200 : 10_000;
 /** How long the processor is looked at while nothing happens. */
@@ -29,11 +38,7 @@ function serve(): void {
     if (request.headers["if-none-match"] === ETAG) response.writeHead(304).end();
     else response.end("{}");
   });
-  server.keepAliveTimeout = 60_000;
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    if (typeof address === "object") process.stdout.write(`${address?.port}\n`);
-  });
+  announce(server);
 }
 
 /** Starts one watch for good; resolves when it has polled once and waits. */

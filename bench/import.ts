@@ -11,8 +11,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import { config, install, locate, pack, root } from "../tests/npm/project.ts";
+import { config, install, pack, root } from "../tests/npm/project.ts";
 import { compare, inTurn, median, report, type Row, run, RUNTIME, SMOKE } from "./_harness.ts";
+import { npmPlaces } from "./_places.ts";
 
 const NAME: string = config.name;
 const ROUNDS = SMOKE ? 1 : 11;
@@ -80,19 +81,13 @@ async function graphOf(path: string): Promise<{ bytes: number; others: string[] 
   };
 }
 
-/** Installs the package alone, as npm does. Undefined where npm is missing. */
-function installIn(folder: string): string | undefined {
-  try {
-    const tarball = join(folder, "package.tgz");
-    pack(tarball);
-    const dependencies = { [NAME]: "file:package.tgz" };
-    const manifest = { private: true, type: "module", dependencies };
-    writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
-    install(folder);
-    return tarball;
-  } catch (error) {
-    console.error(`Node and Bun are left out: ${error instanceof Error ? error.message : error}`);
-  }
+/** Installs the package alone, as npm does. */
+function installIn(folder: string): void {
+  pack(join(folder, "package.tgz"));
+  const dependencies = { [NAME]: "file:package.tgz" };
+  const manifest = { private: true, type: "module", dependencies };
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+  install(folder);
 }
 
 function sizeOf(folder: string): number {
@@ -131,22 +126,18 @@ try {
   });
   const npm = join(temporary, "npm");
   mkdirSync(npm);
-  const tarball = SMOKE ? undefined : installIn(npm);
-  if (tarball !== undefined) {
+  const places = SMOKE ? [] : npmPlaces(npm, () => installIn(npm));
+  if (places.length > 0) {
     const [all, other] = ["", "@opentelemetry"].map((name) =>
       sizeOf(join(npm, "node_modules", name))
     );
     rows.push({
       what: "npm: installed; the tarball",
-      ours: `${kilobytes(all ?? NaN)}; ${kilobytes(statSync(tarball).size)}`,
+      ours: `${kilobytes(all ?? NaN)}; ${kilobytes(statSync(join(npm, "package.tgz")).size)}`,
       rival: `${kilobytes(other ?? NaN)} of it @opentelemetry/api`,
     });
-    for (const [name, specifier] of [["Node", "node@24"], ["Bun", "bun@1.4.5"]] as const) {
-      const program = locate(specifier, npm);
-      const version = (await run([program, "--version"])).trim().replace(/^v/, "");
-      rows.push(
-        ...await measure({ name: `${name} ${version}`, command: [program], folder: npm }, [NAME]),
-      );
+    for (const { name, program } of places) {
+      rows.push(...await measure({ name, command: [program], folder: npm }, [NAME]));
     }
   }
   report(rows);

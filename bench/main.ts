@@ -10,11 +10,9 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { cpus, platform, release, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { commandFor, printTable, type Row, RUNTIME, SMOKE } from "./_harness.ts";
-import { npmPlaces, type Place } from "./_places.ts";
+import { HERE, npmPlaces, type Place } from "./_places.ts";
 
-const HERE = fileURLToPath(new URL("./", import.meta.url));
 /** Seconds for one run. */
 const LIMIT = SMOKE ? 60 : 300;
 
@@ -35,7 +33,7 @@ const EVERYWHERE: Readonly<Record<string, Args>> = {
 
 const began = performance.now();
 const asked = process.argv.slice(2).filter((word) => !word.startsWith("--"));
-const parts = readdirSync(HERE)
+const parts = readdirSync(HERE.folder)
   .filter((name) => /^[a-z]\w*\.ts$/.test(name) && name !== "main.ts")
   .map((name) => name.slice(0, -3))
   .filter((name) => asked.length === 0 || asked.includes(name))
@@ -44,8 +42,7 @@ const parts = readdirSync(HERE)
 const groups: Record<string, Row[]> = {};
 let passed = 0, failed = 0;
 
-const here: Place = { kind: "Deno", name: RUNTIME, program: process.execPath, folder: HERE };
-for (const part of parts) for (const args of RUNS[part] ?? [[]]) await run(part, args, here);
+for (const part of parts) for (const args of RUNS[part] ?? [[]]) await run(part, args, HERE);
 const everywhere = parts.filter((part) => part in EVERYWHERE);
 if (!SMOKE && everywhere.length > 0) {
   const project = mkdtempSync(join(tmpdir(), "koprs-external-bench-"));

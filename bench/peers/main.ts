@@ -22,12 +22,11 @@ import {
   megabytes,
   report,
   type Row,
-  RUNTIME,
   serveSelf,
   SMOKE,
   withSpread,
 } from "../_harness.ts";
-import { npmPlaces, type Place } from "../_places.ts";
+import { HERE, npmPlaces, type Place } from "../_places.ts";
 
 const RUST = "koprs-external 0.10.1 (Rust)";
 const CRATE = fileURLToPath(new URL("koprs-external/", import.meta.url));
@@ -86,13 +85,6 @@ function build(): { readonly program: string } | { readonly missing: string } {
   return { program: join(target, "release", `koprs-external-peer${suffix}`) };
 }
 
-const THIS: Place = {
-  kind: "Deno",
-  name: RUNTIME,
-  program: process.execPath,
-  folder: fileURLToPath(new URL("../", import.meta.url)),
-};
-
 /** What both sides poll. */
 interface World {
   readonly what: string;
@@ -110,7 +102,7 @@ interface World {
 async function compare(
   program: string,
   world: World,
-  runtimes: readonly Place[] = [THIS],
+  runtimes: readonly Place[] = [HERE],
 ): Promise<Row[]> {
   const { what, count, args, env = {}, ranges, rounds = ROUNDS } = world;
   const own = [...args, ...(args.length < 3 ? [""] : []), ...(ranges ? [String(ranges)] : [])];
@@ -146,7 +138,7 @@ async function compare(
       const us = polls[i] ?? [];
       const name = `${count.toLocaleString("en")} objects, ${what}, ${runtime}`;
       // Of this runtime alone, as all budgets are.
-      const judged = count >= 1_000_000 && ranges === undefined && runtime === THIS.name;
+      const judged = count >= 1_000_000 && ranges === undefined && runtime === HERE.name;
       return [
         {
           what: `first poll of ${name}`,
@@ -319,12 +311,12 @@ if ("missing" in built) {
   if (wanted("folder") || wanted("canned")) {
     const project = mkdtempSync(join(tmpdir(), "koprs-external-peers-npm-"));
     try {
-      const all = [THIS, ...npmPlaces(project)];
+      const all = [HERE, ...npmPlaces(project)];
       if (wanted("folder")) rows.push(...await folder(program, few, all));
       if (wanted("canned")) {
         rows.push(...await canned(program, many, 0, all));
-        rows.push(...await canned(program, many, 0, [THIS], 1));
-        rows.push(...await canned(program, many / 10, 50, [THIS], undefined, 1));
+        rows.push(...await canned(program, many, 0, [HERE], 1));
+        rows.push(...await canned(program, many / 10, 50, [HERE], undefined, 1));
       }
     } finally {
       rmSync(project, { recursive: true, force: true });
