@@ -15,7 +15,7 @@ import {
   type ObjectStore,
   ObjectStorePoller,
 } from "@koprs/external/store";
-import { countUpTo, keysOf, keySpaces, simulate } from "../tests/_key_spaces.ts";
+import { countUpTo, keysOf, keySpaces, simulate } from "../tests/listing/_key_spaces.ts";
 import { report, type Row, runSelf, RUNTIME, SMOKE } from "./_harness.ts";
 
 const COUNT = SMOKE ? 20_000 : 1_000_000;

@@ -7,7 +7,8 @@
  * own takes the part of S3.
  */
 import { S3 } from "@aws-sdk/client-s3";
-import { ObjectCheckpointStore, ObjectStorePoller, watchExternal } from "@koprs/external";
+import { ObjectStorePoller, watchExternal } from "@koprs/external";
+import { ObjectCheckpointStore } from "@koprs/external/checkpoints/object";
 import { S3Store } from "@koprs/external/stores/s3";
 import { missingMinio, startMinio } from "../tests/servers/minio.ts";
 

@@ -11,9 +11,9 @@ import {
   type CheckpointStore,
   type ExternalSource,
   type ExternalWatch,
-  FileCheckpointStore,
   watchExternal,
 } from "@koprs/external";
+import { FileCheckpointStore } from "@koprs/external/checkpoints/file";
 import { demonstrate } from "./_demo.ts";
 import { jsonPrinter, linePrinter, type Printer } from "./_print.ts";
 import { type Access, sourceFor, UsageError } from "./_targets.ts";

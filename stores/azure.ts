@@ -18,24 +18,24 @@
  *
  * @module
  */
-import { orAborted } from "../_abort.ts";
-import { type AzureCapture, capturing } from "../_azure_client.ts";
-import { scanAzurePage } from "../_azure_listing.ts";
-import type { ListedPage } from "../_listed_page.ts";
-import { isNodeReadable, toWebStream } from "../_node_stream.ts";
-import { checkPageSize } from "../_page_size.ts";
-import { type ScannedPage, scanPages } from "../_scan.ts";
-import { statusOf, storeError } from "../_store_error.ts";
-import type { ObjectBuilder } from "../_builder.ts";
-import type { ExternalError } from "../error.ts";
+import { orAborted } from "../_bounds/abort.ts";
+import { type AzureCapture, capturing } from "../_listing/azure_client.ts";
+import { scanAzurePage } from "../_listing/azure_listing.ts";
+import type { ListedPage } from "../_listing/listed_page.ts";
+import { isNodeReadable, toWebStream } from "../_listing/node_stream.ts";
+import { checkPageSize } from "../_listing/page_size.ts";
+import { type ScannedPage, scanPages } from "../_listing/scan.ts";
+import { statusOf, storeError } from "../_listing/store_error.ts";
+import type { ObjectBuilder } from "../_diff/builder.ts";
+import type { ExternalError } from "../_errors/external_error.ts";
 import type {
   GetOptions,
   ListOptions,
-  ObjectMeta,
   ObjectStore,
   PutOptions,
   PutResult,
-} from "../store.ts";
+} from "../_listing/object_store.ts";
+import type { ObjectMeta } from "../_diff/object_meta.ts";
 
 /** What {@linkcode AzureStore} needs of a `ContainerClient` of `@azure/storage-blob`. */
 export interface AzureContainer {

@@ -16,29 +16,29 @@
  *
  * @module
  */
-import { orAborted } from "../_abort.ts";
-import { GCS_FIELDS, scanGcsPage } from "../_gcs_listing.ts";
-import type { ListedPage } from "../_listed_page.ts";
+import { orAborted } from "../_bounds/abort.ts";
+import { GCS_FIELDS, scanGcsPage } from "../_listing/gcs_listing.ts";
+import type { ListedPage } from "../_listing/listed_page.ts";
 import {
   dropNodeStream,
   isNodeReadable,
   type NodeReadable,
   readNodeStream,
   toWebStream,
-} from "../_node_stream.ts";
-import { checkPageSize } from "../_page_size.ts";
-import { type ScannedPage, scanPages } from "../_scan.ts";
-import { storeError } from "../_store_error.ts";
-import { textBytes } from "../_bytes.ts";
-import type { ExternalError } from "../error.ts";
+} from "../_listing/node_stream.ts";
+import { checkPageSize } from "../_listing/page_size.ts";
+import { type ScannedPage, scanPages } from "../_listing/scan.ts";
+import { storeError } from "../_listing/store_error.ts";
+import { textBytes } from "../_bytes/bytes.ts";
+import type { ExternalError } from "../_errors/external_error.ts";
 import type {
   GetOptions,
   ListOptions,
-  ObjectMeta,
   ObjectStore,
   PutOptions,
   PutResult,
-} from "../store.ts";
+} from "../_listing/object_store.ts";
+import type { ObjectMeta } from "../_diff/object_meta.ts";
 
 /** What {@linkcode GcsStore} needs of a `Bucket` of `@google-cloud/storage`. */
 export interface GcsBucket {

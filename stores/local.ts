@@ -26,11 +26,12 @@ import { type FileHandle, lstat, open, readdir, realpath, stat } from "node:fs/p
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { orAborted } from "../_abort.ts";
-import { reasonOf, redactError } from "../_redact.ts";
-import { compareText, mayHold, type Step, type Task, walk } from "../_walk.ts";
-import { ExternalError } from "../error.ts";
-import type { GetOptions, ListOptions, ObjectMeta, ObjectStore } from "../store.ts";
+import { orAborted } from "../_bounds/abort.ts";
+import { reasonOf, redactError } from "../_errors/redact.ts";
+import { compareText, mayHold, type Step, type Task, walk } from "../_listing/walk.ts";
+import { ExternalError } from "../_errors/external_error.ts";
+import type { GetOptions, ListOptions, ObjectStore } from "../_listing/object_store.ts";
+import type { ObjectMeta } from "../_diff/object_meta.ts";
 
 /** Parts of the tree that are read at once. */
 const AHEAD = 8;

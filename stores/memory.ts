@@ -12,17 +12,17 @@
  *
  * @module
  */
-import { compareBytes, textBytes } from "../_bytes.ts";
-import { checkPositive } from "../_options.ts";
-import { ExternalError } from "../error.ts";
+import { compareBytes, textBytes } from "../_bytes/bytes.ts";
+import { checkPositive } from "../_errors/checks.ts";
+import { ExternalError } from "../_errors/external_error.ts";
 import type {
   GetOptions,
   ListOptions,
-  ObjectMeta,
   ObjectStore,
   PutOptions,
   PutResult,
-} from "../store.ts";
+} from "../_listing/object_store.ts";
+import type { ObjectMeta } from "../_diff/object_meta.ts";
 
 /** How to make a {@linkcode MemoryStore}. */
 export interface MemoryStoreOptions {

@@ -22,31 +22,37 @@
  *
  * @module
  */
-import { orAborted } from "../_abort.ts";
-import { compareBytes, textBytes } from "../_bytes.ts";
-import { limit, type Limits } from "../_limits.ts";
-import { checkPositive } from "../_options.ts";
-import { checkPageSize } from "../_page_size.ts";
+import { orAborted } from "../_bounds/abort.ts";
+import { compareBytes, textBytes } from "../_bytes/bytes.ts";
+import { limit, type Limits } from "../_bounds/limits.ts";
+import { checkPositive } from "../_errors/checks.ts";
+import { checkPageSize } from "../_listing/page_size.ts";
 import {
   type S3Client,
   type S3ListInput,
   type S3ListOutput,
   tapClient,
   type TappedClient,
-} from "../_s3_client.ts";
-import { decodeUrl, isErrorAnswer, pageOfObjects, readListing, S3Page } from "../_s3_listing.ts";
-import { type ScannedPage, scanPages } from "../_scan.ts";
-import { storeError } from "../_store_error.ts";
-import { ExternalError } from "../error.ts";
+} from "../_listing/s3_client.ts";
+import {
+  decodeUrl,
+  isErrorAnswer,
+  pageOfObjects,
+  readListing,
+  S3Page,
+} from "../_listing/s3_listing.ts";
+import { type ScannedPage, scanPages } from "../_listing/scan.ts";
+import { storeError } from "../_listing/store_error.ts";
+import { ExternalError } from "../_errors/external_error.ts";
 import type {
   GetOptions,
   ListOptions,
-  ObjectMeta,
   ObjectStore,
   PutOptions,
   PutResult,
-} from "../store.ts";
-import type { Logger } from "../watcher.ts";
+} from "../_listing/object_store.ts";
+import type { ObjectMeta } from "../_diff/object_meta.ts";
+import type { Logger } from "../_errors/logger.ts";
 
 export type {
   S3Client,
@@ -55,7 +61,7 @@ export type {
   S3ListInput,
   S3ListOutput,
   S3PutInput,
-} from "../_s3_client.ts";
+} from "../_listing/s3_client.ts";
 
 /** S3 may answer with an empty page, behind many deleted versions; but not for ever. */
 const MAX_IDLE_PAGES = 10_000;

@@ -34,20 +34,20 @@
  *
  * @module
  */
-import { parseHttpDate } from "../_http_date.ts";
-import { type DavResource, parseMultistatus } from "../_multistatus.ts";
-import { reasonOf, redactUrl } from "../_redact.ts";
-import { HttpClient, type RequestOptions } from "../_request.ts";
-import { compareText, mayHold, type Step, type Task, walk } from "../_walk.ts";
-import { ExternalError } from "../error.ts";
+import { parseHttpDate } from "../_http/http_date.ts";
+import { type DavResource, parseMultistatus } from "../_listing/multistatus.ts";
+import { reasonOf, redactUrl } from "../_errors/redact.ts";
+import { HttpClient, type RequestOptions } from "../_http/request.ts";
+import { compareText, mayHold, type Step, type Task, walk } from "../_listing/walk.ts";
+import { ExternalError } from "../_errors/external_error.ts";
 import type {
   GetOptions,
   ListOptions,
-  ObjectMeta,
   ObjectStore,
   PutOptions,
   PutResult,
-} from "../store.ts";
+} from "../_listing/object_store.ts";
+import type { ObjectMeta } from "../_diff/object_meta.ts";
 
 export type { RequestOptions };
 

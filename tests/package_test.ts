@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import * as all from "@koprs/external";
-import { VERSION } from "../_version.ts";
+import { VERSION } from "../_watch/version.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const config = JSON.parse(readFileSync(join(root, "deno.json"), "utf8"));
@@ -19,7 +19,8 @@ const notSources = existsSync(join(root, "node_modules", config.name)) &&
 const notDeno = process.versions.deno === undefined && "needs deno info";
 
 // Where reading and writing files, or registering tests, is the job.
-const nodeUsers = /^((checkpoint|testing|_file\w*|_folder\w*|_testing\w*)|stores\/_?local\w*)\.ts$/;
+const nodeUsers =
+  /^(testing|_conformance\/\w*|_state\/folder_lock|checkpoints\/file|stores\/local)\.ts$/;
 
 interface GraphModule {
   readonly specifier: string;
@@ -43,6 +44,7 @@ test("every public file is an export", { skip: notSources }, async () => {
   const { readdir } = await import("node:fs/promises");
   const names = [
     ...(await readdir(root)).map((name) => `./${name}`),
+    ...(await readdir(join(root, "checkpoints"))).map((name) => `./checkpoints/${name}`),
     ...(await readdir(join(root, "stores"))).map((name) => `./stores/${name}`),
   ].filter((path) => /\/[^_/][^/]*\.ts$/.test(path));
   assert.deepEqual(names.sort(), exports.map(([, path]) => path).sort());
@@ -50,7 +52,7 @@ test("every public file is an export", { skip: notSources }, async () => {
 
 test("mod.ts re-exports the whole core", async () => {
   for (const [name] of exports) {
-    if (name === "." || name === "./testing" || name.startsWith("./stores/")) continue;
+    if (name === "." || name === "./testing" || /^\.\/(checkpoints|stores)\//.test(name)) continue;
     const part = await import(`${config.name}${name.slice(1)}`);
     for (const key of Object.keys(part)) {
       assert.equal(Reflect.get(all, key), part[key], `${key} of ${name}`);

@@ -56,7 +56,9 @@ export function prepareProject(project: string, folders: readonly string[] = ["t
   // Programs reach private files by relative paths: give them those of the tarball, so that there is one
   // class of each kind, and what is tested is what ships.
   const packed = join(project, "node_modules", config.name);
-  for (const file of globSync(["*.ts", "stores/*.ts"], { cwd: root })) {
+  for (
+    const file of globSync(["*.ts", "_*/*.ts", "checkpoints/*.ts", "stores/*.ts"], { cwd: root })
+  ) {
     const script = file.replace(/\.ts$/, ".js");
     if (!existsSync(join(packed, script))) {
       cpSync(join(root, file), join(project, file)); // not (yet) reached from an export

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { S3 } from "@aws-sdk/client-s3";
 import { S3Store } from "@koprs/external/stores/s3";
-import { serve } from "../_http_server.ts";
+import { serve } from "../http/_http_server.ts";
 import {
   Life,
   liveAndDie,
@@ -17,8 +17,8 @@ import {
   readLog,
   type WorkerOptions,
   type World,
-} from "../_kill.ts";
-import { folderWorld, objectsOf, resourceWorld, temporaryFolder } from "../_kill_worlds.ts";
+} from "../state/_kill.ts";
+import { folderWorld, objectsOf, resourceWorld, temporaryFolder } from "../state/_kill_worlds.ts";
 import { missingMinio, startMinio } from "./minio.ts";
 
 const timeout = 60_000;

@@ -1,0 +1,52 @@
+/** What bounds one request: the caller's signal, and a timeout. */
+import { startTimer } from "./timer.ts";
+
+export interface Limits {
+  /** Aborts with the caller's signal and its reason, or at the timeout with an error. */
+  readonly signal: AbortSignal;
+  /**
+   * Settles as `answer` does, or rejects with the signal's reason as soon as that aborts: the same as
+   * `orAborted`, at less cost. For one answer at a time. `tooLate` frees one that comes after the abort, from
+   * whoever does not heed the signal; what becomes of that is nobody's concern.
+   */
+  readonly orAborted: <T>(answer: PromiseLike<T>, tooLate?: (value: T) => unknown) => Promise<T>;
+  readonly stopTimer: () => void;
+  /** Takes everything off again that was attached. */
+  readonly release: () => void;
+}
+
+/** Limits for a request that begins now. `timedOut` makes the error of the timeout. */
+export function limit(
+  outer: AbortSignal | undefined,
+  timeout: number,
+  timedOut: () => Error,
+): Limits {
+  const inner = new AbortController();
+  const { signal } = inner;
+  let giveUp: ((reason: unknown) => void) | undefined;
+  const end = (reason: unknown) => {
+    inner.abort(reason);
+    giveUp?.(signal.reason);
+  };
+  const stopTimer = startTimer(timeout, () => end(timedOut()));
+  const onAbort = () => end(outer?.reason);
+  if (outer?.aborted) onAbort();
+  else outer?.addEventListener("abort", onAbort, { once: true });
+  return {
+    signal,
+    orAborted: (answer, tooLate) =>
+      new Promise((resolve, reject) => {
+        giveUp = reject;
+        if (signal.aborted) reject(signal.reason);
+        answer.then((value) => {
+          resolve(value);
+          if (signal.aborted) return tooLate?.(value);
+        }, reject).then(undefined, () => {});
+      }),
+    stopTimer,
+    release() {
+      stopTimer();
+      outer?.removeEventListener("abort", onAbort);
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/** What the tests need of whoever wrote a store or a source. */
+import type { ObjectStore } from "../_listing/object_store.ts";
+import type { ExternalSource } from "../_diff/source.ts";
+
+/** A store to be tested, empty at first, and a way to change it behind its back. */
+export interface StoreFixture {
+  /** What is tested. */
+  readonly store: ObjectStore;
+  /**
+   * Writes an object, or writes it anew, by another way than `store.put`. Resolves when a listing shows it.
+   * Where times are coarse and there are no ETags: when a listing also tells it from what was there before.
+   */
+  put(key: string, body: Uint8Array<ArrayBuffer>): unknown;
+  /** Deletes an object that is there. Resolves when no listing shows it any more. */
+  delete(key: string): unknown;
+  /**
+   * How many objects the store lists a page: the tests write a bit more than twice as many. Make it small.
+   *
+   * @default {undefined} the store has no pages, or none that objects fill; the tests write 201 objects
+   */
+  readonly pageSize?: number;
+  /**
+   * Whether the backend can hold a key. Keys that it cannot hold are left out, and named in the output.
+   *
+   * @default {undefined} it can hold any key that is valid Unicode
+   */
+  accepts?(key: string): boolean;
+  /**
+   * True: writing the same content again is no change, as the ETag is made from the content alone.
+   *
+   * @default {false} it may be one
+   */
+  readonly sameContentIsNoChange?: boolean;
+  /** Removes the bucket, container or folder itself. Without it that case is skipped. */
+  vanish?(): unknown;
+  /**
+   * Makes the n-th request (or page) of the next listing fail, counted from 1, for as often as the client
+   * retries it. Has no effect if that listing makes fewer, and none on later listings. Without it faults are
+   * skipped.
+   */
+  failPage?(n: number): unknown;
+  /**
+   * A second store object on the same objects, as a restarted program would make it.
+   *
+   * @default {store}
+   */
+  readonly otherStore?: ObjectStore;
+  /** Frees what the fixture holds. Called at the end of the test, also after a failure. */
+  close(): unknown;
+}
+
+/** A source to be tested, of a thing without items at first, and a way to change that thing. */
+export interface SourceFixture<T> {
+  /** What is tested. */
+  readonly source: ExternalSource<T>;
+  /** What tells one item from another. */
+  key(item: T): string;
+  /**
+   * The keys the tests may use, at least one. A source of one single thing has one.
+   *
+   * @default {["a", "b", "c", "d"]}
+   */
+  readonly keys?: readonly string[];
+  /** Adds the item of a key, behind the source's back. Called only if it is not there. */
+  add(key: string): unknown;
+  /** Changes the item of a key, each time to something it was not before. Called only if it is there. */
+  modify(key: string): unknown;
+  /** Removes the item of a key. Called only if it is there. */
+  remove(key: string): unknown;
+  /** Makes the next poll fail, and none after it. Without it that case is skipped. */
+  fail?(): unknown;
+  /** A new source object on the same thing, as a restarted program would make it. */
+  fresh(): ExternalSource<T> | Promise<ExternalSource<T>>;
+  /** Frees what the fixture holds. Called at the end of the test, also after a failure. */
+  close?(): unknown;
+}

@@ -1,0 +1,58 @@
+/** Of the items of a listing, those that changed: held until their events are handed out. */
+import { compareBytes, textBytes } from "../_bytes/bytes.ts";
+import { itemCodec } from "./codec.ts";
+import { Cursor, type Snapshot } from "./snapshot.ts";
+
+// So many items are held before they are looked up together, in the order of their keys: one way through
+// the snapshot for all of them.
+const BATCH = 50_000;
+
+interface Listed<T> {
+  readonly text: string;
+  readonly key: Uint8Array;
+  readonly version: string;
+  readonly item: T;
+}
+
+export class ChangedItems<T> {
+  readonly #old: Snapshot;
+  readonly #doubtful: Snapshot;
+  readonly #changed = new Map<string, T>();
+  #batch: Listed<T>[] = [];
+
+  /** @param doubtful What is reported even if it did not change. */
+  constructor(old: Snapshot, doubtful: Snapshot) {
+    this.#old = old;
+    this.#doubtful = doubtful;
+  }
+
+  add(key: string, version: string, item: T): void {
+    this.#batch.push({ text: key, key: textBytes(key), version, item });
+    if (this.#batch.length >= BATCH) this.#look();
+  }
+
+  /** The item of a change. Given once. */
+  take(key: string): T | undefined {
+    if (this.#batch.length > 0) this.#look();
+    const item = this.#changed.get(key);
+    this.#changed.delete(key);
+    return item;
+  }
+
+  #look(): void {
+    // Stable: of two items with one key the last stays the last.
+    this.#batch.sort((a, b) => compareBytes(a.key, 0, a.key.length, b.key, 0, b.key.length));
+    const old = new Cursor(this.#old.chunks);
+    const doubtful = new Cursor(this.#doubtful.chunks);
+    for (const { text, key, version, item } of this.#batch) {
+      const same = isAt(old, key) && old.value(itemCodec).version === version;
+      if (!same || isAt(doubtful, key)) this.#changed.set(text, item);
+    }
+    this.#batch = [];
+  }
+}
+
+function isAt(cursor: Cursor, key: Uint8Array): boolean {
+  cursor.seek(key, 0, key.length);
+  return !cursor.done && cursor.compare(key, 0, key.length) === 0;
+}

@@ -1,0 +1,86 @@
+/** The one error class of this package. */
+
+/**
+ * What kind of failure an {@linkcode ExternalError} reports.
+ *
+ * | code              | meaning                                                                    |
+ * | ----------------- | -------------------------------------------------------------------------- |
+ * | `"network"`       | no answer: DNS, connection, TLS, or a connection that broke mid-body       |
+ * | `"timeout"`       | a request or a whole poll took longer than its `timeout`                   |
+ * | `"status"`        | the server answered with a status that is not a success; see `status`      |
+ * | `"protocol"`      | the answer breaks the protocol: a short body, a bad redirect, a broken page |
+ * | `"too-large"`     | the answer is larger than `maxBytes`                                       |
+ * | `"invalid"`       | a callback of yours rejected the data: `validate`, `key`, `filter` …       |
+ * | `"store"`         | an object store failed: the client, the listing, a missing bucket          |
+ * | `"removal-guard"` | a poll would have removed more than `maxRemoved` allows                    |
+ * | `"checkpoint"`    | a checkpoint could not be read, written or trusted                         |
+ * | `"internal"`      | a source threw something that is not an `ExternalError`                    |
+ */
+export type ExternalErrorCode =
+  | "network"
+  | "timeout"
+  | "status"
+  | "protocol"
+  | "too-large"
+  | "invalid"
+  | "store"
+  | "removal-guard"
+  | "checkpoint"
+  | "internal";
+
+/** What an {@linkcode ExternalError} knows beside its code and message. */
+export interface ExternalErrorOptions {
+  /** The name of the source that failed. */
+  source?: string;
+  /** The HTTP status of the answer, where there was one. */
+  status?: number;
+  /** What the server asked to wait, in milliseconds from now. */
+  retryAfter?: number;
+  /** What led to this error. It must not hold a secret. */
+  cause?: unknown;
+}
+
+/**
+ * A failure of a source, a store or a checkpoint. Misuse, such as a negative interval, is a
+ * `TypeError` or a `RangeError` instead.
+ *
+ * @example
+ * ```ts
+ * import { ExternalError } from "@koprs/external/error";
+ *
+ * try {
+ *   throw new ExternalError("timeout", "Cannot poll 'config': no answer within 30000 ms");
+ * } catch (error) {
+ *   if (error instanceof ExternalError && error.code === "timeout") {
+ *     console.assert(error.message.includes("config"));
+ *   }
+ * }
+ * ```
+ */
+export class ExternalError extends Error {
+  /** Always `"ExternalError"`. */
+  override readonly name: string = "ExternalError";
+  /** What kind of failure this is. Stable; the message is not. */
+  readonly code: ExternalErrorCode;
+  /** The name of the source that failed, where one is known. */
+  declare readonly source?: string;
+  /** The HTTP status of the answer, where there was one. */
+  declare readonly status?: number;
+  /** What the server asked to wait, in milliseconds. A watch waits at least so long, up to `maxBackoff`. */
+  declare readonly retryAfter?: number;
+
+  /**
+   * For sources and stores of one's own.
+   *
+   * @param code What kind of failure this is.
+   * @param message What failed, for which source, and what to do about it. No secrets.
+   * @param options What else is known.
+   */
+  constructor(code: ExternalErrorCode, message: string, options: ExternalErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    if (options.source !== undefined) this.source = options.source;
+    if (options.status !== undefined) this.status = options.status;
+    if (options.retryAfter !== undefined) this.retryAfter = options.retryAfter;
+  }
+}

@@ -1,0 +1,243 @@
+/** The source that watches any keyed list. */
+import { ItemBuilder } from "../_diff/builder.ts";
+import { ChangedItems } from "../_diff/changed_items.ts";
+import { itemCodec, type ItemRecord } from "../_diff/codec.ts";
+import { checkShare } from "../_errors/checks.ts";
+import { eachPage } from "./pages.ts";
+import { reasonOf, withoutSecrets } from "../_errors/redact.ts";
+import type { Change } from "../_diff/snapshot.ts";
+import { Tracker } from "../_diff/tracker.ts";
+import { ExternalError } from "../_errors/external_error.ts";
+import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
+
+/** How to list a collection, and how to tell its items apart. */
+export interface CollectionPollerOptions<T> {
+  /** Names the source in logs, spans and checkpoints. Must not hold a secret. */
+  name: string;
+  /**
+   * The items, page by page, in any order. It must throw if a page cannot be had: a listing that ends
+   * early would remove what it left out. {@linkcode jsonPages} makes one for a JSON API.
+   */
+  list: (options: PollOptions) => AsyncIterable<readonly T[]>;
+  /** Tells the items apart. Of two items with one key the last counts. */
+  key: (item: T) => string;
+  /**
+   * What changes whenever the item does, such as a revision.
+   *
+   * @default {JSON.stringify}
+   */
+  version?: (item: T) => string;
+  /**
+   * What is kept of an item between polls, in memory and in a checkpoint: its whole JSON, or only its key and
+   * version. With `"version"`, for which `version` and `removed` are needed:
+   *
+   * - an `added` and a `modified` hold the item itself, as `list` gave it; items that did not change are
+   *   dropped while they are listed,
+   * - a `modified` has no `previous`,
+   * - a `removed` holds what the option `removed` makes of the key and the version.
+   *
+   * @default {"json"}
+   */
+  remember?: "json" | "version";
+  /**
+   * Makes the item of a `removed` event from what is remembered of it, with `remember: "version"`. If it
+   * throws, the poll fails with code `invalid`.
+   */
+  removed?: (key: string, version: string) => T;
+  /**
+   * From 0 to 1: a poll that would remove a larger share of the items fails with code `removal-guard`.
+   *
+   * @default {1} no guard
+   */
+  maxRemoved?: number;
+}
+
+/**
+ * Polls a keyed list. A poll lists it whole, and reports what changed since the last listing in UTF-8
+ * byte order of the keys.
+ *
+ * Items are kept, and handed out, as JSON: what JSON cannot hold (a `Date`, a method) is not in an
+ * event. Two items that differ only in the order of their fields are different. The JSON is also what a
+ * checkpoint holds: where items are large, or must not lie in a file, use `remember: "version"`.
+ *
+ * @example Only keys and versions are kept
+ * ```ts
+ * import { CollectionPoller } from "@koprs/external/collection";
+ *
+ * interface Secret {
+ *   id: string;
+ *   revision: string;
+ *   value?: string;
+ * }
+ * const secrets = new CollectionPoller<Secret>({
+ *   name: "secrets",
+ *   async *list() {
+ *     yield [{ id: "db", revision: "7", value: "hunter2" }];
+ *   },
+ *   key: ({ id }) => id,
+ *   version: ({ revision }) => revision,
+ *   remember: "version",
+ *   removed: (id, revision) => ({ id, revision }),
+ * });
+ * const [event] = await secrets.poll({ signal: new AbortController().signal });
+ * console.assert(event?.item.value === "hunter2");
+ * ```
+ */
+export class CollectionPoller<T> implements ExternalSource<T> {
+  /** Names the source in logs, spans and checkpoints. */
+  readonly name: string;
+  readonly #list: CollectionPollerOptions<T>["list"];
+  readonly #key: CollectionPollerOptions<T>["key"];
+  readonly #version: CollectionPollerOptions<T>["version"];
+  readonly #removed: CollectionPollerOptions<T>["removed"];
+  readonly #tracker: Tracker<ItemRecord>;
+
+  /**
+   * Lists nothing yet.
+   *
+   * @param options How to list the collection, and how to tell its items apart.
+   * @throws {TypeError} If an option cannot be used.
+   * @throws {RangeError} If a number is out of range.
+   */
+  constructor(options: CollectionPollerOptions<T>) {
+    const { name, list, key, version, removed, maxRemoved = 1, remember = "json" } = options;
+    if (typeof name !== "string" || name === "") {
+      throw new TypeError("Cannot poll a collection as it has no 'name'");
+    }
+    for (const [option, callback] of Object.entries({ list, key, version })) {
+      if (typeof callback !== "function" && (option !== "version" || callback !== undefined)) {
+        throw new TypeError(`Cannot poll '${name}' as '${option}' must be a function`);
+      }
+    }
+    if (remember !== "json" && remember !== "version") {
+      throw new TypeError(`Cannot poll '${name}' as 'remember' must be "json" or "version"`);
+    }
+    const brief = remember === "version";
+    if (brief && (version === undefined || typeof removed !== "function")) {
+      throw new TypeError(
+        `Cannot poll '${name}' as 'remember: "version"' needs the functions 'version' and 'removed'`,
+      );
+    }
+    if (!brief && removed !== undefined) {
+      throw new TypeError(`Cannot poll '${name}' as 'removed' is for 'remember: "version"'`);
+    }
+    checkShare("poll", "maxRemoved", maxRemoved);
+    this.name = name;
+    this.#list = list;
+    this.#key = key;
+    this.#version = version;
+    this.#removed = removed;
+    // The same bytes mean different things.
+    const kept = brief ? "version only" : version === undefined ? "json" : "version";
+    const identity = JSON.stringify(["items", name, kept]);
+    this.#tracker = new Tracker({
+      name,
+      identity,
+      codec: itemCodec,
+      build(items) {
+        const builder = new ItemBuilder();
+        for (const { key, version, json } of items) builder.add(key, version, json);
+        return builder.finish();
+      },
+      maxRemoved,
+    });
+  }
+
+  /**
+   * One poll. The new state is committed when the iterable is read to its end.
+   *
+   * @param options The signal that aborts it.
+   * @returns The changes, found while they are read.
+   * @throws {ExternalError} If the listing failed on any page, or too much would be removed.
+   */
+  async poll(options: PollOptions): Promise<Iterable<ExternalEvent<T>>> {
+    const { committed, doubtful } = this.#tracker;
+    const builder = new ItemBuilder(committed);
+    const changed = this.#removed && new ChangedItems<T>(committed, doubtful);
+    await eachPage(this.#list(options), options.signal, (page) => {
+      if (!Array.isArray(page)) {
+        throw this.#error("protocol", "'list' gave a page that is no array");
+      }
+      for (const item of page) this.#add(item, builder, changed);
+    });
+    const changes = this.#tracker.deliver(builder.finish());
+    return changed === undefined ? parsed(changes) : this.#whole(changes, changed);
+  }
+
+  /** The state that was handled, as bytes: what {@linkcode restore} takes. */
+  save(): Uint8Array {
+    return this.#tracker.save();
+  }
+
+  /**
+   * Goes on from what `save` gave, also in another process.
+   *
+   * @throws {ExternalError} With code `checkpoint` if the bytes are damaged or are of something else.
+   */
+  restore(state: Uint8Array): void {
+    this.#tracker.restore(state);
+  }
+
+  #add(item: T, builder: ItemBuilder, changed: ChangedItems<T> | undefined): void {
+    const key = this.#ask("key", this.#key, item);
+    if (changed !== undefined && this.#version !== undefined) {
+      const version = this.#ask("version", this.#version, item);
+      builder.add(key, version);
+      changed.add(key, version, item);
+      return;
+    }
+    const json = this.#ask("JSON.stringify", JSON.stringify, item);
+    if (this.#version === undefined) builder.add(key, json);
+    else builder.add(key, this.#ask("version", this.#version, item), json);
+  }
+
+  /** The events of changes, with the items that were held for them. */
+  *#whole(
+    changes: Iterable<Change<ItemRecord>>,
+    changed: ChangedItems<T>,
+  ): Iterable<ExternalEvent<T>> {
+    for (const { type, item: { key, version } } of changes) {
+      if (type === "removed") yield { type, item: this.#gone(key, version) };
+      else yield { type, item: changed.take(key) as T }; // It is there: it is what changed.
+    }
+  }
+
+  #gone(key: string, version: string): T {
+    try {
+      return (this.#removed as (key: string, version: string) => T)(key, version);
+    } catch (thrown) {
+      throw this.#error("invalid", `'removed' failed: ${reasonOf(thrown)}`, thrown);
+    }
+  }
+
+  #ask(what: string, callback: (item: T) => string, item: T): string {
+    let answer: unknown;
+    try {
+      answer = callback(item);
+    } catch (thrown) {
+      throw this.#error("invalid", `'${what}' failed: ${reasonOf(thrown)}`, thrown);
+    }
+    if (typeof answer === "string") return answer;
+    throw this.#error("invalid", `'${what}' gave no string for an item but ${typeof answer}`);
+  }
+
+  #error(code: "invalid" | "protocol", what: string, thrown?: unknown): ExternalError {
+    return new ExternalError(code, `Cannot poll '${this.name}': ${what}`, {
+      source: this.name,
+      ...(thrown !== undefined && { cause: withoutSecrets(thrown) }),
+    });
+  }
+}
+
+function* parsed<T>(changes: Iterable<Change<ItemRecord>>): Iterable<ExternalEvent<T>> {
+  for (const change of changes) {
+    yield change.type === "modified"
+      ? { type: "modified", item: itemOf(change.item), previous: itemOf(change.previous) }
+      : { type: change.type, item: itemOf(change.item) };
+  }
+}
+
+// Where there is no version the JSON takes its place.
+function itemOf<T>({ json, version }: ItemRecord): T {
+  return JSON.parse(json ?? version);
+}

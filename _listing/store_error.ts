@@ -1,0 +1,57 @@
+/** What an object store's client threw, as an error of this package. */
+import { parseRetryAfter } from "../_http/http_date.ts";
+import { reasonOf, redactError } from "../_errors/redact.ts";
+import { ExternalError } from "../_errors/external_error.ts";
+
+/**
+ * Wraps what the client of a store threw. The SDKs agree on little: the status of the answer is looked
+ * for where the clients of S3, Google Cloud Storage and Azure keep it.
+ *
+ * @param doing What failed, such as "list 's3://bucket'".
+ * @param hint What to do about it, where the adapter knows.
+ */
+export function storeError(
+  doing: string,
+  source: string,
+  thrown: unknown,
+  hint = "",
+): ExternalError {
+  if (thrown instanceof ExternalError) return thrown;
+  const status = statusOf(thrown);
+  const retryAfter = retryAfterOf(thrown);
+  const name = thrown instanceof Error && thrown.name !== "Error" ? `${thrown.name}: ` : "";
+  const message = `Cannot ${doing}: ${name}${reasonOf(thrown)}${hint === "" ? "" : `: ${hint}`}`;
+  return new ExternalError("store", message, {
+    source,
+    ...(status !== undefined && { status }),
+    ...(retryAfter !== undefined && { retryAfter }),
+    cause: redactError(thrown),
+  });
+}
+
+/** The HTTP status a client's error carries, if it does. */
+export function statusOf(thrown: unknown): number | undefined {
+  const { $metadata, statusCode, code, status } = (thrown ?? {}) as {
+    $metadata?: { httpStatusCode?: unknown };
+    statusCode?: unknown;
+    code?: unknown;
+    status?: unknown;
+  };
+  return [$metadata?.httpStatusCode, statusCode, code, status].find((value) =>
+    typeof value === "number" && value >= 100 && value <= 599
+  ) as number | undefined;
+}
+
+function retryAfterOf(thrown: unknown): number | undefined {
+  const { $response, response } = (thrown ?? {}) as {
+    $response?: { headers?: unknown };
+    response?: { headers?: unknown };
+  };
+  const headers = $response?.headers ?? response?.headers;
+  const value = typeof (headers as { get?: unknown } | undefined)?.get === "function"
+    ? (headers as { get(name: string): unknown }).get("retry-after")
+    : (headers as Record<string, unknown> | undefined)?.["retry-after"];
+  return typeof value === "string"
+    ? parseRetryAfter(new Headers({ "retry-after": value }))
+    : undefined;
+}

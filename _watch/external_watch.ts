@@ -1,0 +1,117 @@
+/** The watch: a stream of the changes of one source. */
+import type { WatchOptions } from "./options.ts";
+import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
+import type { WatchStatus } from "./status.ts";
+import { PollLoop } from "./loop.ts";
+
+/**
+ * The changes of one source, as a stream that polls when it is read: nothing is requested before the
+ * first read, polls never overlap, and an event counts as handled when the next one is asked for.
+ *
+ * A failing poll does not end the stream. Ending the loop, `cancel`, `close` or an abort of the signal
+ * does, and stops the poll under way.
+ *
+ * @example
+ * ```ts
+ * import { watchExternal } from "@koprs/external";
+ *
+ * await using watch = watchExternal({ name: "nothing", poll: () => Promise.resolve([]) }, 1_000);
+ * console.assert(watch.status.phase === "idle");
+ * ```
+ */
+export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
+  readonly #loop: PollLoop<T>;
+
+  /**
+   * The same as {@linkcode watchExternal}.
+   *
+   * @param source What to poll.
+   * @param options The interval in milliseconds, or all options.
+   */
+  constructor(source: ExternalSource<T>, options: number | WatchOptions) {
+    const loop = new PollLoop(
+      source,
+      typeof options === "number" ? { interval: options } : options,
+    );
+    super({
+      start: (controller) => loop.start(controller),
+      pull: () => loop.pull(),
+      cancel: (reason) => loop.cancel(reason),
+    }, { highWaterMark: 0 });
+    this.#loop = loop;
+  }
+
+  /** The name of the source. */
+  get source(): string {
+    return this.#loop.source;
+  }
+
+  /** How the watch is doing, as of now: good for a health endpoint. */
+  get status(): WatchStatus {
+    return this.#loop.status;
+  }
+
+  /**
+   * Settles once the first good poll has been handled whole, however many events it had. Rejects if the
+   * watch ends before that: with the reason of the abort or the `cancel`, with the error of the stream, or
+   * with an `AbortError`. A rejection nobody looks at is not reported.
+   */
+  get synced(): Promise<void> {
+    return this.#loop.synced;
+  }
+
+  /**
+   * Polls now, or as soon as the events found are handled: ends the wait, also one after a failure. While
+   * a poll is under way, asks for another right after it, since that one may have looked too early.
+   */
+  refresh(): void {
+    this.#loop.refresh();
+  }
+
+  /**
+   * Polls no more. Events already found can still be read; then the stream closes. A poll under way is
+   * aborted.
+   */
+  close(): void {
+    this.#loop.close();
+  }
+
+  /** Ends the watch at once, also while a reader or a pipe holds the stream. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#loop.dispose();
+  }
+}
+
+/**
+ * Watches a source: polls it again and again, and streams what changed.
+ *
+ * @example
+ * ```ts
+ * import { watchExternal } from "@koprs/external";
+ *
+ * const source = {
+ *   name: "one thing",
+ *   poll: () => Promise.resolve([{ type: "added", item: "a" } as const]),
+ * };
+ * const watch = watchExternal(source, {
+ *   interval: 30_000,
+ *   onError: (error, { attempt, wait }) => console.warn(error.message, attempt, wait),
+ * });
+ * for await (const event of watch) {
+ *   console.log(event.type, event.item); // added a
+ *   break;
+ * }
+ * ```
+ *
+ * @param source What to poll. It serves one live watch at a time.
+ * @param options The interval in milliseconds, or all options.
+ * @returns The stream of changes. It polls only while it is read.
+ * @throws {TypeError} If an option is of the wrong type, or the source is being watched already.
+ * @throws {RangeError} If an option is out of range.
+ */
+export function watchExternal<T>(
+  source: ExternalSource<T>,
+  options: number | WatchOptions,
+): ExternalWatch<T> {
+  return new ExternalWatch(source, options);
+}

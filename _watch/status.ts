@@ -1,0 +1,27 @@
+/** How a watch is doing. */
+import type { ExternalError } from "../_errors/external_error.ts";
+
+/**
+ * What a watch is doing: `idle` until the first read and whenever an event or a wait has passed and
+ * nobody reads, `polling`, `delivering` while the events of a poll are being read, `waiting` for the next
+ * poll, and `closed` for good.
+ */
+export type WatchPhase = "idle" | "polling" | "delivering" | "waiting" | "closed";
+
+/** How a watch is doing: a plain object, as of the moment it was asked for. */
+export interface WatchStatus {
+  /** What the watch is doing. */
+  readonly phase: WatchPhase;
+  /** Polls begun so far. */
+  readonly polls: number;
+  /** Events handed over so far. */
+  readonly events: number;
+  /** Failed polls in a row; 0 after a good one. */
+  readonly failures: number;
+  /** When the last good poll ended, in milliseconds since the epoch. */
+  readonly lastSuccess?: number;
+  /** Why the last failed poll failed, also when a good one followed. */
+  readonly lastError?: ExternalError;
+  /** When the next poll is due, in milliseconds since the epoch. */
+  readonly nextPoll?: number;
+}

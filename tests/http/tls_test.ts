@@ -1,0 +1,204 @@
+// A server with a private CA that asks for a client certificate, each runtime with the fetch it has for that.
+// @peculiar/x509 needs the first import.
+import "reflect-metadata";
+import * as x509 from "@peculiar/x509";
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { before, test } from "node:test";
+import type { TLSSocket } from "node:tls";
+import { fileURLToPath } from "node:url";
+import { HttpPoller } from "@koprs/external";
+import { failure, poll, type Scope } from "./_http_server.ts";
+
+const timeout = 20_000;
+const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What a fetch needs to know of TLS. */
+interface Trust {
+  readonly ca?: string;
+  readonly client?: Certificate;
+}
+
+let ca: string;
+let server: Certificate;
+let client: Certificate;
+let stranger: Certificate;
+
+before(async () => {
+  const authority = await makeAuthority("Test CA");
+  ca = authority.pem;
+  server = await authority.issue("localhost", x509.ExtendedKeyUsage.serverAuth, [
+    { type: "dns", value: "localhost" },
+    { type: "ip", value: "127.0.0.1" },
+  ]);
+  client = await authority.issue("operator", x509.ExtendedKeyUsage.clientAuth);
+  const other = await makeAuthority("Another CA");
+  stranger = await other.issue("operator", x509.ExtendedKeyUsage.clientAuth);
+});
+
+test("a private CA and a client certificate, through fetch", { timeout }, async (t) => {
+  const { url, clients } = await serveTls(t);
+  const fetch = await fetchWith(t, { ca, client });
+  const poller = new HttpPoller(url, { fetch, bearerToken: "t" });
+  const [event] = await poll(poller);
+  assert.equal(event?.item.text(), "for operators");
+  assert.deepEqual(await poll(poller), []);
+  assert.deepEqual(clients, [true, true]);
+});
+
+const refused: [string, () => Trust][] = [
+  ["the CA", () => ({ client })],
+  ["the client certificate", () => ({ ca })],
+  ["a client certificate of the CA", () => ({ ca, client: stranger })],
+];
+for (const [what, trust] of refused) {
+  test(`without ${what} a poll fails with code network`, { timeout }, async (t) => {
+    const { url, clients } = await serveTls(t);
+    const fetch = await fetchWith(t, trust());
+    const error = await failure(new HttpPoller(url, { fetch }));
+    assert.equal(error.code, "network", error.message);
+    assert.equal(clients.length, 0);
+  });
+}
+
+test("the runtime's own fetch does not trust the CA", { timeout }, async (t) => {
+  const { url } = await serveTls(t);
+  const error = await failure(new HttpPoller(url));
+  assert.equal(error.code, "network");
+  assert.match(error.message, /certificate|UnknownIssuer/i, "the message says why");
+});
+
+test("a certificate for another name is refused", { timeout }, async (t) => {
+  const { url } = await serveTls(t);
+  const fetch = await fetchWith(t, { ca, client });
+  const error = await failure(new HttpPoller(url.replace("127.0.0.1", "127.0.0.2"), { fetch }));
+  assert.equal(error.code, "network");
+});
+
+const skip = "Deno" in globalThis ? false : "the example is for Deno";
+test("examples/tls.ts watches such a server", { timeout, skip }, async (t) => {
+  const { url } = await serveTls(t);
+  const folder = await mkdtemp(join(tmpdir(), "koprs-external-tls-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const files = { "ca.pem": ca, "client.pem": client.cert, "client.key": client.key };
+  const paths = Object.keys(files).map((name) => join(folder, name));
+  await Promise.all(Object.values(files).map((pem, i) => writeFile(paths[i]!, pem)));
+  const example = fileURLToPath(new URL("../../examples/tls.ts", import.meta.url));
+  const program = spawn(process.execPath, ["run", "-A", "--no-check", example, url, ...paths]);
+  t.after(() => program.kill("SIGKILL"));
+  const [output] = await once(program.stdout, "data");
+  assert.equal(String(output), `added ${url}\n`);
+});
+
+async function serveTls(scope: Scope): Promise<{ url: string; clients: boolean[] }> {
+  const clients: boolean[] = [];
+  const options = { ...server, ca, requestCert: true, rejectUnauthorized: true };
+  const https = createServer(options, (request, response) => {
+    clients.push((request.socket as TLSSocket).authorized);
+    response.end("for operators");
+  });
+  https.on("tlsClientError", () => {}); // The refusals that are tested.
+  await new Promise<void>((resolve) => https.listen(0, "0.0.0.0", resolve));
+  scope.after(() =>
+    new Promise<void>((resolve) => {
+      https.close(() => resolve());
+      https.closeAllConnections();
+    })
+  );
+  return { url: `https://127.0.0.1:${(https.address() as AddressInfo).port}/`, clients };
+}
+
+/** A fetch of this runtime that trusts the CA and shows the certificate: what the README tells users. */
+async function fetchWith(scope: Scope, trust: Trust): Promise<typeof fetch> {
+  if ("Deno" in globalThis) {
+    const client = Deno.createHttpClient({
+      ...(trust.ca !== undefined && { caCerts: [trust.ca] }),
+      ...trust.client,
+    });
+    scope.after(() => client.close());
+    return (input, init) => fetch(input, plus(init, { client }));
+  }
+  if ("Bun" in globalThis) {
+    const tls = { ...(trust.ca !== undefined && { ca: trust.ca }), ...trust.client };
+    return (input, init) => fetch(input, plus(init, { tls }));
+  }
+  const { Agent } = await import("undici");
+  const dispatcher = new Agent({ connect: { ca: trust.ca, ...trust.client } });
+  scope.after(() => dispatcher.destroy());
+  return (input, init) => fetch(input, plus(init, { dispatcher }));
+}
+
+/** Each runtime has a field of its own in what its fetch is given. */
+function plus(init: RequestInit | undefined, extra: object): RequestInit {
+  return { ...init, ...extra };
+}
+
+interface Authority {
+  readonly pem: string;
+  issue(name: string, usage: string, names?: x509.JsonGeneralNames): Promise<Certificate>;
+}
+
+async function makeAuthority(name: string): Promise<Authority> {
+  const hour = 3_600_000;
+  const validity = {
+    notBefore: new Date(Date.now() - hour),
+    notAfter: new Date(Date.now() + hour),
+  };
+  const keys = await generateKeys();
+  const root = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: "01",
+    name: `CN=${name}`,
+    ...validity,
+    signingAlgorithm: algorithm,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 1, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+    ],
+  });
+  let serial = 1;
+  return {
+    pem: root.toString("pem"),
+    async issue(subject, usage, names) {
+      const { publicKey, privateKey } = await generateKeys();
+      const certificate = await x509.X509CertificateGenerator.create({
+        serialNumber: `0${++serial}`,
+        subject: `CN=${subject}`,
+        issuer: root.subject,
+        ...validity,
+        signingAlgorithm: algorithm,
+        publicKey,
+        signingKey: keys.privateKey,
+        extensions: [
+          new x509.BasicConstraintsExtension(false, undefined, true),
+          new x509.ExtendedKeyUsageExtension([usage]),
+          ...(names === undefined ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
+        ],
+      });
+      return { cert: certificate.toString("pem"), key: await toPem(privateKey) };
+    },
+  };
+}
+
+function generateKeys(): Promise<CryptoKeyPair> {
+  return crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<CryptoKeyPair>;
+}
+
+async function toPem(key: CryptoKey): Promise<string> {
+  const base64 = Buffer.from(await crypto.subtle.exportKey("pkcs8", key)).toString("base64");
+  const lines = base64.match(/.{1,64}/g)!.join("\n");
+  return `-----BEGIN PRIVATE KEY-----\n${lines}\n-----END PRIVATE KEY-----\n`;
+}

@@ -1,0 +1,331 @@
+// What a page of a listing of Azure Blob Storage says, and what is none. The store itself is tested
+// against a server in tests/servers/azure_test.ts.
+import { AnonymousCredential, ContainerClient } from "@azure/storage-blob";
+import { AzureStore } from "@koprs/external/stores/azure";
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { scanAzurePage } from "../../_listing/azure_listing.ts";
+import { ObjectBuilder } from "../../_diff/builder.ts";
+import { objectCodec } from "../../_diff/codec.ts";
+import type { ObjectMeta } from "../../store.ts";
+import { type Handler, type Scope, serve } from "../http/_http_server.ts";
+
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+
+const BOM = "\ufeff";
+const TIME = Date.UTC(2026, 10, 23, 4, 23, 46);
+
+/** As XML writes a text: by name, by number, or encoded as a whole where it has no way to say it. */
+function nameOf(key: string, form: "names" | "numbers" | "percent"): string {
+  const legal = /^(?:[\t\n\r\x20-\ud7ff\ue000-\ufffd]|[\u{10000}-\u{10ffff}])*$/u.test(key);
+  if (!legal || form === "percent") return `<Name Encoded="true">${encodeURIComponent(key)}</Name>`;
+  return `<Name>${form === "names" ? escapeByName(key) : escapeByNumber(key)}</Name>`;
+}
+
+function escapeByName(text: string): string {
+  const names: Record<string, string> = {
+    "&": "amp",
+    "<": "lt",
+    ">": "gt",
+    '"': "quot",
+    "'": "apos",
+  };
+  return text.replace(/[&<>"']/g, (c) => `&${names[c]};`).replace(/\r/g, "&#xD;");
+}
+
+function escapeByNumber(text: string): string {
+  return Array.from(text, (c, i) => {
+    const point = c.codePointAt(0) ?? 0;
+    if (/[a-z]/.test(c)) return c;
+    return i % 2 === 0 ? `&#${point};` : `&#x${point.toString(16)};`;
+  }).join("");
+}
+
+interface Form {
+  readonly names: "names" | "numbers" | "percent";
+  readonly quotes: "" | '"' | "&quot;";
+  readonly start: string;
+  readonly gap: string;
+}
+
+const form: fc.Arbitrary<Form> = fc.record({
+  names: fc.constantFrom("names", "numbers", "percent"),
+  quotes: fc.constantFrom("", '"', "&quot;"),
+  start: fc.constantFrom(
+    "",
+    BOM,
+    '<?xml version="1.0" encoding="utf-8"?>',
+    `${BOM}<?xml version='1.0'?>\n`,
+  ),
+  gap: fc.constantFrom("", "\n  "),
+});
+
+function blobOf(
+  object: ObjectMeta,
+  { names, quotes, gap }: Form,
+  more = "",
+  properties = "",
+): string {
+  return [
+    "<Blob>",
+    nameOf(object.key, names),
+    "<Properties>",
+    "<Creation-Time>Mon, 23 Nov 2020 04:23:46 GMT</Creation-Time>",
+    `<Last-Modified>${new Date(object.lastModified ?? 0).toUTCString()}</Last-Modified>`,
+    `<Etag>${quotes}${object.etag?.slice(1, -1)}${quotes}</Etag>`,
+    `<Content-Length>${object.size}</Content-Length>`,
+    "<Content-Type>a/b</Content-Type><Content-Encoding /><Content-Language/>",
+    `${properties}</Properties>`,
+    "<Metadata><Name>not this</Name><Etag>nor that</Etag></Metadata>",
+    `<OrMetadata />${more}</Blob>`,
+  ].join(gap);
+}
+
+function pageOf(blobs: readonly string[], { start, gap }: Form, marker = ""): Uint8Array {
+  return bytesOf(
+    `${start}<EnumerationResults ServiceEndpoint="https://a/?x>y" ContainerName='c'>${gap}<Prefix>p&amp;</Prefix>` +
+      `${gap}<Blobs>${blobs.join(gap)}</Blobs>${gap}` +
+      `${
+        marker === "" ? "<NextMarker />" : `<NextMarker>${escapeByName(marker)}</NextMarker>`
+      }</EnumerationResults>${gap}`,
+  );
+}
+
+const PLAIN: Form = { names: "names", quotes: "", start: BOM, gap: "" };
+
+const object = fc.record({
+  key: fc.string({ unit: "binary", minLength: 1, maxLength: 20 }).filter((key) =>
+    key.isWellFormed()
+  ),
+  size: fc.oneof(fc.nat(), fc.maxSafeNat()),
+  etag: fc.string({ unit: fc.constantFrom(..."0123456789ABCDEFx"), minLength: 1 }).map((tag) =>
+    `"${tag}"`
+  ),
+  lastModified: fc.integer({ min: 0, max: 4e9 }).map((seconds) => seconds * 1000),
+}, { noNullPrototype: true });
+
+test("a page says exactly what was put into it, in both ways it is read", () => {
+  const marker = fc.string({ unit: fc.constantFrom("a", "&", "<", "!", "=") });
+  fc.assert(fc.property(fc.array(object), form, marker, (objects, form, marker) => {
+    const { page, nextMarker } = scanAzurePage(
+      pageOf(objects.map((o) => blobOf(o, form)), form, marker),
+    );
+    assert.equal(nextMarker, marker);
+    assert.equal(page.count, objects.length);
+    assert.deepEqual(page.objects(), objects);
+    const one = new ObjectBuilder();
+    page.addTo(one);
+    const other = new ObjectBuilder();
+    for (const object of objects) other.add(object);
+    assert.deepEqual([...one.finish().values(objectCodec)], [
+      ...other.finish().values(objectCodec),
+    ]);
+  }));
+});
+
+test("directories, snapshots and deleted blobs are left out", () => {
+  const at = (key: string) => ({ key, size: 1, etag: '"0x1"', lastModified: TIME });
+  const blobs = [
+    blobOf(at("file"), PLAIN, "", "<ResourceType>file</ResourceType>"),
+    blobOf(at("folder"), PLAIN, "", "<ResourceType>directory</ResourceType>"),
+    blobOf(at("snapshot"), PLAIN, "<Snapshot>2026-11-23T04:23:46.1234567Z</Snapshot>"),
+    blobOf(at("deleted"), PLAIN, "<Deleted>true</Deleted>"),
+    blobOf(at("here"), PLAIN, "<Snapshot /><Deleted>false</Deleted><Tags><TagSet /></Tags>"),
+    // A directory may lack what a blob must have.
+    "<Blob><Name>bare</Name><Properties><ResourceType>directory</ResourceType></Properties></Blob>",
+  ];
+  const { page } = scanAzurePage(pageOf(blobs, PLAIN));
+  assert.deepEqual(page.objects(), [at("file"), at("here")]);
+});
+
+test("an empty page may have another behind it", () => {
+  const { page, nextMarker } = scanAzurePage(pageOf([], PLAIN, "2!92!"));
+  assert.deepEqual([page.count, nextMarker], [0, "2!92!"]);
+  const bare = scanAzurePage(
+    bytesOf("<EnumerationResults><Blobs /><NextMarker/></EnumerationResults>"),
+  );
+  assert.deepEqual([bare.page.count, bare.nextMarker], [0, ""]);
+});
+
+test("a page that is cut short anywhere is none", () => {
+  const object = { key: "a&é\u{1f600}\u0001", size: 5, etag: '"0x1"', lastModified: TIME };
+  const whole = pageOf([blobOf(object, PLAIN), blobOf(object, PLAIN)], PLAIN, "next");
+  for (let length = 0; length < whole.length; length++) {
+    assert.throws(
+      () => scanAzurePage(whole.slice(0, length)),
+      /^Error: not a whole listing/,
+      `${length}`,
+    );
+  }
+  scanAzurePage(whole.slice());
+});
+
+test("what is no listing is refused", () => {
+  const page = (blob: string) =>
+    `<EnumerationResults><Blobs>${blob}</Blobs><NextMarker/></EnumerationResults>`;
+  const blob = (name: string, properties: string) =>
+    page(`<Blob>${name}<Properties>${properties}</Properties></Blob>`);
+  const rest = "<Etag>0x1</Etag><Content-Length>1</Content-Length>";
+  assert.equal(scanAzurePage(bytesOf(blob("<Name>a</Name>", rest))).page.count, 1);
+  for (
+    const text of [
+      "",
+      "no XML at all",
+      "<html><body>Sign in</body></html>",
+      "<Error><Code>ServerBusy</Code></Error>",
+      "</EnumerationResults>",
+      "<EnumerationResults/>",
+      "<EnumerationResults></EnumerationResults>",
+      "<EnumerationResults><Blobs/></EnumerationResults>",
+      "<EnumerationResults><NextMarker/></EnumerationResults>",
+      `${page("")}<EnumerationResults/>`,
+      page("<![CDATA[<Blob/>]]>"),
+      page("<!-- -->"),
+      page("<Blob/>"),
+      blob("", rest),
+      blob("<Name/>", rest),
+      blob("<Name>a<b/></Name>", rest),
+      blob("<Name>a&b</Name>", rest),
+      blob("<Name>a&nbsp;</Name>", rest),
+      blob("<Name>&#x110000;</Name>", rest),
+      blob('<Name Encoded="true">%4</Name>', rest),
+      blob('<Name Encoded="true">%zz</Name>', rest),
+      blob("<Name>a</Name>", "<Etag>0x1</Etag>"),
+      blob("<Name>a</Name>", "<Etag/><Content-Length>1</Content-Length>"),
+      blob("<Name>a</Name>", "<Etag>0x1</Etag><Content-Length>-1</Content-Length>"),
+      blob("<Name>a</Name>", "<Etag>0x1</Etag><Content-Length>1e3</Content-Length>"),
+      blob("<Name>a</Name>", `${rest}<Last-Modified>yesterday</Last-Modified>`),
+    ]
+  ) {
+    assert.throws(() => scanAzurePage(bytesOf(text)), /not a whole listing/, text);
+  }
+});
+
+test("names that are not UTF-8 are refused, not mended", () => {
+  const name = '<Name Encoded="true">%ff</Name>';
+  const properties = "<Properties><Etag>0x1</Etag><Content-Length>1</Content-Length></Properties>";
+  const { page } = scanAzurePage(pageOf([`<Blob>${name}${properties}</Blob>`], PLAIN));
+  assert.throws(() => page.objects(), /UTF-8/);
+  assert.throws(() => page.addTo(new ObjectBuilder()), /UTF-8/);
+});
+
+test("what is no container, and a page size that is none, are refused; the name has no secret", () => {
+  const container = {
+    url: "https://files.example.com/c?sig=secret",
+    accountName: "",
+    containerName: "c",
+    listBlobsFlat: () => {},
+    getBlockBlobClient: () => {},
+  };
+  assert.equal(new AzureStore(container as never).name, "az://files.example.com/c");
+  assert.equal(new AzureStore({ ...container, accountName: "me" } as never).name, "az://me/c");
+  for (const wrong of [undefined, null, "c", {}, { url: "https://a/c" }]) {
+    assert.throws(() => new AzureStore(wrong as never), (error) => {
+      return error instanceof TypeError && error.message.includes("@azure/storage-blob");
+    });
+  }
+  for (const pageSize of [0, -1, 1.5, 5001, NaN]) {
+    assert.throws(() => new AzureStore(container as never, { pageSize }), RangeError);
+  }
+  assert.throws(() => new AzureStore(container as never, { pageSize: "1" as never }), TypeError);
+});
+
+test("pages that the client has parsed itself are taken like the others", async () => {
+  const properties = { etag: "0x1", contentLength: 3, lastModified: new Date(TIME) };
+  const pages = [
+    { continuationToken: "1", segment: { blobItems: [{ name: "a", properties }] } },
+    { continuationToken: "2", segment: { blobItems: [] } },
+    {
+      continuationToken: "",
+      segment: {
+        blobItems: [
+          { name: "b", properties: { ...properties, resourceType: "directory" } },
+          { name: "c", properties, deleted: true },
+          { name: "d", properties, snapshot: "2026" },
+          { name: "e", properties: { ...properties, etag: '"0x2"' } },
+        ],
+      },
+    },
+  ];
+  const store = (answers: readonly unknown[]) =>
+    new AzureStore({
+      url: "https://me.blob.core.windows.net/c",
+      accountName: "me",
+      containerName: "c",
+      getBlockBlobClient: () => {},
+      listBlobsFlat: () => ({
+        async *byPage({ continuationToken = "0" }: { continuationToken?: string }) {
+          yield await Promise.resolve(answers[Number(continuationToken)]);
+        },
+      }),
+    } as never);
+  const listed = await Array.fromAsync(store(pages).list());
+  const object = { key: "a", size: 3, etag: '"0x1"', lastModified: TIME };
+  assert.deepEqual(listed, [[object], [], [{ ...object, key: "e", etag: '"0x2"' }]]);
+  const isStore = (pattern: RegExp) => (error: unknown) =>
+    (error as { code?: unknown }).code === "store" && pattern.test((error as Error).message);
+  const turning = [pages[0], { ...pages[1], continuationToken: "1" }];
+  await assert.rejects(Array.fromAsync(store(turning).list()), isStore(/same marker twice/));
+  for (const wrong of [undefined, {}, { segment: {} }]) {
+    await assert.rejects(Array.fromAsync(store([wrong]).list()), isStore(/not a whole listing/));
+  }
+});
+
+async function storeOn(scope: Scope, handler: Handler): Promise<AzureStore> {
+  const { origin } = await serve(scope, handler);
+  const retryOptions = { maxTries: 1 };
+  const url = `${origin}/account/container?sig=c2VjcmV0`;
+  return new AzureStore(new ContainerClient(url, new AnonymousCredential(), { retryOptions }));
+}
+
+test("a marker that comes again is an error, not a listing without end", async (t) => {
+  const store = await storeOn(t, (_request, response, nth) => {
+    response.setHeader("content-type", "application/xml");
+    response.end(pageOf([], PLAIN, String(nth % 3)));
+  });
+  await assert.rejects(Array.fromAsync(store.list()), (error) => {
+    const { message } = error as Error;
+    return /Cannot list 'az:\/\/account\/container': .* marker twice/.test(message);
+  });
+});
+
+test("an encoded name, and one with a carriage return, come through the client", async (t) => {
+  const keys = ["\u0001\u0002", "\uffff", "return\r", "a&b"];
+  const objects = keys.map((key) => ({ key, size: 1, etag: '"0x1"', lastModified: TIME }));
+  const store = await storeOn(t, (_request, response) => {
+    response.setHeader("content-type", "application/xml");
+    response.end(pageOf(objects.map((object) => blobOf(object, PLAIN)), PLAIN));
+  });
+  assert.deepEqual((await Array.fromAsync(store.list())).flat(), objects);
+});
+
+test("a read that is cancelled or aborted, and a listing that is aborted, free their connection", async (t) => {
+  let closed = Promise.withResolvers<void>();
+  let begun = Promise.withResolvers<void>();
+  const store = await storeOn(t, (_request, response) => {
+    response.once("close", closed.resolve);
+    response.writeHead(200, { "content-length": 1_000_000, etag: '"0x1"' });
+    response.write("<", () => begun.resolve());
+  });
+  const stop = new Error("enough");
+  for (const how of ["cancel", "abort", "list"]) {
+    closed = Promise.withResolvers<void>();
+    begun = Promise.withResolvers<void>();
+    const controller = new AbortController();
+    const { signal } = controller;
+    if (how === "list") {
+      const listing = store.list({ signal }).next();
+      await begun.promise;
+      controller.abort(stop);
+      await assert.rejects(listing, (error) => error === stop);
+    } else {
+      const reader = (await store.get("a", { signal })).getReader();
+      await reader.read();
+      if (how === "cancel") await reader.cancel();
+      else controller.abort(stop);
+      if (how === "abort") await assert.rejects(reader.read(), (error) => error === stop);
+    }
+    await closed.promise;
+  }
+});

@@ -1,0 +1,264 @@
+// ObjectCheckpointStore: of two writers one loses and says so, and no answer that is lost is taken for a conflict.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { ExternalError } from "@koprs/external";
+import { ObjectCheckpointStore } from "@koprs/external/checkpoints/object";
+import type { ObjectStore, PutOptions } from "@koprs/external/store";
+import { MemoryStore } from "@koprs/external/stores/memory";
+
+const KEY = "s3://bucket/prefix";
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+async function loaded(store: ObjectCheckpointStore): Promise<string | undefined> {
+  const state = await store.load(KEY);
+  return state && new TextDecoder().decode(state);
+}
+
+function isLost(error: unknown, message: RegExp): boolean {
+  assert(error instanceof ExternalError);
+  assert.equal(error.code, "checkpoint");
+  assert.equal(error.source, KEY);
+  assert.match(error.message, message);
+  return true;
+}
+
+const WRITTEN =
+  /^Cannot save the checkpoint of 's3:.*' as memory:\/\/\/state\/.* another process has written it since/;
+
+/** What becomes of a write. */
+type Fate = "done" | "lost before" | "lost behind" | "done late";
+
+/** A store whose writes get lost. */
+class Lossy implements ObjectStore {
+  readonly name = "memory://";
+  readonly inner: MemoryStore;
+  fates: Fate[] = [];
+  /** Writes that are under way somewhere in the network. */
+  readonly late: (() => Promise<unknown>)[] = [];
+
+  constructor(inner: MemoryStore) {
+    this.inner = inner;
+  }
+
+  list: ObjectStore["list"] = (options) => this.inner.list(options);
+  get: ObjectStore["get"] = (key, options) => this.inner.get(key, options);
+
+  async put(key: string, body: Uint8Array, options?: PutOptions): Promise<{ etag: string }> {
+    const fate = this.fates.shift() ?? "done";
+    const put = () => this.inner.put(key, body, options);
+    const lost = new ExternalError("store", "Cannot put: the connection broke");
+    if (fate === "lost before") throw lost;
+    if (fate === "done late") {
+      this.late.push(put);
+      throw lost;
+    }
+    const result = await put();
+    if (fate === "lost behind") throw lost;
+    return result;
+  }
+}
+
+function setUp(...fates: Fate[]) {
+  const bucket = new MemoryStore();
+  const lossy = new Lossy(bucket);
+  lossy.fates = fates;
+  const open = (store: ObjectStore = bucket) =>
+    new ObjectCheckpointStore(store, { prefix: "state/" });
+  return { bucket, lossy, open };
+}
+
+test("states are kept as objects under the prefix, one a source", async () => {
+  const { bucket, open } = setUp();
+  const store = open();
+  assert.equal(await store.load("a"), undefined);
+  await store.save("a", bytes("1"));
+  await store.save("b", bytes("2"));
+  await store.save("a", bytes("3"));
+  assert.deepEqual(await open().load("a"), bytes("3"));
+  assert.deepEqual(await open().load("b"), bytes("2"));
+  const keys = [];
+  for await (const page of bucket.list()) keys.push(...page.map(({ key }) => key));
+  assert.deepEqual(
+    keys.map((key) => key.replace(/-[0-9a-f]{32}\./, "-hash.")),
+    ["state/a-hash.checkpoint", "state/b-hash.checkpoint"],
+  );
+  assert.equal(await store.locate("a"), `memory:///${keys[0]}`);
+});
+
+test("misuse is a TypeError", () => {
+  const { list, get } = new Lossy(new MemoryStore());
+  for (const bad of [undefined, {}, { name: "x", list, get }]) {
+    assert.throws(() => new ObjectCheckpointStore(bad as unknown as ObjectStore), {
+      name: "TypeError",
+      message: /no conditional 'put'/,
+    });
+  }
+  const prefix = 7 as unknown as string;
+  assert.throws(() => new ObjectCheckpointStore(new MemoryStore(), { prefix }), TypeError);
+});
+
+test("a stale writer loses, says why, and never overwrites", async () => {
+  const { open } = setUp();
+  const [a, b, c] = [open(), open(), open()];
+  await a.save(KEY, bytes("a1"));
+  await b.load(KEY);
+  await a.save(KEY, bytes("a2"));
+  for (let i = 0; i < 2; i++) {
+    await assert.rejects(b.save(KEY, bytes("b1")), (error) => isLost(error, WRITTEN));
+  }
+  // One that never looked loses too.
+  await assert.rejects(c.save(KEY, bytes("c1")), (error) => isLost(error, WRITTEN));
+  assert.equal(await loaded(open()), "a2");
+  // Started again, it has the newer state, and then the other one is stale.
+  assert.equal(await loaded(b), "a2");
+  await b.save(KEY, bytes("b2"));
+  await assert.rejects(a.save(KEY, bytes("a3")), (error) => isLost(error, WRITTEN));
+  assert.equal(await loaded(open()), "b2");
+});
+
+test("a checkpoint deleted under a watch is not written anew", async () => {
+  const { bucket, open } = setUp();
+  const store = open();
+  await store.save(KEY, bytes("1"));
+  for await (const page of bucket.list()) for (const { key } of page) await bucket.delete(key);
+  await assert.rejects(
+    store.save(KEY, bytes("2")),
+    (error) => isLost(error, /somebody has deleted it since/),
+  );
+  assert.equal(await loaded(open()), undefined);
+});
+
+for (const fate of ["lost before", "lost behind", "done late"] as const) {
+  test(`a write ${fate} its answer is no conflict`, async () => {
+    for (const first of [true, false]) {
+      const { lossy, open } = setUp(...first ? [fate] : ["done", fate] as Fate[]);
+      const store = open(lossy);
+      await store.load(KEY);
+      if (!first) await store.save(KEY, bytes("0"));
+      await assert.rejects(store.save(KEY, bytes("1")), { code: "store" });
+      // Now, before the next write, it arrives after all.
+      for (const arrive of lossy.late) await arrive();
+      await store.save(KEY, bytes("2"));
+      await store.save(KEY, bytes("3"));
+      assert.equal(await loaded(open()), "3");
+      // What comes even later finds another state.
+      for (const arrive of lossy.late) await assert.rejects(arrive(), { status: 412 });
+      assert.equal(await loaded(open()), "3");
+    }
+  });
+}
+
+test("a client that repeats its own write, and meets its first try, has written", async () => {
+  const { bucket, open } = setUp();
+  const repeating: ObjectStore = {
+    name: "memory://",
+    list: (options) => bucket.list(options),
+    get: (key, options) => bucket.get(key, options),
+    async put(key, body, options) {
+      await bucket.put(key, body, options); // Its answer is lost,
+      return await bucket.put(key, body, options); // and this one finds the condition broken.
+    },
+  };
+  const store = open(repeating);
+  for (const state of ["1", "2", "3"]) await store.save(KEY, bytes(state));
+  assert.equal(await loaded(open()), "3");
+});
+
+test("a lost answer does not hide that another one has written", async () => {
+  const { lossy, open } = setUp("done", "lost before");
+  const [a, b] = [open(lossy), open()];
+  await a.save(KEY, bytes("a1"));
+  await b.load(KEY);
+  await assert.rejects(a.save(KEY, bytes("a2")), { code: "store" });
+  await b.save(KEY, bytes("b1"));
+  await assert.rejects(a.save(KEY, bytes("a3")), (error) => isLost(error, WRITTEN));
+  assert.equal(await loaded(open()), "b1");
+});
+
+test("a put without an ETag is looked up, and a store without ETags refused", async () => {
+  const { bucket, open } = setUp();
+  let etags = true;
+  const bare: ObjectStore = {
+    name: "memory://",
+    async *list(options) {
+      for await (const page of bucket.list(options)) {
+        yield etags ? page : page.map(({ key, size }) => ({ key, size }));
+      }
+    },
+    get: (key, options) => bucket.get(key, options),
+    put: async (key, body, options) => {
+      await bucket.put(key, body, options);
+      return {};
+    },
+  };
+  const store = open(bare);
+  await store.save(KEY, bytes("1"));
+  await store.save(KEY, bytes("2"));
+  assert.equal(await loaded(open()), "2");
+  etags = false;
+  await assert.rejects(store.save(KEY, bytes("3")), (error) => isLost(error, /tells no ETag/));
+});
+
+test("two writers, any order, any loss: no state is overwritten that its writer had not seen", async () => {
+  const fate = fc.constantFrom<Fate>("done", "done", "lost before", "lost behind", "done late");
+  const step = fc.record({
+    writer: fc.nat({ max: 1 }),
+    what: fc.constantFrom("save" as const, "save" as const, "load" as const),
+    fate,
+    arrive: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      const bucket = new MemoryStore();
+      const lossy = new Lossy(bucket);
+      const writers = [0, 1].map(() => new ObjectCheckpointStore(lossy, { prefix: "" }));
+      const reader = () => loaded(new ObjectCheckpointStore(bucket, { prefix: "" }));
+      /** The writer whose state it is, and whether the other one has seen it. */
+      let number = 0;
+      const own = [
+        new Set<string | undefined>([undefined]),
+        new Set<string | undefined>([undefined]),
+      ];
+      for (const { writer, what, fate, arrive } of steps) {
+        if (arrive) await lossy.late.shift()?.().catch(() => {});
+        const before = await reader();
+        const store = writers[writer]!;
+        const seen = own[writer]!;
+        if (what === "load") {
+          const state = await store.load(KEY);
+          seen.clear();
+          seen.add(state && new TextDecoder().decode(state));
+          assert.equal(state && new TextDecoder().decode(state), before);
+          continue;
+        }
+        const state = `${++number} of ${writer}`;
+        lossy.fates = [fate];
+        try {
+          await store.save(KEY, bytes(state));
+          assert.equal(await reader(), state);
+          assert(
+            seen.has(before) || before?.endsWith(`of ${writer}`),
+            `${state} overwrote ${before}`,
+          );
+          seen.clear();
+        } catch (error) {
+          assert(error instanceof ExternalError);
+          const after = await reader();
+          if (error.code === "checkpoint") {
+            assert.equal(after, before);
+            assert(
+              before === undefined || before.endsWith(`of ${1 - writer}`),
+              `${before} was its own`,
+            );
+          } else assert(after === before || after === state);
+        }
+        seen.add(state);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
