@@ -1,4 +1,5 @@
 /** The one error class of this package. */
+import { oneLine } from "./one_line.ts";
 
 /**
  * What kind of failure an {@linkcode ExternalError} reports.
@@ -77,7 +78,7 @@ export class ExternalError extends Error {
    * @param options What else is known.
    */
   constructor(code: ExternalErrorCode, message: string, options: ExternalErrorOptions = {}) {
-    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    super(oneLine(message), "cause" in options ? { cause: options.cause } : undefined);
     this.code = code;
     if (options.source !== undefined) this.source = options.source;
     if (options.status !== undefined) this.status = options.status;

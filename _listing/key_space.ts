@@ -6,6 +6,8 @@
  * A guess may miss; that costs a request, and is learned from.
  */
 
+import { compareKeys } from "../_bytes/order.ts";
+
 const LAST_CODE_POINT = 0x10ffff;
 // Sorts behind every character: the end of "all keys with this prefix".
 const LAST = String.fromCodePoint(LAST_CODE_POINT);
@@ -196,19 +198,6 @@ class Walk {
     const before = char.codePointAt(0) ?? 0;
     this.place = (this.#level * MAX_NAME + this.#offset) * (LAST_CODE_POINT + 1) + before;
   }
-}
-
-/** The order of UTF-8 bytes is that of code points, which JavaScript's `<` does not follow beyond U+FFFF. */
-export function compareKeys(a: string, b: string): number {
-  if (a === b) return 0;
-  const length = Math.min(a.length, b.length);
-  let i = 0;
-  while (i < length && a.charCodeAt(i) === b.charCodeAt(i)) i++;
-  if (i === length) return a.length - b.length;
-  const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
-  // Surrogates stand for characters beyond all others.
-  const [high, low] = [x >= 0xd800 && x <= 0xdfff, y >= 0xd800 && y <= 0xdfff];
-  return high === low ? x - y : high ? 1 : -1;
 }
 
 /** How many characters two keys begin with in common. */

@@ -26,6 +26,11 @@ export interface ObjectStore {
   /** Names the store in logs, spans and checkpoints, such as `s3://bucket`. Holds no secret. */
   readonly name: string;
   /**
+   * What a checkpoint is tied to beside the name, such as an endpoint: two stores of one name and two identities do not
+   * take each other's state. Holds no secret. Optional.
+   */
+  identity?(): string | Promise<string>;
+  /**
    * True: `list` honours `after` and `until` and yields keys in UTF-8 byte order, so that ranges are listed at once. It may
    * turn false when a store learns that they do not pay.
    */

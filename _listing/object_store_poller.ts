@@ -3,7 +3,7 @@ import type { ObjectMeta } from "../_diff/object_meta.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { ObjectBuilder } from "../_diff/builder.ts";
 import { objectCodec } from "../_diff/codec.ts";
-import { compareKeys } from "./key_space.ts";
+import { compareKeys } from "../_bytes/order.ts";
 import { checkPositive, checkShare } from "../_errors/checks.ts";
 import { eachPage } from "./pages.ts";
 import { listTogether, type Range, rangesBetween } from "./ranges.ts";

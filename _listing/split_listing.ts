@@ -5,7 +5,8 @@
  * A cut behind which there are no keys costs a request in vain, and one with keys costs what the range before it reads
  * beyond its end: half a page. Both are kept to a budget.
  */
-import { compareKeys, endOfPrefix, KeySpace, sharedLength } from "./key_space.ts";
+import { compareKeys } from "../_bytes/order.ts";
+import { endOfPrefix, KeySpace, sharedLength } from "./key_space.ts";
 import { type Range, together } from "./ranges.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 

@@ -1,6 +1,6 @@
 // Key spaces as people have them, and a clock without time to measure how a first listing of one goes: a tick is the
 // latency of one page. Used by tests/split_listing_test.ts and bench/ranges.ts.
-import { compareKeys } from "../../_listing/key_space.ts";
+import { compareKeys } from "../../_bytes/order.ts";
 import { listSplitting } from "../../_listing/split_listing.ts";
 
 type Random = () => number;

@@ -1,0 +1,43 @@
+/** Telling a connection that failed from an answer that did, whatever client threw. */
+
+// As Node and its fetch, Deno's node: modules, Bun, the AWS SDK and Azure's client name them.
+const CODES = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ECONNABORTED",
+  "EPIPE",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "EHOSTDOWN",
+  "ENETUNREACH",
+  "ENETDOWN",
+  "EPROTO",
+  "ERR_STREAM_PREMATURE_CLOSE",
+  "ERR_SOCKET_CONNECTION_TIMEOUT",
+  "UND_ERR_SOCKET",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+  "REQUEST_SEND_ERROR",
+  "ConnectionRefused",
+  "ConnectionReset",
+  "ConnectionClosed",
+  "FailedToOpenSocket",
+]);
+const DEEPEST = 6;
+
+/** Whether what was thrown, or what led to it, is a connection that was refused, reset or cut. */
+export function isNetworkFailure(thrown: unknown, depth = 0): boolean {
+  if (typeof thrown !== "object" || thrown === null || depth > DEEPEST) return false;
+  const { code, name, cause, errors } = thrown as {
+    code?: unknown;
+    name?: unknown;
+    cause?: unknown;
+    errors?: unknown;
+  };
+  if (CODES.has(code as string) || CODES.has(name as string)) return true;
+  const inner = Array.isArray(errors) ? [cause, ...errors.slice(0, 1)] : [cause];
+  return inner.some((error) => isNetworkFailure(error, depth + 1));
+}
