@@ -1,0 +1,108 @@
+// HttpPoller: conditional requests (H2).
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { answer, poll, pollerOf, send, serve, serveRaw, type Step, told } from "./_http_server.ts";
+
+const timeout = 10_000;
+
+test("H2: both validators go back as received, and a 304 is no event", { timeout }, async (t) => {
+  const etags = ['"abc"', 'W/"abc"', '"a,b;c"', '"\u00e9\u00ff"', '"!#~"', '"W/"'];
+  const dates = ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT"];
+  for (const etag of etags) {
+    for (const date of dates) {
+      const server = await serveRaw(t, (socket, nth) => {
+        const headers = { ETag: etag, "Last-Modified": date };
+        socket.write(
+          nth === 1 ? answer(200, headers, "body") : answer(304, { ETag: etag }),
+          "latin1",
+        );
+      });
+      const poller = pollerOf(server);
+      assert.equal(await told(poller), "added body");
+      assert(!/^if-/mi.test(server.heads[0]!), "nothing to compare with yet");
+      for (let nth = 1; nth < 3; nth++) {
+        assert.equal(await told(poller), "");
+        const sent = new Map(
+          server.heads[nth]!.split("\r\n").slice(1).map((line) => {
+            const colon = line.indexOf(": ");
+            return [line.slice(0, colon).toLowerCase(), line.slice(colon + 2)];
+          }),
+        );
+        assert.equal(sent.get("if-none-match"), etag);
+        assert.equal(sent.get("if-modified-since"), date);
+      }
+    }
+  }
+});
+
+test("H2: one validator alone is sent alone", { timeout }, async (t) => {
+  for (
+    const [name, value, back] of [
+      ["etag", '"only"', "if-none-match"],
+      ["last-modified", "Sun, 06 Nov 1994 08:49:37 GMT", "if-modified-since"],
+    ] as const
+  ) {
+    const server = await serve(
+      t,
+      (request, response) =>
+        request.headers[back] === value
+          ? send(response, { status: 304 })
+          : send(response, { body: "x", headers: { [name]: value } }),
+    );
+    const poller = pollerOf(server);
+    assert.equal(await told(poller), "added x");
+    assert.equal(await told(poller), "");
+    const conditions = Object.keys(server.last.headers).filter((key) => key.startsWith("if-"));
+    assert.deepEqual(conditions, [back]);
+  }
+});
+
+test(
+  "H2: max-age=0 and identity are asked for unless the user says otherwise",
+  { timeout },
+  async (t) => {
+    const server = await serve(
+      t,
+      (_, response) => send(response, { body: "x", headers: { etag: '"1"' } }),
+    );
+    for (let nth = 0; nth < 2; nth++) {
+      const poller = pollerOf(server);
+      await poll(poller);
+      await poll(poller);
+      assert.equal(server.last.headers["if-none-match"], '"1"');
+      assert.equal(server.last.headers["cache-control"], "max-age=0");
+      assert.equal(server.last.headers["accept-encoding"], "identity");
+    }
+    const headers = { "Cache-Control": "no-cache", "Accept-Encoding": "gzip" };
+    await poll(pollerOf(server, { headers }));
+    assert.equal(server.last.headers["cache-control"], "no-cache");
+    assert.equal(server.last.headers["accept-encoding"], "gzip");
+  },
+);
+
+test(
+  "H2: a Last-Modified of the second that is not over is not trusted",
+  { timeout },
+  async (t) => {
+    const at = (seconds: number) => new Date(Date.UTC(2024, 0, 1, 0, 0, seconds)).toUTCString();
+    const steps: Step[] = [
+      { body: "one", headers: { date: at(1), "last-modified": at(1), etag: '"1-3"' } },
+      { body: "one", headers: { date: at(1), "last-modified": at(1), etag: '"1-3"' } },
+      // Written in the same second again, in the same size: both validators stay.
+      { body: "two", headers: { date: at(1), "last-modified": at(1), etag: '"1-3"' } },
+      { body: "two", headers: { date: at(2), "last-modified": at(1), etag: '"1-3"' } },
+    ];
+    const server = await serve(t, (request, response, nth) => {
+      const step = request.headers["if-none-match"] === undefined ? steps[nth - 1] : undefined;
+      send(response, step ?? { status: 304 });
+    });
+    const poller = pollerOf(server);
+    assert.equal(await told(poller), "added one");
+    assert.equal(await told(poller), "");
+    assert.equal(await told(poller), "modified two");
+    assert.equal(await told(poller), "");
+    assert(server.requests.every(({ headers }) => headers["if-none-match"] === undefined));
+    assert.equal(await told(poller), "");
+    assert.equal(server.last.headers["if-none-match"], '"1-3"', "now the second is over");
+  },
+);
