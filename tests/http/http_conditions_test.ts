@@ -1,7 +1,17 @@
 // HttpPoller: conditional requests (H2).
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { answer, poll, pollerOf, send, serve, serveRaw, type Step, told } from "./_http_server.ts";
+import {
+  answer,
+  poll,
+  pollerOf,
+  send,
+  serve,
+  serveRaw,
+  type Step,
+  type TestServer,
+  told,
+} from "./_http_server.ts";
 
 const timeout = 10_000;
 
@@ -106,3 +116,119 @@ test(
     assert.equal(server.last.headers["if-none-match"], '"1-3"', "now the second is over");
   },
 );
+
+const second = 1_000;
+const day = 24 * 3600 * second;
+
+/** What was sent as `If-None-Match` and `If-Modified-Since`, request by request. */
+function conditions(server: TestServer): string[] {
+  return server.requests.map(({ headers }) =>
+    `${headers["if-none-match"] ?? "-"} ${headers["if-modified-since"] ?? "-"}`
+  );
+}
+
+test("H2: the validators of a 304 take the place of those known", { timeout }, async (t) => {
+  const [old, moved] = ["Sun, 06 Nov 1994 08:49:37 GMT", "Mon, 07 Nov 1994 08:49:37 GMT"];
+  const steps: Step[] = [
+    { body: "x", headers: { etag: 'W/"1"', "last-modified": old } },
+    { status: 304, headers: { etag: '"1"' } },
+    { status: 304, headers: { "last-modified": moved } },
+    { status: 304, headers: { etag: 'W/"other"' } }, // names no version that is known
+    { status: 304, headers: { etag: "bare", "last-modified": "" } },
+    { status: 304, headers: { etag: 'W/"1"', "last-modified": old } },
+    { status: 304 },
+  ];
+  const server = await serve(t, (_, response, nth) => send(response, steps[nth - 1]!));
+  const poller = pollerOf(server);
+  const events = [];
+  for (const _step of steps) events.push(await told(poller));
+  assert.deepEqual(events, ["added x", "", "", "", "", "", ""]);
+  assert.deepEqual(conditions(server), [
+    "- -",
+    `W/"1" ${old}`,
+    `"1" ${old}`,
+    `"1" ${moved}`,
+    `"1" ${moved}`,
+    `"1" ${moved}`,
+    `W/"1" ${old}`,
+  ]);
+});
+
+test("H2: a 304 that was not read to its end changes nothing", { timeout }, async (t) => {
+  const steps: Step[] = [
+    { body: "x", headers: { etag: 'W/"1"' } },
+    { status: 304, headers: { etag: '"1"' } },
+    { status: 304 },
+  ];
+  const server = await serve(t, (_, response, nth) => send(response, steps[nth - 1]!));
+  const poller = pollerOf(server);
+  await poll(poller);
+  await poller.poll({ signal: new AbortController().signal });
+  await poll(poller);
+  assert.equal(server.last.headers["if-none-match"], 'W/"1"');
+});
+
+test("H2: a 304 that says by time alone that the content is of this second is the last believed", {
+  timeout,
+}, async (t) => {
+  const at = (time: number) => new Date(Date.UTC(2024, 0, 1) + time).toUTCString();
+  const steps: Step[] = [
+    { body: "x", headers: { date: at(day), "last-modified": at(0) } },
+    { status: 304, headers: { date: at(2 * day), "last-modified": at(2 * day) } },
+    { body: "y", headers: { date: at(2 * day + second), "last-modified": at(2 * day) } },
+    { status: 304, headers: { date: at(3 * day) } },
+  ];
+  const server = await serve(t, (_, response, nth) => send(response, steps[nth - 1]!));
+  const poller = pollerOf(server);
+  assert.equal(await told(poller), "added x");
+  assert.equal(await told(poller), "");
+  assert.equal(await told(poller), "modified y");
+  assert.equal(await told(poller), "");
+  assert.deepEqual(conditions(server), ["- -", `- ${at(0)}`, "- -", `- ${at(2 * day)}`]);
+});
+
+test(
+  "H2: a Last-Modified that a server says is now, whenever it is asked, does not unsettle an ETag",
+  {
+    timeout,
+  },
+  async (t) => {
+    let now = Date.UTC(2024, 0, 1);
+    const server = await serve(t, (request, response) => {
+      now += second;
+      const headers = {
+        etag: '"1"',
+        date: new Date(now).toUTCString(),
+        "last-modified": new Date(now).toUTCString(),
+      };
+      const known = request.headers["if-none-match"] === '"1"';
+      send(response, known ? { status: 304, headers } : { body: "x", headers });
+    });
+    const poller = pollerOf(server);
+    for (const expected of ["added x", "", "", ""]) assert.equal(await told(poller), expected);
+    assert.deepEqual(
+      server.requests.map(({ headers }) => headers["if-none-match"]),
+      [undefined, undefined, '"1"', '"1"'],
+    );
+  },
+);
+
+test("H2: without a Date, our own clock says whether a Last-Modified is of this second", {
+  timeout,
+}, async (t) => {
+  const now = Date.UTC(2024, 0, 1);
+  t.mock.timers.enable({ apis: ["Date"], now: now + 999 });
+  const server = await serveRaw(t, (socket) => {
+    socket.write(answer(200, { "Last-Modified": new Date(now).toUTCString(), ETag: '"1"' }, "x"));
+  });
+  const poller = pollerOf(server);
+  const isConditional = async () => {
+    await poll(poller);
+    return /^if-/mi.test(server.heads.at(-1)!);
+  };
+  assert.equal(await isConditional(), false, "nothing is known");
+  assert.equal(await isConditional(), false, "the second is not over");
+  t.mock.timers.tick(1);
+  assert.equal(await isConditional(), false, "it was not over when the last answer was made");
+  assert.equal(await isConditional(), true);
+});
