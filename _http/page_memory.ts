@@ -1,5 +1,5 @@
 /** The pages of earlier walks, for when a server says that one has not changed. */
-import type { Validators } from "./validators.ts";
+import { isUsable, type Validators } from "./validators.ts";
 
 /** Header fields, in order; `Set-Cookie` may be there more than once. */
 export type Fields = readonly (readonly [name: string, value: string])[];
@@ -51,6 +51,17 @@ export class PageMemory {
       this.#pages.delete(href);
     }
   }
+}
+
+/**
+ * What to keep of a page for the next walk: nothing without validators, and not the body where they cannot be sent yet, as
+ * the page was modified this very second.
+ */
+export function worthKeeping(page: RememberedPage): RememberedPage | undefined {
+  const { validators } = page;
+  if (isUsable(validators)) return page;
+  if (validators.etag === undefined && validators.lastModified === undefined) return undefined;
+  return { ...page, headers: [], body: new Uint8Array() };
 }
 
 function sizeOf(pages: ReadonlyMap<string, RememberedPage>): number {

@@ -8,10 +8,10 @@ import { Conditions } from "./conditional.ts";
 import { headerText } from "./headers.ts";
 import { nextTarget } from "./link.ts";
 import { findLostInteger } from "./lost_integers.ts";
-import { PageMemory, type RememberedPage, updatedBy } from "./page_memory.ts";
+import { PageMemory, type RememberedPage, updatedBy, worthKeeping } from "./page_memory.ts";
 import type { HttpClient, Reply } from "./request.ts";
 import { type HttpResource, Resource } from "./resource.ts";
-import { isUsable, renewedBy, validatorsOf } from "./validators.ts";
+import { renewedBy, validatorsOf } from "./validators.ts";
 
 /** One page of a JSON API. */
 export interface JsonPage {
@@ -234,15 +234,4 @@ export class PageWalker<T> {
       ...(cause !== undefined && { cause }),
     });
   }
-}
-
-/**
- * What to keep of a page for the next walk: nothing without validators, and not the body where they cannot be sent yet, as
- * the page was modified this very second.
- */
-function worthKeeping(page: RememberedPage): RememberedPage | undefined {
-  const { validators } = page;
-  if (isUsable(validators)) return page;
-  if (validators.etag === undefined && validators.lastModified === undefined) return undefined;
-  return { ...page, headers: [], body: new Uint8Array() };
 }
