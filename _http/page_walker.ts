@@ -228,7 +228,9 @@ export class PageWalker<T> {
     if (!(thrown instanceof ExternalError)) return thrown;
     const { code, message, status, retryAfter, cause } = thrown;
     const what = message.replace(`Cannot poll '${this.#client.name}': `, "");
-    return this.#client.error(code, `${what} (page ${nth}, ${redactUrl(url)})`, {
+    const shown = redactUrl(url);
+    const place = message.includes(shown) ? `page ${nth}` : `page ${nth}, ${shown}`;
+    return this.#client.error(code, `${what} (${place})`, {
       ...(status !== undefined && { status }),
       ...(retryAfter !== undefined && { retryAfter }),
       ...(cause !== undefined && { cause }),

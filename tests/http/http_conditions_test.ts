@@ -213,6 +213,24 @@ test(
   },
 );
 
+test(
+  "H2: an ETag that is weak at first and strong then is the same one",
+  { timeout },
+  async (t) => {
+    const at = (seconds: number) => new Date(Date.UTC(2024, 0, 1) + seconds * second).toUTCString();
+    const now = (seconds: number) => ({ date: at(seconds), "last-modified": at(seconds) });
+    const steps: Step[] = [
+      { body: "x", headers: { etag: 'W/"1"', ...now(1) } },
+      { body: "x", headers: { etag: '"1"', ...now(2) } },
+      { status: 304, headers: { etag: '"1"' } },
+    ];
+    const server = await serve(t, (_, response, nth) => send(response, steps[nth - 1]!));
+    const poller = pollerOf(server);
+    for (const expected of ["added x", "", ""]) assert.equal(await told(poller), expected);
+    assert.deepEqual(conditions(server), ["- -", "- -", `"1" ${at(2)}`]);
+  },
+);
+
 test("H2: without a Date, our own clock says whether a Last-Modified is of this second", {
   timeout,
 }, async (t) => {

@@ -113,3 +113,22 @@ test("H4: a 304 without the suffix -gzip costs a request, not an event", { timeo
   assert.equal(await told(poller), "");
   assert.equal(server.requests.length, 3);
 });
+
+test("H4: the unconditional request that follows must answer with content, as any", {
+  timeout,
+}, async (t) => {
+  let status = 500;
+  const server = await serve(t, ({ headers }, response, nth) => {
+    if (nth === 1) return send(response, { body: "one", headers: { etag: '"1"' } });
+    if (headers["if-none-match"]) return send(response, { status: 304, headers: { etag: '"2"' } });
+    send(response, { status, body: "two" });
+  });
+  const poller = pollerOf(server);
+  assert.equal(await told(poller), "added one");
+  for (status of [500, 206, 403]) {
+    const error = await failure(poller);
+    assert.equal(error.status, status);
+  }
+  status = 200;
+  assert.equal(await told(poller), "modified two");
+});

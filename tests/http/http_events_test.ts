@@ -91,6 +91,26 @@ test("H1: an event that was not handled comes again", { timeout }, async (t) => 
   assert.equal(await told(poller), "");
 });
 
+test("H1: content that is again as it was before an event that was not handled is told", {
+  timeout,
+}, async (t) => {
+  let body = "one";
+  const server = await serve(t, ({ headers }, response) =>
+    send(
+      response,
+      headers["if-none-match"] === `"${body}"`
+        ? { status: 304 }
+        : { body, headers: { etag: `"${body}"` } },
+    ));
+  const poller = pollerOf(server);
+  await poll(poller);
+  body = "two";
+  for (const _event of await poller.poll({ signal: new AbortController().signal })) break;
+  body = "one";
+  assert.equal(await told(poller), "modified one", "the consumer may know 'two'");
+  assert.equal(await told(poller), "");
+});
+
 test("H1: every other status is an error, and the state stays", { timeout }, async (t) => {
   const statuses = [400, 401, 402, 403, 405, 429, 500, 502, 503, 599, 201, 202, 205, 300, 301];
   const server = await serve(t, (_, response, nth) => {
