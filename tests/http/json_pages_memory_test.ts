@@ -136,6 +136,13 @@ test("after a good walk the pages of that walk are held, and no others", () => {
   assert.equal(memory.get("/3")?.body.length, 10);
 });
 
+test("of what there is no room for, the pages not asked for the longest go first", () => {
+  const memory = new PageMemory();
+  for (const href of ["/a", "/b", "/a", "/c"]) memory.take(new Map([[href, page(10)]]), false);
+  const held = ["/a", "/b", "/c"].map((href) => memory.get(href) !== undefined);
+  assert.deepEqual(held, [true, false, true]);
+});
+
 test("cursors that are new in each walk do not pile up, however many walks fail", () => {
   // Some pages come again, others are met once.
   const page_ = fc.record({ path: fc.nat({ max: 30 }), size: fc.nat({ max: 100_000 }) });

@@ -286,6 +286,16 @@ test(
   },
 );
 
+test("a reason that is an error of this package is untouched, too", { timeout }, async (t) => {
+  const reason = new ExternalError("timeout", "Cannot poll 'items': it took too long");
+  const aborter = new AbortController();
+  const api = await servePages(t, [ids(1)]);
+  api.intercept = () => (aborter.abort(reason), true);
+  const list = jsonPages(`${api.origin}/items`)({ signal: aborter.signal });
+  const pages = list[Symbol.asyncIterator]();
+  await assert.rejects(pages.next(), (error) => error === reason);
+});
+
 test("misuse throws from jsonPages itself", () => {
   const url = "https://example.com/";
   const bad: [unknown, Record<string, unknown>, typeof TypeError | typeof RangeError, RegExp][] = [
