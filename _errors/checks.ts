@@ -31,3 +31,22 @@ function checkNumber(verb: string, option: string, value: unknown): asserts valu
     );
   }
 }
+
+/** Throws unless the option is a whole number from 1 up. */
+export function checkCount(verb: string, option: string, value: unknown): asserts value is number {
+  checkNumber(verb, option, value);
+  if (!(Number.isSafeInteger(value) && value > 0)) {
+    throw new RangeError(
+      `Cannot ${verb} as '${option}' must be a whole number above zero: current value is ${value}`,
+    );
+  }
+}
+
+/** Throws unless the option is a function or absent. */
+export function checkFunction(verb: string, option: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "function") {
+    throw new TypeError(
+      `Cannot ${verb} as '${option}' must be a function: current value is of type ${typeof value}`,
+    );
+  }
+}

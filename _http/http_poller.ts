@@ -1,12 +1,15 @@
 /** The source that watches one HTTP resource. */
 import { orAborted } from "../_bounds/abort.ts";
-import { conditionalGet, type Validators, validatorsOf } from "./conditional.ts";
-import { reasonOf, redactUrl, withoutSecrets } from "../_errors/redact.ts";
-import { HttpClient, type Reply, type RequestOptions } from "./request.ts";
-import { seal, unseal } from "../_state/seal.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
+import { reasonOf, redactUrl, withoutSecrets } from "../_errors/redact.ts";
+import { Conditions } from "./conditional.ts";
+import { type Fingerprint, fingerprintOf, sha256 } from "./fingerprint.ts";
+import { restoreState, saveState, type Seen } from "./http_state.ts";
+import { HttpClient, type Reply, type RequestOptions } from "./request.ts";
+import { type HttpResource, Resource } from "./resource.ts";
+import { renewedBy, validatorsOf } from "./validators.ts";
 
-export type { RequestOptions };
+export type { HttpResource, RequestOptions };
 
 /** How to poll a URL. */
 export interface HttpPollerOptions extends RequestOptions {
@@ -21,36 +24,6 @@ export interface HttpPollerOptions extends RequestOptions {
    * `invalid`, and the content seen before stays.
    */
   validate?: (resource: HttpResource) => unknown;
-}
-
-/** What a URL answered. */
-export interface HttpResource {
-  /** The URL that answered, after redirects; without user info. */
-  readonly url: string;
-  /** 200, 203 or 204; of a `removed` 404 or 410. */
-  readonly status: number;
-  /** The content; of a `removed` it is empty. */
-  readonly body: Uint8Array;
-  /** The `ETag`, as received; of a `removed` the last one known. */
-  readonly etag?: string;
-  /** The `Last-Modified`, as received; of a `removed` the last one known. */
-  readonly lastModified?: string;
-  /** The `Content-Type`, as received. */
-  readonly contentType?: string;
-  /** The content as UTF-8 text. */
-  text(): string;
-  /**
-   * The content as JSON.
-   *
-   * @throws {SyntaxError} If it is none.
-   */
-  json(): unknown;
-}
-
-/** What is remembered of the resource between polls: never the body. */
-interface Seen extends Validators {
-  /** SHA-256 of the body, as base64. */
-  readonly digest: string;
 }
 
 /**
@@ -79,9 +52,15 @@ export class HttpPoller implements ExternalSource<HttpResource> {
   readonly #client: HttpClient;
   readonly #identity: string;
   readonly #validate: HttpPollerOptions["validate"];
+  readonly #conditions: Conditions = new Conditions();
   #seen: Seen | undefined;
   /** What an unfinished delivery may or may not have reported: the next poll reports once more. */
-  #doubt: Validators | undefined;
+  #doubt: Seen | undefined;
+  /** Of the URL, where its name masks a part: made, or compared with a restored one, by the first poll. */
+  #fingerprint: Fingerprint | undefined;
+  #isOwnState: boolean;
+  /** Counts the deliveries: the one that began last is the one that commits. */
+  #delivery = 0;
 
   /**
    * Makes no request yet.
@@ -98,8 +77,9 @@ export class HttpPoller implements ExternalSource<HttpResource> {
     this.#client = new HttpClient(url, options);
     this.#validate = options.validate;
     this.name = this.#client.name;
-    // Without secrets: a token that is renewed must not make the checkpoint useless.
-    this.#identity = JSON.stringify(["http", redactUrl(this.#client.url)]);
+    const shown = redactUrl(this.#client.url);
+    this.#identity = JSON.stringify(["http", shown]);
+    this.#isOwnState = shown === this.#client.url.href;
   }
 
   /**
@@ -107,24 +87,37 @@ export class HttpPoller implements ExternalSource<HttpResource> {
    *
    * @param options The signal that aborts it.
    * @returns No event or one.
-   * @throws {ExternalError} If the resource could not be read whole.
+   * @throws {ExternalError} If the resource could not be read whole. With code `checkpoint`, in the first poll behind
+   * `restore`, if the state belongs to a URL that differs in a part that its name masks.
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<HttpResource>>> {
+    if (!this.#isOwnState) await this.#checkFingerprint();
+    const reply = await this.#ask(options);
     const seen = this.#seen;
-    const doubt = this.#doubt;
-    // Where it is in doubt what was reported last, only the content tells what to report.
-    const reply = await conditionalGet(this.#client, options, doubt ? undefined : seen);
     switch (reply.status) {
       case 304:
-        return [];
+        return this.#deliver(undefined, seen && { ...seen, ...renewedBy(reply, seen) });
       case 404:
       case 410: {
-        const known = seen ?? doubt;
-        const event = known && { type: "removed", item: new Resource(reply, known) } as const;
+        const known = seen ?? this.#doubt;
+        const event = known && { type: "removed", item: goneResource(reply, known) } as const;
         return this.#deliver(event, undefined);
       }
       default:
         return await this.#compare(reply, options.signal);
+    }
+  }
+
+  async #ask(poll: PollOptions): Promise<Reply> {
+    let good = false;
+    try {
+      // Where it is in doubt what was reported last, only the content tells what to report.
+      const seen = this.#doubt === undefined ? this.#seen : undefined;
+      const reply = await this.#conditions.ask({ client: this.#client, poll, seen });
+      good = true;
+      return reply;
+    } finally {
+      this.#conditions.ended(good);
     }
   }
 
@@ -133,9 +126,9 @@ export class HttpPoller implements ExternalSource<HttpResource> {
     signal: AbortSignal,
   ): Promise<Iterable<ExternalEvent<HttpResource>>> {
     const seen = this.#seen;
-    const digest = toBase64(await crypto.subtle.digest("SHA-256", reply.body));
+    const digest = await sha256(reply.body);
     const changed = digest !== seen?.digest || this.#doubt !== undefined;
-    const resource = new Resource(reply);
+    const resource = resourceOf(reply);
     if (changed) await this.#check(resource, signal);
     const next: Seen = { digest, ...validatorsOf(reply, seen) };
     const type = seen === undefined ? "added" : "modified";
@@ -155,78 +148,94 @@ export class HttpPoller implements ExternalSource<HttpResource> {
 
   /**
    * What is remembered of the resource, as bytes: the validators and the digest of its content, never the
-   * content. A URL that holds a secret is not remembered, and so neither are its validators.
+   * content. A URL that holds a secret is not remembered, and so neither are its validators; a salted digest
+   * of the polled URL stands for the parts that its name masks.
    */
   save(): Uint8Array {
-    const state = { seen: withoutSecretUrl(this.#seen), doubt: withoutSecretUrl(this.#doubt) };
-    return seal(this.#identity, [new TextEncoder().encode(JSON.stringify(state))]);
+    return saveState(this.#identity, {
+      seen: this.#seen,
+      doubt: this.#doubt,
+      fingerprint: this.#fingerprint,
+    });
   }
 
   /**
    * Goes on from what `save` gave, also in another process.
    *
-   * @throws {ExternalError} With code `checkpoint` if the bytes are damaged, or are of another URL.
+   * @throws {ExternalError} With code `checkpoint` if the bytes are damaged, or are of another URL. Where that URL
+   * differs in a masked part alone, the first poll throws it.
    */
   restore(state: Uint8Array): void {
-    const text = new TextDecoder().decode(unseal(state, this.#identity));
-    const { seen, doubt } = JSON.parse(text); // Checked by its checksum: it is what `save` wrote.
+    const { seen, doubt, fingerprint } = restoreState(state, this.#identity);
+    const masked = redactUrl(this.#client.url) !== this.#client.url.href;
+    if (!masked && fingerprint !== undefined) throw this.#otherUrl();
+    if (masked && fingerprint === undefined && (seen ?? doubt) !== undefined) {
+      throw this.#client.error(
+        "checkpoint",
+        "the state to restore lacks the digest of what is masked in the URL, as an earlier release wrote it: delete " +
+          "it to start afresh",
+      );
+    }
     this.#seen = seen;
     this.#doubt = doubt;
+    this.#fingerprint = fingerprint;
+    this.#isOwnState = !masked;
+    this.#delivery++;
+  }
+
+  async #checkFingerprint(): Promise<void> {
+    const restored = this.#fingerprint;
+    const own = await fingerprintOf(this.#client.url, restored?.salt);
+    if (restored !== undefined && restored.digest !== own.digest) throw this.#otherUrl();
+    this.#fingerprint = own;
+    this.#isOwnState = true;
+  }
+
+  #otherUrl(): Error {
+    return this.#client.error(
+      "checkpoint",
+      "the restored state belongs to a URL that differs in a part masked here: give each URL a checkpoint of its own, " +
+        "or delete it to start afresh; a token that changes belongs into 'bearerToken' or 'headers'",
+    );
   }
 
   /** The event, if there is one; the commit is what follows the last. */
-  *#deliver(
+  #deliver(
     event: ExternalEvent<HttpResource> | undefined,
     next: Seen | undefined,
   ): Iterable<ExternalEvent<HttpResource>> {
+    return this.#events(++this.#delivery, event, next);
+  }
+
+  *#events(
+    delivery: number,
+    event: ExternalEvent<HttpResource> | undefined,
+    next: Seen | undefined,
+  ): Generator<ExternalEvent<HttpResource>> {
     if (event !== undefined) {
-      const doubt = this.#doubt = { ...(next ?? this.#seen ?? this.#doubt as Validators) };
+      this.#doubt = next ?? this.#seen ?? this.#doubt;
       yield event;
-      // A later poll has begun meanwhile: what is committed is for that one to say.
-      if (this.#doubt !== doubt) return;
     }
+    // A later poll delivers meanwhile: what is committed is for that one to say.
+    if (this.#delivery !== delivery) return;
     this.#seen = next;
     this.#doubt = undefined;
   }
 }
 
-/** Where the URL holds a secret, neither it nor its validators, which are good for no other, are kept. */
-function withoutSecretUrl<V extends Validators>(known: V | undefined): V | undefined {
-  // Restored state may have none.
-  if (!known?.url || redactUrl(new URL(known.url)) === known.url) return known;
-  return { ...known, url: "", etag: undefined, lastModified: undefined };
+function resourceOf({ url, status, body, headers }: Reply): Resource {
+  return new Resource({
+    url,
+    status,
+    body,
+    etag: headers.get("etag"),
+    lastModified: headers.get("last-modified"),
+    contentType: headers.get("content-type"),
+  });
 }
 
-class Resource implements HttpResource {
-  readonly url: string;
-  readonly status: number;
-  readonly body: Uint8Array;
-  declare readonly etag?: string;
-  declare readonly lastModified?: string;
-  declare readonly contentType?: string;
-
-  /** @param known What was seen last, if the reply says that the resource is gone. */
-  constructor(reply: Reply, known?: Validators) {
-    this.url = reply.url;
-    this.status = reply.status;
-    this.body = reply.body;
-    const etag = known ? known.etag : reply.headers.get("etag");
-    const lastModified = known ? known.lastModified : reply.headers.get("last-modified");
-    const contentType = known ? null : reply.headers.get("content-type");
-    if (etag) this.etag = etag;
-    if (lastModified) this.lastModified = lastModified;
-    if (contentType) this.contentType = contentType;
-  }
-
-  text(): string {
-    return new TextDecoder().decode(this.body);
-  }
-
-  json(): unknown {
-    return JSON.parse(this.text());
-  }
-}
-
-function toBase64(bytes: ArrayBuffer): string {
-  return btoa(String.fromCharCode(...new Uint8Array(bytes)));
+/** What is left of a resource: the validators that were known last. */
+function goneResource({ url, status, body }: Reply, known: Seen): Resource {
+  const { etag, lastModified } = known;
+  return new Resource({ url, status, body, etag, lastModified });
 }

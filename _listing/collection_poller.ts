@@ -1,14 +1,16 @@
 /** The source that watches any keyed list. */
 import { ItemBuilder } from "../_diff/builder.ts";
 import { ChangedItems } from "../_diff/changed_items.ts";
-import { itemCodec, type ItemRecord } from "../_diff/codec.ts";
-import { checkShare } from "../_errors/checks.ts";
-import { eachPage } from "./pages.ts";
-import { reasonOf, withoutSecrets } from "../_errors/redact.ts";
+import { type Codec, itemCodec, type ItemRecord } from "../_diff/codec.ts";
 import type { Change } from "../_diff/snapshot.ts";
-import { Tracker } from "../_diff/tracker.ts";
-import { ExternalError } from "../_errors/external_error.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
+import { Tracker } from "../_diff/tracker.ts";
+import { checkShare } from "../_errors/checks.ts";
+import { kindOf } from "../_errors/kind_of.ts";
+import { oneLine } from "../_errors/one_line.ts";
+import { reasonOf } from "../_errors/redact.ts";
+import { ItemReader } from "./item_reader.ts";
+import { eachPage } from "./pages.ts";
 
 /** How to list a collection, and how to tell its items apart. */
 export interface CollectionPollerOptions<T> {
@@ -87,9 +89,8 @@ export class CollectionPoller<T> implements ExternalSource<T> {
   /** Names the source in logs, spans and checkpoints. */
   readonly name: string;
   readonly #list: CollectionPollerOptions<T>["list"];
-  readonly #key: CollectionPollerOptions<T>["key"];
-  readonly #version: CollectionPollerOptions<T>["version"];
   readonly #removed: CollectionPollerOptions<T>["removed"];
+  readonly #reader: ItemReader<T>;
   readonly #tracker: Tracker<ItemRecord>;
 
   /**
@@ -100,40 +101,23 @@ export class CollectionPoller<T> implements ExternalSource<T> {
    * @throws {RangeError} If a number is out of range.
    */
   constructor(options: CollectionPollerOptions<T>) {
-    const { name, list, key, version, removed, maxRemoved = 1, remember = "json" } = options;
-    if (typeof name !== "string" || name === "") {
-      throw new TypeError("Cannot poll a collection as it has no 'name'");
-    }
-    for (const [option, callback] of Object.entries({ list, key, version })) {
-      if (typeof callback !== "function" && (option !== "version" || callback !== undefined)) {
-        throw new TypeError(`Cannot poll '${name}' as '${option}' must be a function`);
-      }
-    }
-    if (remember !== "json" && remember !== "version") {
-      throw new TypeError(`Cannot poll '${name}' as 'remember' must be "json" or "version"`);
-    }
-    const brief = remember === "version";
-    if (brief && (version === undefined || typeof removed !== "function")) {
-      throw new TypeError(
-        `Cannot poll '${name}' as 'remember: "version"' needs the functions 'version' and 'removed'`,
-      );
-    }
-    if (!brief && removed !== undefined) {
-      throw new TypeError(`Cannot poll '${name}' as 'removed' is for 'remember: "version"'`);
-    }
-    checkShare("poll", "maxRemoved", maxRemoved);
+    checkOptions(options);
+    const { name, list, key, version, removed, maxRemoved = 1, remember } = options;
     this.name = name;
     this.#list = list;
-    this.#key = key;
-    this.#version = version;
     this.#removed = removed;
+    this.#reader = new ItemReader(name, key, version);
     // The same bytes mean different things.
-    const kept = brief ? "version only" : version === undefined ? "json" : "version";
+    const kept = remember === "version"
+      ? "version only"
+      : version === undefined
+      ? "json"
+      : "version";
     const identity = JSON.stringify(["items", name, kept]);
     this.#tracker = new Tracker({
       name,
       identity,
-      codec: itemCodec,
+      codec: kept === "version only" ? itemCodec : jsonCodec,
       build(items) {
         const builder = new ItemBuilder();
         for (const { key, version, json } of items) builder.add(key, version, json);
@@ -154,11 +138,19 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     const { committed, doubtful } = this.#tracker;
     const builder = new ItemBuilder(committed);
     const changed = this.#removed && new ChangedItems<T>(committed, doubtful);
-    await eachPage(this.#list(options), options.signal, (page) => {
+    const pages: unknown = this.#list(options);
+    if (!isAsyncIterable(pages)) {
+      throw this.#reader.error("invalid", `'list' gave ${kindOf(pages)}, no async iterable`);
+    }
+    let nth = 0;
+    await eachPage(pages, options.signal, (page) => {
       if (!Array.isArray(page)) {
-        throw this.#error("protocol", "'list' gave a page that is no array");
+        throw this.#reader.error(
+          "protocol",
+          `'list' gave a page that is no array but ${kindOf(page)}`,
+        );
       }
-      for (const item of page) this.#add(item, builder, changed);
+      for (const item of page) this.#add(item, ++nth, builder, changed);
     });
     const changes = this.#tracker.deliver(builder.finish());
     return changed === undefined ? parsed(changes) : this.#whole(changes, changed);
@@ -178,17 +170,17 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     this.#tracker.restore(state);
   }
 
-  #add(item: T, builder: ItemBuilder, changed: ChangedItems<T> | undefined): void {
-    const key = this.#ask("key", this.#key, item);
-    if (changed !== undefined && this.#version !== undefined) {
-      const version = this.#ask("version", this.#version, item);
+  #add(item: T, nth: number, builder: ItemBuilder, changed: ChangedItems<T> | undefined): void {
+    const key = this.#reader.keyOf(item, nth);
+    const version = this.#reader.versionOf(item, key);
+    if (version !== undefined && changed !== undefined) {
       builder.add(key, version);
       changed.add(key, version, item);
       return;
     }
-    const json = this.#ask("JSON.stringify", JSON.stringify, item);
-    if (this.#version === undefined) builder.add(key, json);
-    else builder.add(key, this.#ask("version", this.#version, item), json);
+    const json = this.#reader.jsonOf(item, key);
+    if (version === undefined) builder.add(key, json);
+    else builder.add(key, version, json);
   }
 
   /** The events of changes, with the items that were held for them. */
@@ -206,27 +198,55 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     try {
       return (this.#removed as (key: string, version: string) => T)(key, version);
     } catch (thrown) {
-      throw this.#error("invalid", `'removed' failed: ${reasonOf(thrown)}`, thrown);
+      throw this.#reader.error("invalid", `'removed' failed: ${reasonOf(thrown)}`, thrown);
     }
   }
+}
 
-  #ask(what: string, callback: (item: T) => string, item: T): string {
-    let answer: unknown;
+function checkOptions<T>(options: CollectionPollerOptions<T>): void {
+  const { name, list, key, version, removed, maxRemoved = 1, remember = "json" } = options;
+  if (typeof name !== "string" || name === "") {
+    throw new TypeError("Cannot poll a collection as it has no 'name'");
+  }
+  if (oneLine(name) !== name) {
+    throw new TypeError(`Cannot poll '${oneLine(name)}' as 'name' must be one line of plain text`);
+  }
+  for (const [option, callback] of Object.entries({ list, key, version })) {
+    if (typeof callback !== "function" && (option !== "version" || callback !== undefined)) {
+      throw new TypeError(`Cannot poll '${name}' as '${option}' must be a function`);
+    }
+  }
+  if (remember !== "json" && remember !== "version") {
+    throw new TypeError(`Cannot poll '${name}' as 'remember' must be "json" or "version"`);
+  }
+  const brief = remember === "version";
+  if (brief && (version === undefined || typeof removed !== "function")) {
+    throw new TypeError(
+      `Cannot poll '${name}' as 'remember: "version"' needs the functions 'version' and 'removed'`,
+    );
+  }
+  if (!brief && removed !== undefined) {
+    throw new TypeError(`Cannot poll '${name}' as 'removed' is for 'remember: "version"'`);
+  }
+  checkShare("poll", "maxRemoved", maxRemoved);
+}
+
+/** Refuses, when a state is restored, items whose JSON is none. */
+const jsonCodec: Codec<ItemRecord> = {
+  ...itemCodec,
+  check(bytes, identity, extra, end) {
     try {
-      answer = callback(item);
-    } catch (thrown) {
-      throw this.#error("invalid", `'${what}' failed: ${reasonOf(thrown)}`, thrown);
+      itemOf(itemCodec.decode("", bytes, identity, extra, end));
+      return true;
+    } catch {
+      return false;
     }
-    if (typeof answer === "string") return answer;
-    throw this.#error("invalid", `'${what}' gave no string for an item but ${typeof answer}`);
-  }
+  },
+};
 
-  #error(code: "invalid" | "protocol", what: string, thrown?: unknown): ExternalError {
-    return new ExternalError(code, `Cannot poll '${this.name}': ${what}`, {
-      source: this.name,
-      ...(thrown !== undefined && { cause: withoutSecrets(thrown) }),
-    });
-  }
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof (value as Partial<AsyncIterable<unknown>> | null | undefined)
+    ?.[Symbol.asyncIterator] === "function";
 }
 
 function* parsed<T>(changes: Iterable<Change<ItemRecord>>): Iterable<ExternalEvent<T>> {

@@ -1,9 +1,23 @@
 // CollectionPoller with `remember: "version"`: only keys and versions are kept.
 import assert from "node:assert/strict";
+import process from "node:process";
 import { test } from "node:test";
+import v8 from "node:v8";
+import vm from "node:vm";
 import fc from "fast-check";
 import { CollectionPoller, ExternalError } from "@koprs/external";
 import type { CollectionPollerOptions } from "@koprs/external/collection";
+
+/** What the heap holds after a collection. */
+function heapUsed(): number {
+  const { Bun } = globalThis as unknown as { Bun?: { gc(sync: boolean): void } };
+  if (Bun !== undefined) Bun.gc(true);
+  else {
+    v8.setFlagsFromString("--expose-gc");
+    vm.runInNewContext("gc")();
+  }
+  return process.memoryUsage().heapUsed;
+}
 
 interface Item {
   readonly id: string;
@@ -82,6 +96,51 @@ test("what an unfinished delivery may have reported is handed out whole once mor
     assert(items.length >= 2);
   }
 });
+
+test("an item that is again as it was before a delivery that broke off is handed out whole", async () => {
+  const as = (revision: string): Item => ({ id: "a", revision, secret: revision });
+  let item = as("1");
+  const source = poller(() => [item]);
+  await poll(source);
+  item = as("2");
+  for (const _event of await source.poll({ signal: new AbortController().signal })) break;
+  const restored = poller(() => [item]);
+  restored.restore(source.save());
+  item = as("1");
+  for (const each of [source, restored]) {
+    assert.deepEqual(await poll(each), [{ type: "modified", item: as("1") }]);
+    assert.deepEqual(await poll(each), []);
+  }
+});
+
+test(
+  "items that did not change are let go while they are listed",
+  { timeout: 60_000 },
+  async () => {
+    const count = 200_000;
+    let most = 0;
+    let payload = false;
+    const source = poller(() => [], {
+      async *list() {
+        const start = heapUsed();
+        for (let i = 0; i < count; i += 1_000) {
+          if (payload && i === count - 1_000) most = heapUsed() - start;
+          yield Array.from({ length: 1_000 }, (_, j) => ({
+            id: String(i + j).padStart(7, "0"),
+            revision: "1",
+            // Numbers, which take room of their own, unlike a string of one character.
+            ...(payload && { secret: new Array(125).fill(i + j + 0.5) as unknown as string }),
+          }));
+        }
+      },
+    });
+    assert.equal((await poll(source)).length, count);
+    payload = true;
+    assert.deepEqual(await poll(source), []);
+    // All of them are 200 MB. Up to 50,000 are looked up together.
+    assert(most < 130e6, `${Math.round(most / 1e6)} MB held`);
+  },
+);
 
 test("a 'removed' that throws fails the poll, with code invalid, and the next one reports again", async () => {
   let items: Item[] = [{ id: "a", revision: "1" }];

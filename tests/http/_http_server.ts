@@ -63,6 +63,20 @@ export async function serve(scope: Scope, handler: Handler): Promise<TestServer>
   };
 }
 
+/** What a scripted server answers to one request. */
+export interface Step {
+  readonly status?: number;
+  readonly body?: string;
+  readonly headers?: Record<string, string>;
+}
+
+export function send(
+  response: ServerResponse,
+  { status = 200, body = "", headers = {} }: Step,
+): void {
+  response.writeHead(status, headers).end(body);
+}
+
 /** A connection to a raw server. */
 export interface Connection {
   readonly socket: Socket;

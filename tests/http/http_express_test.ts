@@ -7,15 +7,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import express from "express";
+import { CollectionPoller, jsonPages } from "@koprs/external";
 import { poll, pollerOf, type Scope, told } from "./_http_server.ts";
 
 const timeout = 10_000;
 
 // What of Express is used here: its own types are another package.
 interface Request {
+  readonly query: Readonly<Record<string, unknown>>;
   get(name: string): string | undefined;
 }
 interface Response {
+  links(links: Record<string, string>): void;
   json(value: unknown): void;
   send(text: string): void;
   sendStatus(status: number): void;
@@ -116,4 +119,32 @@ test("Express: redirects, basic authentication and errors of its own", { timeout
   assert.equal(await told(poller), "added found");
   assert.equal(await told(poller), "");
   await assert.rejects(poll(pollerOf({ origin }, {}, "/broken")), { code: "status", status: 503 });
+});
+
+test("Express: a 304 with a new Link, as its ETag is made from the body alone", {
+  timeout,
+}, async (t) => {
+  const app: App = express();
+  const pages = [[{ id: 1 }], [{ id: 2 }]];
+  app.get("/items", (request, response) => {
+    const page = Number(request.query["page"] ?? 1);
+    if (page < pages.length) response.links({ prev: "/", next: `/items?page=${page + 1}` });
+    response.json(pages[page - 1]);
+  });
+  const { origin, statuses } = await listen(t, app);
+  const poller = new CollectionPoller<{ id: number }>({
+    name: "items",
+    list: jsonPages(`${origin}/items`),
+    key: ({ id }) => String(id),
+  });
+  const told = async () =>
+    [...await poller.poll({ signal: new AbortController().signal })]
+      .map(({ type, item }) => `${type} ${item.id}`);
+  assert.deepEqual(await told(), ["added 1", "added 2"]);
+  assert.deepEqual(await told(), []);
+  pages.push([{ id: 3 }]);
+  assert.deepEqual(await told(), ["added 3"]);
+  pages[1] = [{ id: 4 }];
+  assert.deepEqual(await told(), ["removed 2", "added 4"]);
+  assert.deepEqual(statuses, [200, 200, 304, 304, 304, 304, 200, 304, 200, 304]);
 });

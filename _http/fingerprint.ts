@@ -1,0 +1,32 @@
+/** Telling URLs apart whose secret parts are masked, without keeping those parts. */
+
+/** Stands for a URL in saved state: a digest of it with a salt. */
+export interface Fingerprint {
+  /** 16 random bytes, as base64. */
+  readonly salt: string;
+  /** SHA-256 of the salt and the URL, as base64. */
+  readonly digest: string;
+}
+
+/** The fingerprint of a URL. Two of one URL are the same if their salts are. */
+export async function fingerprintOf(url: URL, salt: string = makeSalt()): Promise<Fingerprint> {
+  return { salt, digest: await sha256(new TextEncoder().encode(`${salt} ${url.href}`)) };
+}
+
+/** SHA-256 as base64. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return toBase64(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+}
+
+/** Whether this is what {@linkcode sha256} gives. */
+export function isSha256(text: unknown): text is string {
+  return typeof text === "string" && /^[A-Za-z0-9+/]{43}=$/.test(text);
+}
+
+function makeSalt(): string {
+  return toBase64(crypto.getRandomValues(new Uint8Array(16)));
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}

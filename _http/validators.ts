@@ -1,0 +1,96 @@
+/** Validators: what a server says of one version of a resource, to be sent back as a condition. */
+import { parseHttpDate } from "./http_date.ts";
+import type { Reply } from "./request.ts";
+
+/** What a server said of one version of a resource. */
+export interface Validators {
+  /** The URL that said it. */
+  readonly url: string;
+  readonly etag?: string;
+  readonly lastModified?: string;
+  /** Whether these may be trusted to tell the next change. */
+  readonly settled: boolean;
+}
+
+/**
+ * The validators of an answer with content.
+ *
+ * @param known Those of the answer before, if there was one.
+ */
+export function validatorsOf(reply: Reply, known: Validators | undefined): Validators {
+  const etag = reply.headers.get("etag");
+  const lastModified = reply.headers.get("last-modified");
+  // An ETag that stays while Last-Modified moves, as with servers that answer "now", is not made from it.
+  const independent = etag !== null && isSameTag(etag, known?.etag) &&
+    known?.lastModified !== (lastModified ?? undefined);
+  return {
+    url: reply.url,
+    ...(etag !== null && isEntityTag(etag) && { etag }),
+    ...(lastModified && { lastModified }),
+    settled: independent || !isFresh(reply.headers),
+  };
+}
+
+/**
+ * The validators behind a 304: its headers update what is known (RFC 9111, section 4.3.4). An ETag is taken over if it is
+ * the known one by weak comparison, as when a server marks it weak for a second after the change; any other names
+ * another version.
+ *
+ * @param known What was asked about.
+ */
+export function renewedBy({ headers }: Reply, known: Validators): Validators {
+  const etag = headers.get("etag");
+  const lastModified = headers.get("last-modified");
+  const newTag = etag !== null && etag !== known.etag && isSameTag(etag, known.etag);
+  const newTime = lastModified && lastModified !== known.lastModified;
+  if (!newTag && !newTime) return known;
+  return {
+    ...known,
+    ...(newTag && { etag }),
+    ...(newTime && { lastModified, settled: known.etag !== undefined || !isFresh(headers) }),
+  };
+}
+
+/** Validators go back only to the URL that gave them: another one may use the same ETag for other bytes. */
+export function conditionsFor(
+  url: string,
+  seen: Validators | undefined,
+): Record<string, string> | undefined {
+  if (seen?.url !== url || !isUsable(seen)) return undefined;
+  const { etag, lastModified } = seen;
+  return {
+    ...(etag !== undefined && { "if-none-match": etag }),
+    ...(lastModified !== undefined && { "if-modified-since": lastModified }),
+  };
+}
+
+/** Whether the next request can be made conditional by these. */
+export function isUsable({ settled, etag, lastModified }: Validators): boolean {
+  return settled && (etag !== undefined || lastModified !== undefined);
+}
+
+/** Whether a 304 names, by a strong ETag, another version than the one that was asked about. */
+export function isOther(etag: string | null, known: string | undefined): boolean {
+  return etag !== null && etag.startsWith('"') && isEntityTag(etag) && !isSameTag(etag, known);
+}
+
+/** One well-formed ETag that is not empty. Two of them, joined by a comma, are not one. */
+export function isEntityTag(text: string): boolean {
+  return /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]+"$/.test(text);
+}
+
+/** The weak comparison of RFC 9110: whether two ETags are the same but for the mark of weak ones. */
+function isSameTag(etag: string, known: string | undefined): boolean {
+  return known !== undefined && etag.replace(/^W\//, "") === known.replace(/^W\//, "");
+}
+
+/**
+ * Whether the resource was modified within the second the answer was made in. It may change again in that
+ * second and keep its Last-Modified, and with servers like nginx its ETag: the next request must not trust
+ * either. Nor may the one after it if its answer is of that second still.
+ */
+function isFresh(headers: Headers): boolean {
+  const modified = parseHttpDate(headers.get("last-modified"));
+  const date = parseHttpDate(headers.get("date")) ?? Date.now();
+  return modified !== undefined && date - modified < 1000;
+}
