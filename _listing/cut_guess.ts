@@ -70,8 +70,8 @@ export class CutGuess {
 
   /** How many pages seem to be left. */
   #pagesLeft(segment: Segment<unknown>): number {
-    const { known, done, narrow, isUnknown, until } = segment;
-    if (known === undefined || done || narrow || !isUnknown) return 0;
+    const { known, narrow, isUnknown, until } = segment;
+    if (known === undefined || narrow || !isUnknown) return 0;
     const bound = this.#bound(until);
     return compareKeys(known.at, bound) < 0 ? this.#leftUntil(bound, segment, known) : 0;
   }

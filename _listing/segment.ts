@@ -48,10 +48,6 @@ export class Segment<Part> {
     this.planned = planned;
   }
 
-  get done(): boolean {
-    return this.part !== undefined;
-  }
-
   /** Whether it takes more pages than planned, so that nothing is known of what is left. */
   get isUnknown(): boolean {
     return this.planned === undefined || this.pages > this.planned;

@@ -88,6 +88,8 @@ class Splitting<Part extends Listed<Part>> {
   readonly #guess: CutGuess;
   /** In order, without gaps. */
   readonly #segments: Segment<Part>[] = [];
+  /** Those that are not done. */
+  readonly #active: Set<Segment<Part>> = new Set();
   #inOrder = true;
   #planned = false;
   #pages = 0;
@@ -128,6 +130,7 @@ class Splitting<Part extends Listed<Part>> {
 
   #add(segment: Segment<Part>, index: number): void {
     this.#segments.splice(index, 0, segment);
+    this.#active.add(segment);
     const { after, until } = segment;
     const range = { ...(after !== undefined && { after }), ...(until !== undefined && { until }) };
     this.#start(async (signal) => {
@@ -174,6 +177,7 @@ class Splitting<Part extends Listed<Part>> {
     const { until, asked, after, keys } = segment;
     const part = until === undefined || until === asked ? whole : whole.upTo(until);
     segment.part = part;
+    this.#active.delete(segment);
     // An answer without a page was a request all the same.
     if (segment.pages === 0) this.#pages++;
     this.#keys -= keys - part.count;
@@ -207,7 +211,7 @@ class Splitting<Part extends Listed<Part>> {
   #cutAll(): void {
     if (this.#pages < PAGES_ALONE || !this.#inOrder) return;
     while (this.#left() > 0) {
-      const longest = this.#guess.longest(this.#segments);
+      const longest = this.#guess.longest(this.#active);
       if (longest === undefined) return;
       const cut = this.#guess.cutOf(longest, this.#pages);
       if (cut === undefined) longest.narrow = true;
@@ -217,13 +221,16 @@ class Splitting<Part extends Listed<Part>> {
 
   /** How many cuts may be made now. */
   #left(): number {
-    const active = this.#segments.filter(({ done }) => !done);
-    const unread = active.some(({ pages }) => pages === 0);
-    if (unread && this.#pages < PAGES_CAREFUL) return 0;
+    let unread = 0;
     // At worst each that goes on without a plan ends with a page of one key.
-    const atRisk = active.filter(({ isUnknown }) => isUnknown).length;
+    let atRisk = 0;
+    for (const { pages, isUnknown } of this.#active) {
+      if (pages === 0) unread++;
+      if (isUnknown) atRisk++;
+    }
+    if (unread > 0 && this.#pages < PAGES_CAREFUL) return 0;
     const budget = COST_FREE + COST_SHARE * this.#keys / this.#pageSize - this.#lost - atRisk;
-    return Math.min(this.#options.concurrency() - active.length, Math.floor(budget));
+    return Math.min(this.#options.concurrency() - this.#active.size, Math.floor(budget));
   }
 
   #cut(segment: Segment<Part>, cut: string): void {
