@@ -97,7 +97,7 @@ for (const [name, make] of Object.entries(keySpaces)) {
 const hostile = fc.string({
   unit: fc.constantFrom(
     ...["", "/", "a", "b", "z", "0", "9", "-", ".", "é", "語", "\u{e000}", "\uffff", "\u{10000}"],
-    ...["\u{10fffe}", "\u{10ffff}", "\0", "\x7f", "A", "Z"],
+    ...["\u{10fffe}", "\u{10ffff}", "\0", "\x7f", "A", "Z", "\ud800", "\udbff", "\udc00", "\udfff"],
   ),
   maxLength: 8,
 });
