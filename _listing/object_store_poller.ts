@@ -114,7 +114,7 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     if (minAge !== 0) checkPositive("poll", "minAge", minAge);
     checkShare("poll", "maxRemoved", maxRemoved);
     checkWhole("poll", "concurrency", concurrency);
-    const name = options.name ?? (prefix === "" ? store.name : `${store.name}/${prefix}`);
+    const { name = prefix === "" ? store.name : `${store.name}/${prefix}` } = options;
     checkSourceName("poll", name);
     this.name = name;
     this.#store = store;
