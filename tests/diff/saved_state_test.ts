@@ -1,5 +1,6 @@
 // Snapshots as bytes: what comes back, and what is refused.
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import fc from "fast-check";
 import { textBytes } from "../../_bytes/bytes.ts";
@@ -97,4 +98,16 @@ test("bytes with a right checksum and a wrong inside are refused, or sound", () 
     { numRuns: 5000 },
   );
   assert.ok(refused > 500 && accepted > 500, `${refused} refused, ${accepted} accepted`);
+});
+
+test("a key or an ETag that is no text is refused, whatever the checksum says", () => {
+  const saved = saveOne(build([{ key: "key-in-text", size: 1, etag: "tag-in-text" }]), "s3://b/p");
+  for (const word of ["key-in-text", "tag-in-text"]) {
+    const at = Buffer.from(saved).indexOf(word) + 4;
+    // 0xff is never in a text; the others are the first half of something.
+    for (const byte of [0xff, 0xc3, 0x80]) {
+      assert.match(refusal(forge(saved, [at, byte])).message, /damaged, it breaks the format/);
+    }
+    restoreOne(forge(saved, [at, 0x2b]), "s3://b/p");
+  }
 });
