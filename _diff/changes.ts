@@ -1,13 +1,7 @@
 /** What changed from one snapshot to the next: both are read side by side, and chunks that they share are skipped. */
 import type { Codec } from "./codec.ts";
 import { Cursor } from "./cursor.ts";
-import type { Snapshot } from "./snapshot.ts";
-
-/** One change. The same shape as `ExternalEvent`. */
-export type Change<V> =
-  | { readonly type: "added"; readonly item: V }
-  | { readonly type: "modified"; readonly item: V; readonly previous: V }
-  | { readonly type: "removed"; readonly item: V };
+import type { Change, Snapshot } from "./snapshot.ts";
 
 /** How much changed. */
 export interface ChangeCount {

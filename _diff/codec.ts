@@ -234,24 +234,6 @@ export const itemCodec: Codec<ItemRecord> = {
     const version = readText(bytes, identity, extra);
     return extra === end ? { key, version } : { key, version, json: readText(bytes, extra, end) };
   },
-  check(bytes, identity, extra, end) {
-    if (!isText(bytes, identity, extra)) return false;
-    return extra === end || isJson(bytes, extra, end);
-  },
+  check: (bytes, identity, extra, end) =>
+    isText(bytes, identity, extra) && isText(bytes, extra, end),
 };
-
-/** The same where the JSON takes the place of a version. */
-export const jsonCodec: Codec<ItemRecord> = {
-  decode: itemCodec.decode,
-  check: (bytes, identity, extra, end) => extra === end && isJson(bytes, identity, extra),
-};
-
-function isJson(bytes: Uint8Array, start: number, end: number): boolean {
-  if (!isText(bytes, start, end)) return false;
-  try {
-    JSON.parse(readText(bytes, start, end));
-    return true;
-  } catch {
-    return false; // Whatever it is, it cannot be parsed when an event needs it.
-  }
-}

@@ -34,6 +34,12 @@ import { ExternalError } from "../_errors/external_error.ts";
 import type { Codec } from "./codec.ts";
 import { behind, type Chunk, Cursor, head, lastOf, tail } from "./cursor.ts";
 
+/** One change. The same shape as `ExternalEvent`. */
+export type Change<V> =
+  | { readonly type: "added"; readonly item: V }
+  | { readonly type: "modified"; readonly item: V; readonly previous: V }
+  | { readonly type: "removed"; readonly item: V };
+
 /** A sorted listing. See the top of this file. */
 export class Snapshot {
   /** Nothing at all. */

@@ -11,12 +11,12 @@ import { textBytes } from "../_bytes/bytes.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { foreign } from "../_state/seal.ts";
-import { type Change, changes, countChanges } from "./changes.ts";
+import { changes, countChanges } from "./changes.ts";
 import type { Codec } from "./codec.ts";
 import { Cursor } from "./cursor.ts";
 import { Lookup } from "./lookup.ts";
 import { restoreAll, saveAll } from "./saved_state.ts";
-import { Snapshot, splice } from "./snapshot.ts";
+import { type Change, Snapshot, splice } from "./snapshot.ts";
 
 /** A listing whose changes are being handled. */
 interface Progress {

@@ -1,4 +1,5 @@
 /** Checks of options, with the errors that misuse deserves. */
+import { oneLine } from "./one_line.ts";
 
 /** Throws unless the option is a finite number above zero. */
 export function checkPositive(
@@ -24,29 +25,14 @@ export function checkShare(verb: string, option: string, value: unknown): assert
   }
 }
 
-/** Throws unless the option is a whole number above zero. */
-export function checkWhole(verb: string, option: string, value: unknown): asserts value is number {
-  checkNumber(verb, option, value);
-  if (!(Number.isSafeInteger(value) && value > 0)) {
-    throw new RangeError(
-      `Cannot ${verb} as '${option}' must be a positive whole number: current value is ${value}`,
-    );
-  }
-}
-
-// deno-lint-ignore no-control-regex
-const CONTROLS = /[\0-\x1f\x7f-\x9f\u2028\u2029]/;
-
-/** Throws unless a text can name a source: one line of logs, a span, a checkpoint. */
-export function checkSourceName(verb: string, name: unknown): asserts name is string {
+/** Throws unless a text can name a source in a line of a log. */
+export function checkName(verb: string, name: unknown): asserts name is string {
   if (typeof name !== "string" || name === "") {
     throw new TypeError(`Cannot ${verb} as 'name' must be a string that is not empty`);
   }
-  if (CONTROLS.test(name)) {
+  if (oneLine(name) !== name) {
     throw new TypeError(
-      `Cannot ${verb} as the name ${
-        JSON.stringify(name)
-      } has control characters: pass another 'name'`,
+      `Cannot ${verb} '${oneLine(name)}' as 'name' must be one line of plain text`,
     );
   }
 }
@@ -55,6 +41,16 @@ function checkNumber(verb: string, option: string, value: unknown): asserts valu
   if (typeof value !== "number") {
     throw new TypeError(
       `Cannot ${verb} as '${option}' must be a number: current value is of type ${typeof value}`,
+    );
+  }
+}
+
+/** Throws unless the option is a whole number from 1 up. */
+export function checkCount(verb: string, option: string, value: unknown): asserts value is number {
+  checkNumber(verb, option, value);
+  if (!(Number.isSafeInteger(value) && value > 0)) {
+    throw new RangeError(
+      `Cannot ${verb} as '${option}' must be a whole number above zero: current value is ${value}`,
     );
   }
 }

@@ -5,7 +5,7 @@ import { itemCodec, type ItemRecord } from "../_diff/codec.ts";
 import { checkShare } from "../_errors/checks.ts";
 import { eachPage } from "./pages.ts";
 import { reasonOf, withoutSecrets } from "../_errors/redact.ts";
-import type { Change } from "../_diff/changes.ts";
+import type { Change } from "../_diff/snapshot.ts";
 import { Tracker } from "../_diff/tracker.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";

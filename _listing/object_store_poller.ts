@@ -8,7 +8,7 @@ import type { ObjectMeta } from "../_diff/object_meta.ts";
 import type { Snapshot } from "../_diff/snapshot.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
 import { Tracker } from "../_diff/tracker.ts";
-import { checkPositive, checkShare, checkSourceName, checkWhole } from "../_errors/checks.ts";
+import { checkCount, checkName, checkPositive, checkShare } from "../_errors/checks.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { reasonOf, withoutSecrets } from "../_errors/redact.ts";
 import type { ObjectStore } from "./object_store.ts";
@@ -113,9 +113,9 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     }
     if (minAge !== 0) checkPositive("poll", "minAge", minAge);
     checkShare("poll", "maxRemoved", maxRemoved);
-    checkWhole("poll", "concurrency", concurrency);
+    checkCount("poll", "concurrency", concurrency);
     const { name = prefix === "" ? store.name : `${store.name}/${prefix}` } = options;
-    checkSourceName("poll", name);
+    checkName("poll", name);
     this.name = name;
     this.#store = store;
     this.#filter = filter;

@@ -13,7 +13,7 @@
  * @module
  */
 import { compareKeys } from "../_bytes/order.ts";
-import { checkSourceName, checkWhole } from "../_errors/checks.ts";
+import { checkCount, checkName } from "../_errors/checks.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type {
   GetOptions,
@@ -86,8 +86,8 @@ export class MemoryStore implements ObjectStore {
    */
   constructor(options: MemoryStoreOptions = {}) {
     const { name = "memory://", pageSize = 1_000 } = options;
-    checkSourceName("make a store", name);
-    checkWhole("make a store", "pageSize", pageSize);
+    checkName("make the store", name);
+    checkCount("make the store", "pageSize", pageSize);
     this.name = name;
     this.#pageSize = pageSize;
   }

@@ -3,10 +3,9 @@ import fc from "fast-check";
 import { textBytes } from "../../_bytes/bytes.ts";
 import { compareKeys } from "../../_bytes/order.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
-import type { Change } from "../../_diff/changes.ts";
 import { objectCodec } from "../../_diff/codec.ts";
 import { restoreAll, saveAll } from "../../_diff/saved_state.ts";
-import { Snapshot } from "../../_diff/snapshot.ts";
+import { type Change, Snapshot } from "../../_diff/snapshot.ts";
 import type { ObjectMeta } from "../../store.ts";
 
 export type Model = Map<string, ObjectMeta>;

@@ -1,8 +1,8 @@
 // The state of a poller: deliveries that break off, overlap, or are overtaken by a restore; and whose state it is.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Change } from "../../_diff/changes.ts";
 import { objectCodec } from "../../_diff/codec.ts";
+import type { Change } from "../../_diff/snapshot.ts";
 import { Tracker } from "../../_diff/tracker.ts";
 import { ExternalError } from "../../error.ts";
 import type { ObjectMeta } from "../../store.ts";
