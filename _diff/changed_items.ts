@@ -1,7 +1,8 @@
 /** Of the items of a listing, those that changed: held until their events are handed out. */
 import { compareBytes, textBytes } from "../_bytes/bytes.ts";
 import { itemCodec } from "./codec.ts";
-import { Cursor, type Snapshot } from "./snapshot.ts";
+import { Lookup } from "./lookup.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 // So many items are held before they are looked up together, in the order of their keys: one way through
 // the snapshot for all of them.
@@ -42,17 +43,12 @@ export class ChangedItems<T> {
   #look(): void {
     // Stable: of two items with one key the last stays the last.
     this.#batch.sort((a, b) => compareBytes(a.key, 0, a.key.length, b.key, 0, b.key.length));
-    const old = new Cursor(this.#old.chunks);
-    const doubtful = new Cursor(this.#doubtful.chunks);
+    const old = new Lookup(this.#old);
+    const doubtful = new Lookup(this.#doubtful);
     for (const { text, key, version, item } of this.#batch) {
-      const same = isAt(old, key) && old.value(itemCodec).version === version;
-      if (!same || isAt(doubtful, key)) this.#changed.set(text, item);
+      const same = old.find(key, 0, key.length)?.value(itemCodec).version === version;
+      if (!same || doubtful.find(key, 0, key.length) !== undefined) this.#changed.set(text, item);
     }
     this.#batch = [];
   }
-}
-
-function isAt(cursor: Cursor, key: Uint8Array): boolean {
-  cursor.seek(key, 0, key.length);
-  return !cursor.done && cursor.compare(key, 0, key.length) === 0;
 }

@@ -14,6 +14,7 @@
 import {
   HEX_DIGITS,
   HEX_VALUES,
+  isText,
   readText,
   readVarint,
   varintLength,
@@ -205,17 +206,23 @@ export const objectCodec: Codec<ObjectMeta> = {
     if (!isTime(end - extra)) return false;
     switch (tag & ~QUOTED) {
       case PLAIN:
-        return rest <= extra;
+        return rest <= extra && isText(bytes, rest, extra);
       case HEX:
         return extra - rest === 16;
       case MULTIPART:
-        return readVarint(bytes, rest + 16, extra) >= 0;
+        return isNumber(bytes, rest + 16, extra);
       case DECIMAL:
-        return readVarint(bytes, rest, extra) >= 0;
+        return isNumber(bytes, rest, extra);
     }
     return false;
   },
 };
+
+/** Whether these bytes are one number, and nothing else. */
+function isNumber(bytes: Uint8Array, start: number, end: number): boolean {
+  const value = readVarint(bytes, start, end);
+  return value >= 0 && start + varintLength(value) === end;
+}
 
 function isTime(length: number): boolean {
   return length === 0 || length === 4 || length === 6 || length === 8;
@@ -227,5 +234,6 @@ export const itemCodec: Codec<ItemRecord> = {
     const version = readText(bytes, identity, extra);
     return extra === end ? { key, version } : { key, version, json: readText(bytes, extra, end) };
   },
-  check: () => true, // any bytes are a text
+  check: (bytes, identity, extra, end) =>
+    isText(bytes, identity, extra) && isText(bytes, extra, end),
 };

@@ -7,18 +7,16 @@
  * So every value that an unfinished delivery may have touched is remembered, with the state before the first
  * event is handed over, and reported once more by the next.
  */
-import { compareBytes, textBytes } from "../_bytes/bytes.ts";
-import type { Codec } from "./codec.ts";
-import {
-  type Change,
-  changes,
-  countChanges,
-  restoreAll,
-  saveAll,
-  Snapshot,
-  splice,
-} from "./snapshot.ts";
+import { textBytes } from "../_bytes/bytes.ts";
+import { compareKeys } from "../_bytes/order.ts";
 import { ExternalError } from "../_errors/external_error.ts";
+import { foreign } from "../_state/seal.ts";
+import { changes, countChanges } from "./changes.ts";
+import type { Codec } from "./codec.ts";
+import { Cursor } from "./cursor.ts";
+import { Lookup } from "./lookup.ts";
+import { restoreAll, saveAll } from "./saved_state.ts";
+import { type Change, Snapshot, splice } from "./snapshot.ts";
 
 /** A listing whose changes are being handled. */
 interface Progress {
@@ -32,7 +30,7 @@ interface Progress {
 export interface TrackerOptions<V> {
   /** What errors call the source. */
   readonly name: string;
-  /** What is watched, in full: saved state of anything else is refused. Not a secret. */
+  /** What is watched, as the JSON of an array: saved state of anything else is refused. Not a secret. */
   readonly identity: string;
   readonly codec: Codec<V>;
   /** A snapshot of values in any order; the last of a key counts. */
@@ -47,6 +45,8 @@ export class Tracker<V extends { readonly key: string }> {
   /** The values that deliveries before the one in progress may or may not have reported. */
   #doubtful: Snapshot = Snapshot.empty;
   #progress: Progress | undefined;
+  /** Where what is watched is kept, if its identity does not say; undefined as long as nobody has said. */
+  #origin: string | undefined;
 
   constructor(options: TrackerOptions<V>) {
     this.#options = options;
@@ -63,9 +63,10 @@ export class Tracker<V extends { readonly key: string }> {
    * @throws {ExternalError} With code `removal-guard`, before the first change, if too many would go.
    */
   deliver(next: Snapshot): Iterable<Change<V>> {
-    this.#guard(next);
     this.#breakOff();
-    return this.#deliver(next);
+    this.#guard(next);
+    const progress: Progress = this.#progress = { next };
+    return this.#deliver(progress);
   }
 
   /** What a delivery that broke off may have reported: the next one will report it once more. */
@@ -81,17 +82,17 @@ export class Tracker<V extends { readonly key: string }> {
     this.#progress = undefined;
   }
 
-  *#deliver(next: Snapshot): Iterable<Change<V>> {
-    const progress: Progress = this.#progress = { next };
-    for (const change of this.#changes(next)) {
+  *#deliver(progress: Progress): Iterable<Change<V>> {
+    for (const change of this.#changes(progress.next)) {
+      // A later poll has begun meanwhile: what is reported and committed is for that one to say.
+      if (this.#progress !== progress) return;
       const { key } = change.item;
       progress.given = key;
       yield change;
       progress.handled = key; // The next one was asked for.
     }
-    // A later poll has begun meanwhile: what is committed is for that one to say.
     if (this.#progress !== progress) return;
-    this.#committed = next;
+    this.#committed = progress.next;
     this.#doubtful = Snapshot.empty;
     this.#progress = undefined;
   }
@@ -99,23 +100,25 @@ export class Tracker<V extends { readonly key: string }> {
   /** The changes since the last listing, and what is in doubt once more, in the order of the keys. */
   *#changes(next: Snapshot): Iterable<Change<V>> {
     const { codec } = this.#options;
+    const listed = new Lookup(next);
     const doubts = this.#doubtful.values(codec);
     let doubt = doubts.next();
     for (const change of changes(this.#committed, next, codec)) {
       let order = 1;
-      while (!doubt.done && (order = compareKeys(doubt.value, change.item)) < 0) {
-        yield this.#again(doubt.value, next);
+      while (!doubt.done && (order = compareKeys(doubt.value.key, change.item.key)) < 0) {
+        yield this.#again(doubt.value, listed);
         doubt = doubts.next();
       }
       if (!doubt.done && order === 0) doubt = doubts.next();
       yield change;
     }
-    for (; !doubt.done; doubt = doubts.next()) yield this.#again(doubt.value, next);
+    for (; !doubt.done; doubt = doubts.next()) yield this.#again(doubt.value, listed);
   }
 
   /** Reports a value anew that has not changed since the last listing: the consumer may know another state. */
-  #again(value: V, next: Snapshot): Change<V> {
-    const item = next.get(value.key, this.#options.codec);
+  #again(value: V, listed: Lookup): Change<V> {
+    const key = textBytes(value.key);
+    const item = listed.find(key, 0, key.length)?.value(this.#options.codec);
     return item === undefined
       ? { type: "removed", item: value }
       : { type: "modified", item, previous: value };
@@ -123,7 +126,7 @@ export class Tracker<V extends { readonly key: string }> {
 
   /** What the deliveries so far may or may not have reported, of the keys with `after < key <= until`. */
   #inDoubt(after?: string, until?: string): Snapshot {
-    if (this.#progress === undefined) return this.#doubtful;
+    if (this.#progress?.given === undefined) return this.#doubtful;
     const { codec, build } = this.#options;
     const old = this.#committed.slice(after, until);
     const next = this.#progress.next.slice(after, until);
@@ -142,22 +145,55 @@ export class Tracker<V extends { readonly key: string }> {
     const state = next === undefined || handled === undefined
       ? this.#committed
       : splice(next, this.#committed, handled);
-    return saveAll(this.#options.identity, [state, this.#inDoubt(handled)]);
+    return saveAll(this.#identityAt(this.#origin), [state, this.#inDoubt(handled)]);
   }
 
-  restore(state: Uint8Array): void {
+  restore(bytes: Uint8Array): void {
     const { identity, codec } = this.#options;
-    const [committed, doubtful] = restoreAll(state, identity, codec, 2);
-    this.#committed = committed as Snapshot;
-    this.#doubtful = doubtful as Snapshot;
+    const { identity: found, snapshots } = restoreAll(bytes, identity, codec, 2);
+    this.#origin = this.#originOf(found) ?? this.#origin;
+    const [committed = Snapshot.empty, doubtful = Snapshot.empty] = snapshots;
+    this.#committed = committed;
+    this.#doubtful = doubtful;
     this.#progress = undefined;
   }
 
+  /**
+   * To be told, before anything is listed, where what is watched is kept: what a `restore` could not know.
+   *
+   * @throws {ExternalError} With code `checkpoint` if the restored state was kept elsewhere.
+   */
+  confirm(origin: string | undefined): void {
+    if (this.#origin !== undefined && this.#origin !== origin) {
+      throw foreign(this.#identityAt(origin), this.#identityAt(this.#origin));
+    }
+    this.#origin = origin;
+  }
+
+  #identityAt(origin: string | undefined): string {
+    const { identity } = this.#options;
+    return origin === undefined ? identity : `${identity.slice(0, -1)},${JSON.stringify(origin)}]`;
+  }
+
+  /** The origin in an identity; undefined if it has none. */
+  #originOf(found: string): string | undefined {
+    const { identity } = this.#options;
+    if (found === identity) return undefined;
+    const start = identity.length;
+    try {
+      const origin: unknown = JSON.parse(found.slice(start, -1));
+      if (typeof origin === "string" && this.#identityAt(origin) === found) return origin;
+    } catch { /* It is something else. */ }
+    throw foreign(identity, found);
+  }
+
+  /** Of all that was told, or may have been told, no larger share than `maxRemoved` may be reported as removed. */
   #guard(next: Snapshot): void {
     const { name, maxRemoved } = this.#options;
-    const known = this.#committed.count;
-    if (maxRemoved === 1 || known === 0) return;
-    const { removed } = countChanges(this.#committed, next);
+    if (maxRemoved === 1) return;
+    const doubts = this.#countDoubts(next);
+    const known = this.#committed.count + doubts.told;
+    const removed = countChanges(this.#committed, next).removed + doubts.gone;
     if (removed <= known * maxRemoved) return;
     throw new ExternalError(
       "removal-guard",
@@ -166,10 +202,17 @@ export class Tracker<V extends { readonly key: string }> {
       { source: name },
     );
   }
-}
 
-function compareKeys(a: { readonly key: string }, b: { readonly key: string }): number {
-  if (a.key === b.key) return 0;
-  const [x, y] = [textBytes(a.key), textBytes(b.key)];
-  return compareBytes(x, 0, x.length, y, 0, y.length);
+  /** How many are in doubt that the last listing does not have, and how many of those the next one does not have either. */
+  #countDoubts(next: Snapshot): { told: number; gone: number } {
+    const count = { told: 0, gone: 0 };
+    const known = new Lookup(this.#committed);
+    const listed = new Lookup(next);
+    for (const doubt = new Cursor(this.#doubtful.chunks); !doubt.done; doubt.next()) {
+      if (known.find(doubt.key, 0, doubt.keyLength) !== undefined) continue;
+      count.told++;
+      if (listed.find(doubt.key, 0, doubt.keyLength) === undefined) count.gone++;
+    }
+    return count;
+  }
 }

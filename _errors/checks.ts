@@ -1,4 +1,5 @@
 /** Checks of options, with the errors that misuse deserves. */
+import { oneLine } from "./one_line.ts";
 
 /** Throws unless the option is a finite number above zero. */
 export function checkPositive(
@@ -20,6 +21,18 @@ export function checkShare(verb: string, option: string, value: unknown): assert
   if (!(value >= 0 && value <= 1)) {
     throw new RangeError(
       `Cannot ${verb} as '${option}' must be from 0 to 1: current value is ${value}`,
+    );
+  }
+}
+
+/** Throws unless a text can name a source in a line of a log. */
+export function checkName(verb: string, name: unknown): asserts name is string {
+  if (typeof name !== "string" || name === "") {
+    throw new TypeError(`Cannot ${verb} as 'name' must be a string that is not empty`);
+  }
+  if (oneLine(name) !== name) {
+    throw new TypeError(
+      `Cannot ${verb} '${oneLine(name)}' as 'name' must be one line of plain text`,
     );
   }
 }

@@ -60,7 +60,8 @@ export class KeySpace {
       const place = this.#placeOf(walk);
       if (i > shared) place.samples++;
       if (!place.seen.has(char) || place.samples === ENOUGH_SEEN) place.alphabet = undefined;
-      place.seen.add(char);
+      // No request can name half of a pair.
+      if (char.isWellFormed()) place.seen.add(char);
       walk.go(char);
     });
   }
@@ -84,7 +85,7 @@ export class KeySpace {
   }
 
   /**
-   * A key between two others, half-way as far as one can guess; undefined if there is no room.
+   * A well-formed key between two others, half-way as far as one can guess; undefined if there is no room.
    *
    * @param upper A key, or what {@linkcode endOfPrefix} made.
    */
@@ -93,6 +94,7 @@ export class KeySpace {
     const prefix = a.slice(0, sharedLength(a, b));
     let rest = (this.#position(a, prefix) + this.#position(b, prefix)) / 2;
     let middle = prefix.join("");
+    if (!middle.isWellFormed()) return undefined;
     const walk = new Walk(prefix);
     for (let depth = 0; depth < DEPTH;) {
       const place = this.#placeOf(walk);

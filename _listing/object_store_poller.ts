@@ -1,25 +1,21 @@
 /** The source that watches an object store. */
-import type { ObjectMeta } from "../_diff/object_meta.ts";
-import type { ObjectStore } from "./object_store.ts";
+import { orAborted } from "../_bounds/abort.ts";
+import { textBytes } from "../_bytes/bytes.ts";
 import { ObjectBuilder } from "../_diff/builder.ts";
 import { objectCodec } from "../_diff/codec.ts";
-import { compareKeys } from "../_bytes/order.ts";
-import { checkPositive, checkShare } from "../_errors/checks.ts";
-import { eachPage } from "./pages.ts";
-import { listTogether, type Range, rangesBetween } from "./ranges.ts";
-import { reasonOf, withoutSecrets } from "../_errors/redact.ts";
-import { canScan, scanPages } from "./scan.ts";
-import { Snapshot } from "../_diff/snapshot.ts";
-import { listSplitting, type OnPage } from "./split_listing.ts";
-import { storeError } from "./store_error.ts";
-import { Tracker } from "../_diff/tracker.ts";
-import { ExternalError } from "../_errors/external_error.ts";
+import { Lookup } from "../_diff/lookup.ts";
+import type { ObjectMeta } from "../_diff/object_meta.ts";
+import type { Snapshot } from "../_diff/snapshot.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
+import { Tracker } from "../_diff/tracker.ts";
+import { checkCount, checkName, checkPositive, checkShare } from "../_errors/checks.ts";
+import { ExternalError } from "../_errors/external_error.ts";
+import { reasonOf, withoutSecrets } from "../_errors/redact.ts";
+import type { ObjectStore } from "./object_store.ts";
+import { storeError } from "./store_error.ts";
+import { StoreListing, type Take } from "./store_listing.ts";
 
 const DEFAULT_CONCURRENCY = 16;
-// A range ends with a page that is read in part. With fewer objects than these in each, the pages read in
-// vain would outweigh what listing side by side saves.
-const OBJECTS_A_RANGE = 5_000;
 
 /** How to poll a store. */
 export interface ObjectStorePollerOptions {
@@ -46,13 +42,15 @@ export interface ObjectStorePollerOptions {
    */
   minAge?: number;
   /**
-   * From 0 to 1: a poll that would remove a larger share of the objects fails with code `removal-guard`.
+   * From 0 to 1: a poll that would remove a larger share of the objects fails with code `removal-guard`. Those that a
+   * delivery which broke off may have reported count too.
    *
    * @default {1} no guard
    */
   maxRemoved?: number;
   /**
-   * How many ranges of a `ranged` store are listed at once.
+   * How many ranges of a `ranged` store are listed at once: a whole number. An unchanged store takes no more requests for it,
+   * and a first listing at most 15 % more, and 4.
    *
    * @default {16}
    */
@@ -86,11 +84,12 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   /** Names the source in logs, spans and checkpoints. */
   readonly name: string;
   readonly #store: ObjectStore;
-  readonly #prefix: string;
   readonly #filter: ObjectStorePollerOptions["filter"];
   readonly #minAge: number;
-  readonly #concurrency: number;
+  readonly #listing: StoreListing;
   readonly #tracker: Tracker<ObjectMeta>;
+  /** Whether the state is known to be of this very store. */
+  #confirmed = false;
 
   /**
    * Makes no request yet.
@@ -106,22 +105,26 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     }
     const { prefix = "", filter, minAge = 0, maxRemoved = 1, concurrency = DEFAULT_CONCURRENCY } =
       options;
-    if (typeof prefix !== "string") throw new TypeError("Cannot poll as 'prefix' must be a string");
+    if (typeof prefix !== "string" || !prefix.isWellFormed()) {
+      throw new TypeError("Cannot poll as 'prefix' must be a string without halves of a character");
+    }
     if (filter !== undefined && typeof filter !== "function") {
       throw new TypeError("Cannot poll as 'filter' must be a function");
     }
     if (minAge !== 0) checkPositive("poll", "minAge", minAge);
     checkShare("poll", "maxRemoved", maxRemoved);
-    checkPositive("poll", "concurrency", concurrency);
-    this.name = options.name ?? (prefix === "" ? store.name : `${store.name}/${prefix}`);
+    checkCount("poll", "concurrency", concurrency);
+    const { name = prefix === "" ? store.name : `${store.name}/${prefix}` } = options;
+    checkName("poll", name);
+    this.name = name;
     this.#store = store;
-    this.#prefix = prefix;
     this.#filter = filter;
     this.#minAge = minAge;
-    this.#concurrency = concurrency;
+    const selective = filter !== undefined || minAge > 0;
+    this.#listing = new StoreListing({ store, name, prefix, concurrency, selective });
     const identity = JSON.stringify(["objects", store.name, prefix]);
     this.#tracker = new Tracker({
-      name: this.name,
+      name,
       identity,
       codec: objectCodec,
       build(objects) {
@@ -138,19 +141,28 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
    *
    * @param options The signal that aborts it.
    * @returns The changes, found while they are read.
-   * @throws {ExternalError} If the listing failed on any page, or too much would be removed.
+   * @throws {ExternalError} If the listing failed on any page, or too much would be removed. With code `checkpoint` if the
+   * restored state is of a store of the same name elsewhere.
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<ObjectMeta>>> {
     const { signal } = options;
-    const old = this.#tracker.committed;
+    const tracker = this.#tracker;
     let next: Snapshot;
     try {
-      next = await this.#listAll(old, options);
+      if (!this.#confirmed) {
+        signal.throwIfAborted();
+        // Without one to ask for, the listing begins at once.
+        tracker.confirm(
+          this.#store.identity === undefined ? undefined : await this.#origin(signal),
+        );
+        this.#confirmed = true;
+      }
+      next = await this.#listing.list(tracker.committed, options, () => this.#take());
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       throw storeError(`list '${this.name}'`, this.name, thrown);
     }
-    return this.#tracker.deliver(next);
+    return tracker.deliver(next);
   }
 
   /** The state that was handled, as bytes: what {@linkcode restore} takes. */
@@ -159,86 +171,47 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   }
 
   /**
-   * Goes on from what `save` gave, also in another process.
+   * Goes on from what `save` gave, also in another process. Whether it is of the same store, and not of one of that name
+   * elsewhere, the next poll finds out.
    *
    * @throws {ExternalError} With code `checkpoint` if the bytes are damaged, or are of another store or
    * prefix.
    */
   restore(state: Uint8Array): void {
     this.#tracker.restore(state);
+    this.#confirmed = false;
+    this.#listing.forget();
   }
 
-  async #listAll(old: Snapshot, options: PollOptions): Promise<Snapshot> {
-    const prefix = this.#prefix;
-    const concurrency = () => this.#store.ranged === true ? this.#concurrency : 1;
-    const { signal } = options;
-    const parts = Math.min(concurrency(), Math.floor(old.count / OBJECTS_A_RANGE));
-    if (concurrency() > 1 && parts <= 1) {
-      const listed = await listSplitting(
-        { prefix, concurrency, signal },
-        (range, signal, onPage) => this.#list(range, old, signal, options, onPage),
-      );
-      return Snapshot.concat(
-        listed.map(({ part, until }) => until === undefined ? part : part.slice(undefined, until)),
-      );
-    }
-    const ranges = rangesBetween(parts > 1 ? old.cuts(parts) : []);
-    return Snapshot.concat(
-      await listTogether(
-        ranges,
-        signal,
-        (range, signal) => this.#list(range, old, signal, options),
-      ),
+  /** What tells the store from another one of its name. */
+  async #origin(signal: AbortSignal): Promise<string> {
+    const origin: unknown = await orAborted(Promise.resolve(this.#store.identity?.()), signal);
+    if (typeof origin === "string") return origin;
+    throw new ExternalError(
+      "store",
+      `Cannot list '${this.name}' as 'identity' of its store gave no string but ${typeof origin}`,
+      { source: this.name },
     );
   }
 
-  /** Lists one range; `onPage` may end it. */
-  async #list(
-    range: Range,
-    old: Snapshot,
-    signal: AbortSignal,
-    { onRequest }: PollOptions,
-    onPage?: OnPage,
-  ): Promise<Snapshot> {
-    const store = this.#store;
-    const builder = new ObjectBuilder(old.slice(range.after, range.until));
-    const options = { ...range, ...(this.#prefix !== "" && { prefix: this.#prefix }), signal };
-    if (canScan(store) && this.#filter === undefined && this.#minAge === 0) {
-      await eachPage(store[scanPages](options), signal, (page) => {
-        onRequest?.();
-        page.addTo(builder);
-        // Undefined after keys that came out of order.
-        return onPage === undefined || page.count === 0 ||
-          onPage(builder.firstKey, builder.lastKey);
-      });
-    } else {
-      let first: string | undefined;
-      let last: string | undefined;
-      let inOrder = true;
-      await eachPage(store.list(options), signal, (page) => {
-        onRequest?.();
-        for (const object of page) {
-          this.#add(object, builder);
-          if (onPage === undefined) continue;
-          const { key } = object;
-          inOrder &&= last === undefined || compareKeys(last, key) < 0;
-          first ??= key;
-          last = key;
-        }
-        return onPage === undefined || page.length === 0 ||
-          onPage(inOrder ? first : undefined, inOrder ? last : undefined);
-      });
-    }
-    return builder.finish();
+  /** What puts the objects of one range into the snapshot. */
+  #take(): Take {
+    const filter = this.#filter;
+    const doubtful = new Lookup(this.#tracker.doubtful);
+    return (object, builder) => {
+      if (filter !== undefined && !this.#passes(object, filter)) return;
+      if (!this.#isYoung(object)) return builder.add(object);
+      // As it was told last, if it may have been told.
+      const key = textBytes(object.key);
+      const told = doubtful.find(key, 0, key.length)?.value(objectCodec);
+      if (told === undefined) builder.keep(object.key);
+      else builder.add(told);
+    };
   }
 
-  #add(object: ObjectMeta, builder: ObjectBuilder): void {
-    if (this.#filter !== undefined && !this.#passes(object, this.#filter)) return;
-    const { key, lastModified } = object;
-    const young = lastModified !== undefined && this.#minAge > 0 &&
+  #isYoung({ lastModified }: ObjectMeta): boolean {
+    return lastModified !== undefined && this.#minAge > 0 &&
       Date.now() - lastModified < this.#minAge;
-    if (young) builder.keep(key);
-    else builder.add(object);
   }
 
   #passes(object: ObjectMeta, filter: (object: ObjectMeta) => boolean): boolean {

@@ -15,26 +15,8 @@ export function rangesBetween(cuts: readonly string[]): Range[] {
   });
 }
 
-/**
- * Runs `list` for all ranges at once. The first to fail stops the others at once, and fails the whole.
- *
- * @returns The results in the order of the ranges.
- */
-export async function listTogether<R>(
-  ranges: readonly Range[],
-  signal: AbortSignal,
-  list: (range: Range, signal: AbortSignal) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  await together(signal, (start) => {
-    ranges.forEach((range, i) =>
-      start(async (signal) => {
-        results[i] = await list(range, signal);
-      })
-    );
-  });
-  return results;
-}
+/** Begins a task, unless one has failed already. */
+export type Start = (task: (signal: AbortSignal) => Promise<void>) => void;
 
 /**
  * Runs tasks side by side, until all that were started are done. The first to fail stops the others at once, and fails
@@ -42,10 +24,7 @@ export async function listTogether<R>(
  *
  * @param begin Starts the first ones. They may start more.
  */
-export async function together(
-  signal: AbortSignal,
-  begin: (start: (task: (signal: AbortSignal) => Promise<void>) => void) => void,
-): Promise<void> {
+export async function together(signal: AbortSignal, begin: (start: Start) => void): Promise<void> {
   signal.throwIfAborted();
   const stop = new AbortController();
   const onAbort = () => stop.abort(signal.reason);

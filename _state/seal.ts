@@ -23,17 +23,22 @@ const MAGIC = textBytes("koprsext");
 const VERSION = 2;
 const HEAD = 24;
 const CHECKSUM = 16;
+/** The longest envelope, in bytes: Node reads no file of 2 GiB, and a store may add a little of its own. */
+export const MAX_STATE_BYTES: number = 2 ** 31 - 2 ** 16;
 
 /**
  * Puts parts of a state into one envelope.
  *
  * @param identity What is watched: a store and prefix, a URL. It is stored as it is, so no secret.
  * @param parts The state.
+ * @throws {ExternalError} with code `"checkpoint"` if it is longer than {@linkcode MAX_STATE_BYTES}: it could be written, and
+ * not be read again.
  */
 export function seal(identity: string, parts: readonly Uint8Array[]): Uint8Array {
   const name = textBytes(identity);
   let length = HEAD + name.length + CHECKSUM;
   for (const part of parts) length += part.length;
+  if (length > MAX_STATE_BYTES) throw tooLong(identity, length);
   const bytes = new Uint8Array(length);
   const view = new DataView(bytes.buffer);
   bytes.set(MAGIC);
@@ -50,6 +55,14 @@ export function seal(identity: string, parts: readonly Uint8Array[]): Uint8Array
   return bytes;
 }
 
+/** What was found in an envelope. */
+export interface Opened {
+  /** What the state belongs to. */
+  readonly identity: string;
+  /** The state, as a view of the same memory. */
+  readonly state: Uint8Array;
+}
+
 /**
  * The state in an envelope, as a view of the same memory.
  *
@@ -57,6 +70,17 @@ export function seal(identity: string, parts: readonly Uint8Array[]): Uint8Array
  * something else than `identity`; the message says which.
  */
 export function unseal(bytes: Uint8Array, identity: string): Uint8Array {
+  const opened = openSealed(bytes, identity);
+  if (opened.identity !== identity) throw foreign(identity, opened.identity);
+  return opened.state;
+}
+
+/**
+ * The same for whoever compares the identity by other rules.
+ *
+ * @param identity What errors call it.
+ */
+export function openSealed(bytes: Uint8Array, identity: string): Opened {
   for (let i = 0; i < MAGIC.length && i < bytes.length; i++) {
     if (bytes[i] !== MAGIC[i]) {
       throw refused(identity, "these bytes are not a checkpoint: pass what 'save' returned");
@@ -90,14 +114,15 @@ export function unseal(bytes: Uint8Array, identity: string): Uint8Array {
   }
   const start = HEAD + view.getUint32(20, true);
   if (start > end) throw damaged(identity, "its identity does not fit");
-  const found = readText(bytes, HEAD, start);
-  if (found !== identity) {
-    throw refused(
-      identity,
-      `it belongs to '${found}': use another key or folder for it, or delete it to start afresh`,
-    );
-  }
-  return bytes.subarray(start, end);
+  return { identity: readText(bytes, HEAD, start), state: bytes.subarray(start, end) };
+}
+
+/** The error for the state of something else. */
+export function foreign(identity: string, found: string): ExternalError {
+  return refused(
+    identity,
+    `it belongs to '${found}': use another key or folder for it, or delete it to start afresh`,
+  );
 }
 
 /** The error for state that is not what was written. */
@@ -114,6 +139,14 @@ function cut(identity: string, length: number, expected: string): ExternalError 
     identity,
     `it is cut short, ${length} of ${expected} bytes: put back a copy, or delete it to start ` +
       `afresh, which reports everything as added and nothing as removed`,
+  );
+}
+
+function tooLong(identity: string, length: number): ExternalError {
+  return new ExternalError(
+    "checkpoint",
+    `Cannot save the state of '${identity}' as it has ${length} bytes, and more than ` +
+      `${MAX_STATE_BYTES} could not be read again: share it among several sources, such as one a prefix`,
   );
 }
 

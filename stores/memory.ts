@@ -12,8 +12,8 @@
  *
  * @module
  */
-import { compareBytes, textBytes } from "../_bytes/bytes.ts";
-import { checkPositive } from "../_errors/checks.ts";
+import { compareKeys } from "../_bytes/order.ts";
+import { checkCount, checkName } from "../_errors/checks.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type {
   GetOptions,
@@ -41,8 +41,6 @@ export interface MemoryStoreOptions {
 }
 
 interface StoredObject {
-  /** The key as UTF-8. */
-  readonly key: Uint8Array;
   readonly meta: ObjectMeta & { readonly etag: string };
   readonly body: Uint8Array<ArrayBuffer>;
 }
@@ -83,15 +81,13 @@ export class MemoryStore implements ObjectStore {
    * An empty store.
    *
    * @param options Its name and the size of a page.
-   * @throws {TypeError} If an option is of the wrong type.
-   * @throws {RangeError} If `pageSize` is not positive.
+   * @throws {TypeError} If an option is of the wrong type, or the name has control characters.
+   * @throws {RangeError} If `pageSize` is not a positive whole number.
    */
   constructor(options: MemoryStoreOptions = {}) {
     const { name = "memory://", pageSize = 1_000 } = options;
-    if (typeof name !== "string") {
-      throw new TypeError("Cannot make a store as 'name' must be a string");
-    }
-    checkPositive("make a store", "pageSize", pageSize);
+    checkName("make the store", name);
+    checkCount("make the store", "pageSize", pageSize);
     this.name = name;
     this.#pageSize = pageSize;
   }
@@ -117,7 +113,7 @@ export class MemoryStore implements ObjectStore {
       options.signal?.throwIfAborted();
       this.#check(key, options);
       const meta = { key, size: bytes.byteLength, etag, lastModified: Date.now() };
-      this.#objects.set(key, { key: textBytes(key), meta, body: bytes });
+      this.#objects.set(key, { meta, body: bytes });
       this.#sorted = undefined;
       return { etag };
     });
@@ -146,7 +142,7 @@ export class MemoryStore implements ObjectStore {
     const { prefix = "", after, until, signal } = options;
     signal?.throwIfAborted();
     const sorted = this.#sorted ??= [...this.#objects.values()].sort((a, b) =>
-      compareKeys(a.key, b.key)
+      compareKeys(a.meta.key, b.meta.key)
     );
     const end = until === undefined ? sorted.length : countUpTo(sorted, until);
     let page: ObjectMeta[] = [];
@@ -221,17 +217,12 @@ async function etagOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 
 /** How many objects have a key up to and including this one. */
 function countUpTo(sorted: readonly StoredObject[], key: string): number {
-  const bytes = textBytes(key);
   let low = 0;
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (compareKeys((sorted[middle] as StoredObject).key, bytes) <= 0) low = middle + 1;
+    if (compareKeys((sorted[middle] as StoredObject).meta.key, key) <= 0) low = middle + 1;
     else high = middle;
   }
   return low;
-}
-
-function compareKeys(a: Uint8Array, b: Uint8Array): number {
-  return compareBytes(a, 0, a.length, b, 0, b.length);
 }

@@ -53,8 +53,10 @@ export class Replay<T> {
   known: Map<string, T> = new Map();
   /** What the consumer makes of the events. It never looks at anything else. */
   readonly replayed: Map<string, T> = new Map();
+  /** What the poller knows to be in doubt: values that deliveries which broke off may have reported. */
+  doubts: Map<string, T> = new Map();
   /** Keys of polls that broke off: the consumer may or may not have heard of them. */
-  readonly #doubts: Set<string> = new Set();
+  readonly #unsure: Set<string> = new Set();
   readonly #options: ReplayOptions<T>;
   #poller: Saving<T>;
 
@@ -74,19 +76,20 @@ export class Replay<T> {
   ): Promise<"failed" | "handled"> {
     const { maxRemoved, keyOf } = this.#options;
     const expected = this.#changesTo(next);
-    const removed = [...expected.values()].filter(({ type }) => type === "removed").length;
+    const told = new Set([...this.known.keys(), ...this.doubts.keys()]);
+    const removed = [...told].filter((key) => !next.has(key)).length;
     let events: Iterable<ExternalEvent<T>>;
     try {
       events = await this.#poller.poll({ signal: new AbortController().signal });
     } catch (error) {
       if (error instanceof ExternalError && error.code === "removal-guard") {
-        assert.ok(removed > this.known.size * maxRemoved, "the guard let nothing through");
+        assert.ok(removed > told.size * maxRemoved, "the guard let nothing through");
       } else {
         assert.ok(mayFail(error), String(error));
       }
       return "failed";
     }
-    assert.ok(removed <= this.known.size * maxRemoved, "more was removed than may be");
+    assert.ok(removed <= told.size * maxRemoved, "more was removed than may be");
     const { read, whole, state, savedBehind } = this.#deliver(events, delivery);
     this.#check(read, whole, expected, next);
 
@@ -100,10 +103,23 @@ export class Replay<T> {
     if (handled === Infinity) {
       assert.ok(whole);
       this.known = next;
-      this.#doubts.clear();
+      this.doubts.clear();
+      this.#unsure.clear();
     } else {
-      for (const key of [...expected.keys(), ...keys]) this.#doubts.add(key);
-      this.known = splice(this.known, next, keys[handled - 1]);
+      for (const key of [...expected.keys(), ...keys]) this.#unsure.add(key);
+      const last = keys[handled - 1];
+      // In doubt is what was given in this process, and what may have been given after a state was saved.
+      const given = state === undefined ? keys.at(-1) : undefined;
+      const isBehind = (key: string) => last === undefined || compareKeys(key, last) > 0;
+      const isGiven = (key: string) => given === undefined || compareKeys(key, given) <= 0;
+      this.doubts = new Map(
+        [
+          ...this.doubts,
+          ...[...expected].map(([key, { item }]) => [key, item] as const)
+            .filter(([key]) => isGiven(key)),
+        ].filter(([key]) => isBehind(key)),
+      );
+      this.known = splice(this.known, next, last);
     }
     if (whole) {
       assert.deepEqual(this.#identities(this.replayed), this.#identities(next));
@@ -135,7 +151,7 @@ export class Replay<T> {
   #apply({ type, item }: ExternalEvent<T>): void {
     const key = this.#options.keyOf(item);
     // What is in doubt may come twice, or come to somebody who never heard of it.
-    if (!this.#doubts.has(key)) {
+    if (!this.#unsure.has(key)) {
       assert.equal(this.replayed.has(key), type !== "added", `${type} ${key}`);
     }
     if (type === "removed") this.replayed.delete(key);
@@ -174,7 +190,7 @@ export class Replay<T> {
         continue;
       }
       // Said once more, as the consumer may not know.
-      assert.ok(this.#doubts.has(key), `${event.type} ${key}, but nothing changed`);
+      assert.ok(this.#unsure.has(key), `${event.type} ${key}, but nothing changed`);
       assert.equal(event.type, next.has(key) ? "modified" : "removed");
       if (event.type === "modified") assert.deepEqual(event.item, next.get(key));
     }

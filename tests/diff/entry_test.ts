@@ -13,7 +13,7 @@ import {
   writeHeader,
 } from "../../_diff/entry.ts";
 import { seal } from "../../_state/seal.ts";
-import { Snapshot } from "../../_diff/snapshot.ts";
+import { restoreOne } from "./_objects.ts";
 
 const size = fc.oneof(fc.nat(300), fc.maxSafeNat().map((n) => Math.floor(n / 2)));
 const header = fc.record({
@@ -95,7 +95,7 @@ function saved(chunks: readonly (readonly Entry[])[]): Uint8Array {
 }
 
 const keysOf = (state: Uint8Array) =>
-  [...Snapshot.restore(state, "s", objectCodec).values(objectCodec)].map(({ key }) => key);
+  [...restoreOne(state, "s").values(objectCodec)].map(({ key }) => key);
 
 test("only entries as `save` writes them are restored", () => {
   const first = { shared: 0, key: "k/01.bin" };

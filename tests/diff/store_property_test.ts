@@ -141,7 +141,7 @@ function identityOf({ key, size, etag, lastModified }: ObjectMeta): string {
 
 /** What a poller should know of a listing, worked out the naive way. */
 function expected(
-  known: ReadonlyMap<string, ObjectMeta>,
+  { known, doubts }: Replay<ObjectMeta>,
   { objects }: Step,
   { prefix, filtered, minAge }: Case,
 ): Map<string, ObjectMeta> {
@@ -149,7 +149,7 @@ function expected(
   for (const object of objects) {
     if (!object.key.startsWith(prefix) || (filtered && !passes(object))) continue;
     const young = minAge > 0 && Date.now() - (object.lastModified ?? 0) < minAge;
-    const old = known.get(object.key);
+    const old = doubts.get(object.key) ?? known.get(object.key);
     const state = young ? old : object;
     if (state !== undefined) next.set(object.key, state);
   }
@@ -173,7 +173,7 @@ async function check(history: Case): Promise<void> {
     for (const step of steps) {
       mock.timers.tick(step.wait);
       store.step = step;
-      const next = expected(replay.known, step, history);
+      const next = expected(replay, step, history);
       const result = await replay.poll(
         next,
         step.delivery,

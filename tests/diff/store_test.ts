@@ -246,19 +246,6 @@ test("S7: in ranges, replay equals reality, and a range that fails fails the pol
   }
 });
 
-test("S7: a store that is not what `ranged` promises fails the poll", async () => {
-  const { memory } = await largeStore(11_000);
-  // Ignores the ranges: everything comes in each of them.
-  const store = storeOf(({ signal }) => memory.list(signal === undefined ? {} : { signal }), true);
-  await assert.rejects(poll(new ObjectStorePoller(store)), isError("protocol", /range/));
-  // And in a later poll, whose ranges are those of the last listing.
-  const good = new ObjectStorePoller(storeOf((options) => memory.list(options), true));
-  await poll(good);
-  const later = new ObjectStorePoller(store);
-  later.restore(good.save());
-  await assert.rejects(poll(later), isError("protocol", /range/));
-});
-
 test("W10: a filter that throws fails the poll, and nothing is lost", async () => {
   const objects: ObjectMeta[] = [{ key: "a", size: 1 }, { key: "b", size: 1 }];
   let failing = false;
@@ -376,5 +363,14 @@ test("wrong options are refused", () => {
   assert.throws(wrong({ minAge: NaN }), RangeError);
   assert.throws(wrong({ maxRemoved: 1.1 }), RangeError);
   assert.throws(wrong({ maxRemoved: "half" }), TypeError);
-  assert.throws(wrong({ concurrency: 0 }), RangeError);
+  for (const concurrency of [0, -1, 1.5, NaN, Infinity, 2 ** 53]) {
+    assert.throws(wrong({ concurrency }), RangeError, String(concurrency));
+  }
+  assert.throws(wrong({ concurrency: "16" }), TypeError);
+  for (const name of ["", 1, null, "a\nb", "a\x1b[31m", "a\x85", "a\u2028b"]) {
+    assert.throws(wrong({ name }), TypeError, JSON.stringify(name));
+  }
+  // A key may have anything in it; what logs and checkpoints call it may not.
+  assert.throws(wrong({ prefix: "a\n" }), /'name'/);
+  assert.equal(new ObjectStorePoller(store, { prefix: "a\n", name: "mine" }).name, "mine");
 });

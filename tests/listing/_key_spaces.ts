@@ -1,7 +1,8 @@
 // Key spaces as people have them, and a clock without time to measure how a first listing of one goes: a tick is the
 // latency of one page. Used by tests/split_listing_test.ts and bench/ranges.ts.
 import { compareKeys } from "../../_bytes/order.ts";
-import { listSplitting } from "../../_listing/split_listing.ts";
+import type { Cut, Layout, PageHabit, PlannedRange } from "../../_listing/page_plan.ts";
+import { type Listed, listSplitting, type SplitOptions } from "../../_listing/split_listing.ts";
 
 type Random = () => number;
 
@@ -94,12 +95,18 @@ export interface Outcome {
   readonly empty: number;
   /** The most requests in flight at once. */
   readonly most: number;
+  /** How pages were filled. */
+  readonly habit: PageHabit | undefined;
 }
 
 /** Lists keys as a store would that heeds `until` as it was when the range began, and counts what it takes. */
 export async function simulate(
   keys: readonly string[],
-  { pageSize = 1000, concurrency = 16 }: { pageSize?: number; concurrency?: number } = {},
+  { pageSize = 1000, concurrency = 16, planned }: {
+    pageSize?: number;
+    concurrency?: number;
+    planned?: readonly PlannedRange[];
+  } = {},
 ): Promise<Outcome> {
   let ticks = 0, requests = 0, empty = 0, most = 0;
   let waiting: (() => void)[] = [];
@@ -112,7 +119,13 @@ export async function simulate(
     });
   let over = false;
   const { signal } = new AbortController();
-  const options = { prefix: "", concurrency: () => concurrency, signal };
+  const options: SplitOptions = {
+    name: "simulated",
+    prefix: "",
+    concurrency: () => concurrency,
+    signal,
+    ...(planned !== undefined && { planned }),
+  };
   const listed = listSplitting(options, async ({ after, until }, _signal, onPage) => {
     const part: string[] = [];
     const end = until === undefined ? keys.length : countUpTo(keys, until);
@@ -126,9 +139,9 @@ export async function simulate(
       }
       at += page.length;
       for (const key of page) part.push(key);
-      if (!onPage(part[0], part.at(-1))) break;
+      if (!onPage(page.length, { inOrder: true, first: part[0], last: part.at(-1) })) break;
     } while (at < end);
-    return part;
+    return new KeyList(part);
   }).finally(() => {
     over = true;
     idle?.();
@@ -136,7 +149,8 @@ export async function simulate(
   while (!over) {
     // All that can be asked for at this time has been asked for when nothing is left to run.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    if (waiting.length === 0 && !over) await new Promise<void>((resolve) => idle = resolve);
+    if (over) break;
+    if (waiting.length === 0) await new Promise<void>((resolve) => idle = resolve);
     else {
       ticks++;
       const now = waiting;
@@ -144,10 +158,28 @@ export async function simulate(
       for (const answer of now) answer();
     }
   }
-  const all: string[] = [];
-  for (const { part, until } of await listed) {
-    const end = until === undefined ? part.length : countUpTo(part, until);
-    for (let i = 0; i < end; i++) all.push(part[i] as string);
+  const { parts, habit } = await listed;
+  return { keys: parts.flatMap(({ keys }) => keys), ticks, requests, empty, most, habit };
+}
+
+/** Keys in order. */
+export class KeyList implements Listed<KeyList>, Layout {
+  readonly keys: readonly string[];
+
+  constructor(keys: readonly string[]) {
+    this.keys = keys;
   }
-  return { keys: all, ticks, requests, empty, most };
+
+  get count(): number {
+    return this.keys.length;
+  }
+
+  upTo(key: string): KeyList {
+    return new KeyList(this.keys.slice(0, countUpTo(this.keys, key)));
+  }
+
+  cutAt(count: number): Cut | undefined {
+    const key = this.keys[count - 1];
+    return key === undefined ? undefined : { key, count };
+  }
 }

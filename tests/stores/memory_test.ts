@@ -144,7 +144,29 @@ test("an aborted signal stops every call with its reason", async () => {
   assert.deepEqual(await keysOf(store.list()), ["a", "b"]);
 });
 
+test("an abort while the ETag is made stops a write", async () => {
+  const store = new MemoryStore();
+  const controller = new AbortController();
+  const { signal } = controller;
+  let checks = 0;
+  // Looked at before the digest: the abort comes while that is under way.
+  Object.defineProperty(signal, "throwIfAborted", {
+    value() {
+      if (checks++ === 0) queueMicrotask(() => controller.abort("enough"));
+      AbortSignal.prototype.throwIfAborted.call(signal);
+    },
+  });
+  await assert.rejects(store.put("a", "1", { signal }), (error) => error === "enough");
+  assert.ok(checks > 1);
+  assert.deepEqual(await keysOf(store.list()), []);
+  assert.equal((await store.put("a", "2")).etag.length, 34);
+});
+
 test("wrong options are refused", () => {
+  for (const pageSize of [-1, 1.5, NaN, Infinity]) {
+    assert.throws(() => new MemoryStore({ pageSize }), RangeError);
+  }
+  assert.throws(() => new MemoryStore({ name: "a\nb" }), TypeError);
   assert.throws(() => new MemoryStore({ pageSize: 0 }), RangeError);
   assert.throws(() => new MemoryStore({ pageSize: "1" as unknown as number }), TypeError);
   assert.throws(() => new MemoryStore({ name: 1 as unknown as string }), TypeError);

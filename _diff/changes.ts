@@ -1,0 +1,66 @@
+/** What changed from one snapshot to the next: both are read side by side, and chunks that they share are skipped. */
+import type { Codec } from "./codec.ts";
+import { Cursor } from "./cursor.ts";
+import type { Change, Snapshot } from "./snapshot.ts";
+
+/** How much changed. */
+export interface ChangeCount {
+  added: number;
+  modified: number;
+  removed: number;
+}
+
+/** What leads from `old` to `next`, in the byte order of the keys, found while it is read. */
+export function* changes<V>(old: Snapshot, next: Snapshot, codec: Codec<V>): Generator<Change<V>> {
+  const a = new Cursor(old.chunks);
+  const b = new Cursor(next.chunks);
+  for (let step = firstDifference(a, b); step !== SAME; step = nextDifference(a, b, step)) {
+    if (step === ADDED) yield { type: "added", item: b.value(codec) };
+    else if (step === REMOVED) yield { type: "removed", item: a.value(codec) };
+    else yield { type: "modified", item: b.value(codec), previous: a.value(codec) };
+  }
+}
+
+/** How many changes lead from `old` to `next`, without making any. */
+export function countChanges(old: Snapshot, next: Snapshot): ChangeCount {
+  const count = { added: 0, modified: 0, removed: 0 };
+  const a = new Cursor(old.chunks);
+  const b = new Cursor(next.chunks);
+  for (let step = firstDifference(a, b); step !== SAME; step = nextDifference(a, b, step)) {
+    if (step === ADDED) count.added++;
+    else if (step === REMOVED) count.removed++;
+    else count.modified++;
+  }
+  return count;
+}
+
+type Step = 0 | 1 | 2 | 3;
+const SAME = 0, ADDED = 1, MODIFIED = 2, REMOVED = 3;
+
+/** Moves both cursors on to the next difference, from where they stand. */
+function firstDifference(a: Cursor, b: Cursor): Step {
+  while (!a.done || !b.done) {
+    if (a.done) return ADDED;
+    if (b.done) return REMOVED;
+    // Both always come to a shared chunk at its first entry, which neither can have passed alone.
+    if (a.chunk === b.chunk) {
+      a.jump(a.index + 1);
+      b.jump(b.index + 1);
+      continue;
+    }
+    const order = b.compare(a.key, 0, a.keyLength);
+    if (order < 0) return ADDED;
+    if (order > 0) return REMOVED;
+    if (!a.sameIdentity(b)) return MODIFIED;
+    a.next();
+    b.next();
+  }
+  return SAME;
+}
+
+/** The same, from behind the difference found last. */
+function nextDifference(a: Cursor, b: Cursor, last: Step): Step {
+  if (last !== ADDED) a.next();
+  if (last !== REMOVED) b.next();
+  return firstDifference(a, b);
+}

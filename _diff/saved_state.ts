@@ -1,0 +1,126 @@
+/**
+ * Snapshots as bytes.
+ *
+ * For each snapshot: a count of chunks, length and count of entries of each, and then the chunks as they are in memory. All
+ * of it in the envelope of `_state/seal.ts`.
+ *
+ * @module
+ */
+import {
+  compareBytes,
+  copyBytes,
+  isText,
+  readVarint,
+  varintLength,
+  withRoom,
+  writeVarint,
+} from "../_bytes/bytes.ts";
+import { damaged, openSealed, seal } from "../_state/seal.ts";
+import type { Codec } from "./codec.ts";
+import type { Chunk } from "./cursor.ts";
+import { type Header, readHeader, unpackRest } from "./entry.ts";
+import { Snapshot } from "./snapshot.ts";
+
+/**
+ * Several snapshots in one envelope.
+ *
+ * @param identity What is listed. Not a secret.
+ * @throws {ExternalError} with code `"checkpoint"` if it would be too long.
+ */
+export function saveAll(identity: string, snapshots: readonly Snapshot[]): Uint8Array {
+  return seal(identity, snapshots.flatMap((snapshot) => [...partsOf(snapshot)]));
+}
+
+/** A table of the chunks, and the chunks. */
+function* partsOf({ chunks }: Snapshot): Iterable<Uint8Array> {
+  const table = new Uint8Array(9 + chunks.length * 18);
+  let at = writeVarint(chunks.length, table, 0);
+  for (const { bytes, count } of chunks) {
+    at = writeVarint(count, table, writeVarint(bytes.length, table, at));
+  }
+  yield table.subarray(0, at);
+  for (const { bytes } of chunks) yield bytes;
+}
+
+/** What `saveAll` wrote. */
+export interface Restored {
+  /** What it belongs to: for the caller to compare. */
+  readonly identity: string;
+  readonly snapshots: readonly Snapshot[];
+}
+
+/**
+ * The snapshots that `saveAll` wrote: as many as `count` says. The bytes are copied: they may be dropped or changed
+ * afterwards.
+ *
+ * @param identity What errors call it.
+ * @throws {ExternalError} with code `"checkpoint"` if the bytes are not whole, or not what `saveAll` writes.
+ */
+export function restoreAll<V>(
+  bytes: Uint8Array,
+  identity: string,
+  codec: Codec<V>,
+  count: number,
+): Restored {
+  const { identity: found, state } = openSealed(bytes, identity);
+  let at = 0;
+  const number = (): number => {
+    const value = readVarint(state, at, state.length);
+    if (value < 0) throw damaged(identity, "a number is cut off");
+    at += varintLength(value);
+    return value;
+  };
+  const snapshot = (): Snapshot => {
+    const total = number();
+    const sizes: number[] = [];
+    // Each chunk takes at least two bytes here, so a wrong total ends at the end of the bytes.
+    for (let i = 0; i < total * 2; i++) sizes.push(number());
+    const chunks: Chunk[] = [];
+    for (let i = 0; i < sizes.length; i += 2) {
+      const end = at + (sizes[i] as number);
+      if (end > state.length) throw damaged(identity, "a chunk does not fit");
+      chunks.push({ bytes: state.slice(at, end), count: sizes[i + 1] as number });
+      at = end;
+    }
+    if (!isSound(chunks, codec)) throw damaged(identity, "it breaks the format");
+    return new Snapshot(chunks);
+  };
+  const snapshots = Array.from({ length: count }, snapshot);
+  if (at !== state.length) throw damaged(identity, "it breaks the format");
+  return { identity: found, snapshots };
+}
+
+// Filled by each that reads one: what was in it before is of no use to anyone.
+const header: Header = { shared: 0, rest: 0, packed: false, identity: 0, extra: 0, end: 0 };
+
+/** Whether every entry fits, keys rise, counts are right and the codec can read all of it. */
+function isSound<V>(chunks: readonly Chunk[], codec: Codec<V>): boolean {
+  let key: Uint8Array = new Uint8Array(256);
+  let before: Uint8Array = new Uint8Array(256);
+  let beforeLength = -1; // before the first key
+  for (const { bytes, count } of chunks) {
+    if (count === 0) return false;
+    let entries = 0;
+    for (let at = 0; at < bytes.length; entries++) {
+      if (!readHeader(bytes, at, bytes.length, header)) return false;
+      const { shared, rest, packed, identity, extra, end } = header;
+      if (end + rest + identity + extra > bytes.length) return false;
+      if (shared > (entries === 0 ? 0 : beforeLength) || packed && entries === 0) return false;
+      const keyLength = packed ? beforeLength : shared + rest;
+      key = withRoom(key, 0, keyLength);
+      copyBytes(before, 0, packed ? keyLength : shared, key, 0);
+      if (!packed) copyBytes(bytes, end, end + rest, key, shared);
+      else if (unpackRest(bytes, end, key, shared, keyLength) !== rest) return false;
+      if (beforeLength >= 0 && compareBytes(key, 0, keyLength, before, 0, beforeLength) <= 0) {
+        return false;
+      }
+      if (!isText(key, 0, keyLength)) return false;
+      [key, before, beforeLength] = [before, key, keyLength];
+      at = end + rest;
+      if (!codec.check(bytes, at, at + identity, at + identity + extra)) return false;
+      at += identity + extra;
+    }
+    if (entries !== count) return false;
+  }
+  return true;
+}

@@ -1,0 +1,39 @@
+/** Layouts of a whole listing. */
+import type { Snapshot } from "../_diff/snapshot.ts";
+import type { Cut, Layout } from "./page_plan.ts";
+
+// So many keys with halves of a pair in them are skipped.
+const MAX_SKIPPED = 64;
+
+/** The layout of a listing of which all is kept. */
+export function layoutOf(snapshot: Snapshot): Layout {
+  return {
+    count: snapshot.count,
+    cutAt(count) {
+      for (let at = count; at > 0 && at > count - MAX_SKIPPED; at--) {
+        const key = snapshot.keyAt(at - 1);
+        // Every server must take it in a request.
+        if (key?.isWellFormed()) return { key, count: at };
+      }
+      return undefined;
+    },
+  };
+}
+
+/** Layouts behind one another. */
+export function joinLayouts(layouts: readonly Layout[]): Layout {
+  return {
+    count: layouts.reduce((sum, { count }) => sum + count, 0),
+    cutAt(count) {
+      let found: Cut | undefined;
+      let before = 0;
+      for (const layout of layouts) {
+        if (before >= count) break;
+        const cut = layout.cutAt(count - before);
+        if (cut !== undefined) found = { key: cut.key, count: before + cut.count };
+        before += layout.count;
+      }
+      return found;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * Where the next listing is cut, from what the last one found.
+ *
+ * A range costs its keys divided by the keys of a page, rounded up. So ranges of whole pages cost no request more than
+ * the listing as one: cuts lie where a number of keys that fills pages has been counted.
+ */
+
+/** How a store fills its pages. */
+export interface PageHabit {
+  /** Keys in a full page. */
+  readonly size: number;
+  /** Whether every page had so many, but for the last of each range. */
+  readonly steady: boolean;
+}
+
+/** Where keys stand in a listing. */
+export interface Layout {
+  readonly count: number;
+  /** The last key known to have at most so many keys up to and including it; undefined if there is none. */
+  cutAt(count: number): Cut | undefined;
+}
+
+/** A key that ends a range, and how many keys there are up to and including it. */
+export interface Cut {
+  readonly key: string;
+  readonly count: number;
+}
+
+/** A range to be listed: the last one has no `until`. */
+export interface PlannedRange {
+  readonly until: string | undefined;
+  /** The pages that it takes if nothing changed. */
+  readonly pages: number;
+}
+
+// Shorter ranges would double the requests of a poll in which a key was added to each.
+const PAGES_A_RANGE = 4;
+// Where pages are of unlike sizes a range may end with one that is nearly empty: one in so many is 6 %.
+const UNSTEADY_PAGES_A_RANGE = 17;
+
+/** The ranges of a listing that should be as it was, as even as whole pages allow. Never none. */
+export function planRanges(layout: Layout, habit: PageHabit, concurrency: number): PlannedRange[] {
+  const { size, steady } = habit;
+  const pages = Math.max(1, Math.ceil(layout.count / size));
+  const least = steady ? PAGES_A_RANGE : UNSTEADY_PAGES_A_RANGE;
+  const parts = Math.max(1, Math.min(concurrency, Math.floor(pages / least)));
+  const ranges: PlannedRange[] = [];
+  let count = 0;
+  let left = pages;
+  let share = 0;
+  for (let i = 0; i < parts - 1; i++) {
+    const more = Math.ceil(left / (parts - i));
+    left -= more;
+    share += more;
+    const cut = layout.cutAt(count + share * size);
+    // Without a key that may end a range this one goes on to the next cut.
+    if (cut === undefined || cut.count <= count) continue;
+    ranges.push({ until: cut.key, pages: share });
+    count = cut.count;
+    share = 0;
+  }
+  ranges.push({ until: undefined, pages: Math.ceil(Math.max(1, layout.count - count) / size) });
+  return ranges;
+}
