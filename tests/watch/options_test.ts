@@ -144,7 +144,11 @@ test("W8: everything within range is taken", () => {
 
 test("options changed after the start change nothing", async () => {
   const seen: string[] = [];
-  const options: WatchOptions = { interval: 1_000, onError: () => seen.push("first") };
+  const options: WatchOptions = {
+    interval: 1_000,
+    logger: false,
+    onError: () => seen.push("first"),
+  };
   const source = new ManualSource();
   const reader = watchExternal(source, options).getReader();
   options.onError = () => seen.push("second");
