@@ -31,7 +31,9 @@ export class Checkpointer {
   constructor(source: ExternalSource<unknown>, store: CheckpointStore) {
     if (!isRestorable(source)) {
       throw new TypeError(
-        `Cannot watch '${oneLine(source.name)}' with a checkpoint as the source has no 'save' or no ` +
+        `Cannot watch '${
+          oneLine(source.name)
+        }' with a checkpoint as the source has no 'save' or no ` +
           "'restore' method",
       );
     }

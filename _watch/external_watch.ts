@@ -85,7 +85,8 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    * @returns The iterator. It holds the stream's lock until it ends.
    * @throws {TypeError} If the stream is locked already.
    */
-  override values(options?: { preventCancel?: boolean }): StreamIterator<ExternalEvent<T>> {
+  // @ts-ignore: without 'override', which stays in the declarations and breaks where the base class has no 'values'
+  values(options?: { preventCancel?: boolean }): StreamIterator<ExternalEvent<T>> {
     return new StreamIterator(this, options);
   }
 
@@ -96,7 +97,8 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    * @returns The iterator. It holds the stream's lock until it ends.
    * @throws {TypeError} If the stream is locked already.
    */
-  override [Symbol.asyncIterator](
+  // @ts-ignore: as for 'values'
+  [Symbol.asyncIterator](
     options?: { preventCancel?: boolean },
   ): StreamIterator<ExternalEvent<T>> {
     return this.values(options);

@@ -33,6 +33,7 @@ export class StreamIterator<E> {
     this.#preventCancel = options?.preventCancel === true;
     this.#reader = stream.getReader();
     this.#reader.closed.then(() => this.#end(), () => {
+      if (this.#ended) return; // The lock was given back.
       // An error ends it only with the `next` that tells of it: the pending one, or the one that comes.
       this.#failed = true;
       this.#last?.catch(() => this.#end());
@@ -79,7 +80,7 @@ export class StreamIterator<E> {
       return await read;
     } catch (error) {
       // Giving the lock back rejects what was pending.
-      if (this.#ended) return { done: true, value: undefined };
+      if (this.#ended && !this.#failed) return { done: true, value: undefined };
       throw error;
     }
   }

@@ -34,7 +34,10 @@ export class Reporter {
   /** A poll was good, after so many that failed. */
   polled(failures: number): void {
     if (failures === 0) return this.#log("debug", `Polled '${this.#source}'`);
-    this.#recovered("poll", `Polled '${this.#source}' again after ${failures} failed polls in a row`);
+    this.#recovered(
+      "poll",
+      `Polled '${this.#source}' again after ${failures} failed polls in a row`,
+    );
   }
 
   /** A state was saved, after so many saves that failed. */
@@ -56,7 +59,9 @@ export class Reporter {
       console.warn(oneLine(line));
     }
     const onError = this.#onError;
-    if (onError !== undefined) this.#call(() => onError(error, info), (thrown) => this.#broke(thrown));
+    if (onError !== undefined) {
+      this.#call(() => onError(error, info), (thrown) => this.#broke(thrown));
+    }
   }
 
   /** The stream has ended with this error. */
