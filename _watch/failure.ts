@@ -1,6 +1,6 @@
 /** What was thrown, as a watch reports it: with the name of its source, and without what clients hang on errors. */
 import { ExternalError } from "../_errors/external_error.ts";
-import { reasonOf, withoutSecrets } from "../_errors/redact.ts";
+import { reasonOf, redactError } from "../_errors/redact.ts";
 
 /** A failure, and whether it ends the watch. */
 export interface Failure {
@@ -88,5 +88,5 @@ function answerOf(thrown: unknown): { status?: number; retryAfter?: number } {
 }
 
 function causeOf(thrown: unknown): { cause: unknown } {
-  return { cause: withoutSecrets(thrown) };
+  return { cause: redactError(thrown) };
 }

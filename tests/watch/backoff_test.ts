@@ -111,3 +111,42 @@ test("W2: polls whose events break off half-way are failures in a row", () =>
     }
     assert.equal(watch.status.failures, 3);
   }));
+
+test("W2: minBackoff is the first wait behind a failure, and doubles from there", () =>
+  withWatch({ minBackoff: 30 }, async ({ clock, source, reader, failures }) => {
+    begin(reader.read());
+    await settle();
+    for (let n = 1; n <= 8; n++) {
+      await source.last.fail();
+      await clock.tick(failures.at(-1)!.info.wait);
+    }
+    assert.deepEqual(
+      failures.map(({ info }) => info.wait),
+      [30, 60, 120, 240, 480, 960, 1_920, 3_200],
+    );
+    await source.last.answer();
+    await clock.tick(100);
+    await source.last.fail();
+    assert.equal(failures.at(-1)!.info.wait, 30);
+  }));
+
+test("W2: a minBackoff above 32 intervals is the wait behind every failure", () =>
+  withWatch({ minBackoff: 10_000 }, async ({ clock, source, reader, failures }) => {
+    begin(reader.read());
+    await settle();
+    for (let n = 1; n <= 3; n++) {
+      await source.last.fail();
+      await clock.tick(10_000);
+    }
+    assert.deepEqual(failures.map(({ info }) => info.wait), [10_000, 10_000, 10_000]);
+  }));
+
+test("W2: a maxBackoff below the interval repeats a failed poll sooner than a good one", () =>
+  withWatch({ maxBackoff: 20 }, async ({ clock, source, reader, failures }) => {
+    begin(reader.read());
+    await settle();
+    await source.last.fail();
+    await clock.tick(20);
+    await source.last.fail();
+    assert.deepEqual(failures.map(({ info }) => info.wait), [20, 20]);
+  }));

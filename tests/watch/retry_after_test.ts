@@ -54,3 +54,31 @@ test("W3: a retryAfter that makes no sense makes no hot loop", () =>
       assert.equal(source.polls.length, polls + 1);
     }
   }));
+
+test("W3: without a maxBackoff of one's own what a server asks for is kept, up to a day", () =>
+  withWatch({}, async ({ clock, source, reader, failures }) => {
+    begin(reader.read());
+    await settle();
+    const hour = 3_600_000;
+    const asked = [5_000, hour, 24 * hour, 24 * hour + 1, 365 * 24 * hour, Infinity];
+    for (const retryAfter of asked) {
+      await source.last.fail(new ExternalError("status", "busy", { retryAfter }));
+      const { wait } = failures.at(-1)!.info;
+      assert.equal(wait, Math.min(retryAfter, 24 * hour));
+      const polls = source.polls.length;
+      await clock.tick(wait - 1);
+      assert.equal(source.polls.length, polls);
+      await clock.tick(1);
+      assert.equal(source.polls.length, polls + 1);
+    }
+    await source.last.fail();
+    assert.equal(failures.at(-1)!.info.wait, 3_200, "what nobody asked for is bounded as before");
+  }));
+
+test("W3: jitter lengthens what a server asks for, never past the bound", () => {
+  const day = 86_400_000;
+  const jittered = { ...pace, maxRetryAfter: day, jitter: 0.5 };
+  assert.equal(waitAfterFailure(1, 2_000_000, jittered, () => 1), 3_000_000);
+  assert.equal(waitAfterFailure(1, day - 1, jittered, () => 1), day);
+  assert.equal(waitAfterFailure(9, 2_000_000, jittered, () => 0), 2_000_000);
+});
