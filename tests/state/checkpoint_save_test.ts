@@ -1,6 +1,7 @@
 // W5, C2: when a watch loads its state, and when it saves it.
 import {
   type CheckpointStore,
+  type ExternalSource,
   MemoryCheckpointStore,
   ObjectStorePoller,
   watchExternal,
@@ -9,8 +10,19 @@ import { FileCheckpointStore } from "@koprs/external/checkpoints/file";
 import { MemoryStore } from "@koprs/external/stores/memory";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { settle } from "../watch/_watch.ts";
-import { behind, fill, observed, ScriptedStore, shown, timeout, watching } from "./_checkpoint.ts";
+import { added, begin, settle, withClock } from "../watch/_watch.ts";
+import {
+  behind,
+  fill,
+  handleOne,
+  NumberSource,
+  observed,
+  ScriptedStore,
+  shown,
+  timeout,
+  watching,
+  withStore,
+} from "./_checkpoint.ts";
 
 test(
   "the state is loaded once, before the first poll, and not before the first read",
@@ -196,3 +208,125 @@ test("misuse is a TypeError", () => {
     assert.throws(() => new FileCheckpointStore(bad as string), TypeError);
   }
 });
+
+/** A source without events, whose state the test sets before each poll. */
+function silent(states: Uint8Array[]): ExternalSource<string> & { polls: number } {
+  const source = {
+    name: "silent",
+    polls: 0,
+    poll: () => Promise.resolve((source.polls++, [])),
+    save: () => states[Math.min(source.polls, states.length) - 1]!,
+    restore() {},
+  };
+  return source;
+}
+
+/** The states that a watch saves in so many polls. */
+async function savedIn(
+  polls: number,
+  source: ExternalSource<string> & { readonly polls: number },
+): Promise<number[][]> {
+  const saved: number[][] = [];
+  await withClock(async (clock) => {
+    const watch = watchExternal(source, {
+      interval: 10,
+      jitter: 0,
+      logger: false,
+      checkpoint: {
+        load: () => Promise.resolve(undefined),
+        save: (_, state) => Promise.resolve(void saved.push([state.length, state[0]!])),
+      },
+    });
+    const read = begin(watch.getReader().read());
+    await settle();
+    while (source.polls < polls) await clock.tick(10);
+    await watch[Symbol.asyncDispose]();
+    await read;
+  });
+  return saved;
+}
+
+test("a small state that changed without an event is saved, a large one is not compared", async () => {
+  const filled = (length: number, value: number) => new Uint8Array(length).fill(value);
+  const states = (length: number) => [1, 1, 2, 2, 3].map((value) => filled(length, value));
+  for (const length of [1, 4_096]) {
+    assert.deepEqual(await savedIn(5, silent(states(length))), [
+      [length, 1],
+      [length, 2],
+      [length, 3],
+    ]);
+  }
+  assert.deepEqual(await savedIn(5, silent(states(4_097))), [[4_097, 1]]);
+  const growing = [filled(4_096, 1), filled(4_097, 2), filled(4_097, 3), filled(1, 4)];
+  assert.deepEqual(await savedIn(4, silent(growing)), [[4_096, 1], [4_097, 2]]);
+  assert.deepEqual(await savedIn(2, silent([filled(1, 1), filled(2, 1)])), [[1, 1], [2, 1]]);
+});
+
+test("a source may give its state in the same memory each time", async () => {
+  const memory = new Uint8Array(1);
+  const source = silent([]);
+  source.save = () => {
+    memory[0] = source.polls >> 1;
+    return memory;
+  };
+  assert.deepEqual(await savedIn(7, source), [[1, 0], [1, 1], [1, 2], [1, 3]]);
+});
+
+test("while a save is under way, its memory is not asked for again", () =>
+  withStore(async (setup) => {
+    const { clock, source, store } = setup;
+    let calls = 0;
+    const memory = new Uint8Array(1);
+    source.save = () => {
+      calls++;
+      memory[0] = source.value;
+      return memory;
+    };
+    await handleOne(setup);
+    const before = calls;
+    for (let n = 0; n < 3; n++) {
+      await clock.tick(60_000);
+      source.value++;
+      await source.last.answer();
+    }
+    assert.equal(calls, before);
+    await store.saves[1]!.answer();
+    assert.ok(calls > before);
+  }));
+
+test("a state that was restored is not saved again before something changes", () =>
+  withStore(async ({ clock, source, store, reader }) => {
+    store.state = [5];
+    const read = begin(reader.read());
+    await settle();
+    assert.equal(source.value, 5);
+    await source.last.answer();
+    await clock.tick(1_000);
+    await source.last.answer();
+    assert.equal(store.saves.length, 0);
+    source.value++;
+    await clock.tick(1_000);
+    await source.last.answer(added("a"));
+    assert.deepEqual(store.saves.map(({ state }) => state), [[6]]);
+    await store.saves[0]!.answer();
+    await read;
+  }));
+
+test("a store may be synchronous", () =>
+  withClock(async () => {
+    const source = new NumberSource();
+    const saved: number[] = [];
+    const checkpoint = {
+      load: () => Uint8Array.of(3),
+      save: (_: string, state: Uint8Array) => void saved.push(state[0]!),
+    } as unknown as CheckpointStore;
+    const watch = watchExternal(source, { interval: 1, logger: false, checkpoint });
+    const read = watch.getReader().read();
+    await settle();
+    assert.deepEqual(source.restored, [3]);
+    source.value++;
+    await source.last.answer(added("a"));
+    await read;
+    assert.deepEqual(saved, [4]);
+    await watch[Symbol.asyncDispose]();
+  }));
