@@ -39,7 +39,6 @@ export class PollLoop<T> implements Observed {
   /** What held before the poll whose events are delivered. It holds again if they break off. */
   #before: { failures: number; lastSuccess: number | undefined } = NEVER;
   #poll: Poll<T> | undefined;
-  #saving = false;
   #closing = false;
   #startedAt = 0;
   #stopObserving: (() => void) | undefined;
@@ -125,9 +124,9 @@ export class PollLoop<T> implements Observed {
     this.#closing = true;
     this.#schedule.clear();
     // Events found are still to be read; the next pull after the last of them closes the stream.
-    // The same holds for a state that is being saved, or whose save failed: it is tried once more.
-    if (this.#delivery !== undefined || this.#saving) return;
+    if (this.#delivery !== undefined) return;
     if (!this.#checkpointer?.isDue) return this.#finish();
+    // A save under way closes the stream at its end. One that failed is tried once more first.
     this.#schedule.wakeUp();
     this.#poll?.abort(this.#closedError());
   }
@@ -317,10 +316,8 @@ export class PollLoop<T> implements Observed {
 
   async #save(checkpointer: Checkpointer): Promise<Failure | undefined> {
     const { failures } = checkpointer;
-    this.#saving = true;
     const failure = await checkpointer.save();
-    this.#saving = false;
-    if (failure === undefined && !this.#ended) this.#reporter.saved(failures);
+    if (failure === undefined) this.#reporter.saved(failures);
     return failure;
   }
 

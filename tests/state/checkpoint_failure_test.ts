@@ -133,6 +133,73 @@ for (const when of ["load", "save"] as const) {
   );
 }
 
+for (const when of ["step", "end"] as const) {
+  test(`a save that rejects with code checkpoint at the ${when} of a delivery ends the stream`, () =>
+    withStore(async ({ source, store, watch, reader, failures, clock }) => {
+      const read = begin(reader.read());
+      await settle();
+      await source.last.answer(
+        ...Array.from({ length: when === "step" ? 200 : 1 }, () => added("a")),
+      );
+      await store.saves[0]!.answer();
+      await read;
+      let next = begin(reader.read());
+      for (let n = 1; n < 100 && when === "step"; n++) {
+        await next;
+        source.value++;
+        next = begin(reader.read());
+      }
+      source.value++;
+      await settle();
+      assert.equal(store.saves.length, 2);
+      const error = new ExternalError("checkpoint", "Cannot go on as another one has taken over");
+      await store.saves[1]!.fail(error);
+      await assert.rejects(next, (thrown) => thrown === error);
+      assert.equal(error.source, "manual");
+      assert.equal(watch.status.phase, "closed");
+      assert.equal(watch.status.lastError, error);
+      assert.deepEqual(failures, []);
+      await clock.tick(1_000_000);
+      assert.equal(store.saves.length, 2);
+      assert.equal(source.polls.length, 1);
+    }));
+}
+
+test("events that break off before the first tell of no recovery", () => {
+  const lines: string[] = [];
+  const log = (level: string) => (line: string) => void lines.push(`${level} ${line}`);
+  const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
+  return withStore(async ({ source, store, reader, clock }) => {
+    begin(reader.read());
+    await settle();
+    for (const wait of [2_000, 4_000]) {
+      await source.last.answerWith((function* () {
+        yield* [];
+        throw new Error("broken");
+      })());
+      await clock.tick(wait);
+    }
+    assert.equal(store.saves.length, 0);
+    assert.deepEqual(lines, [
+      "warn Cannot poll 'manual': broken (attempt 1, next in 2000 ms)",
+      "warn Cannot poll 'manual': broken (attempt 2, next in 4000 ms)",
+    ]);
+  }, { logger });
+});
+
+test("an end by the events themselves is no failed save", () =>
+  withStore(async ({ source, store, watch, reader }) => {
+    const read = begin(reader.read());
+    await settle();
+    await source.last.answerWith((function* () {
+      void watch[Symbol.asyncDispose]();
+      yield added("a");
+    })());
+    assert.deepEqual(await read, { done: true, value: undefined });
+    assert.equal(store.saves.length, 0);
+    assert.equal(watch.status.failedSaves, undefined);
+  }));
+
 test("close during a poll that hangs behind a failed save aborts it, and saves once more", () =>
   withStore(async (setup) => {
     const { source, store, watch, failures, clock } = setup;

@@ -78,6 +78,34 @@ for (const microtasks of [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16]) {
   });
 }
 
+test("W6: events that come with the end are let go of", async () => {
+  for (const end of Object.values(ends)) {
+    for (let microtasks = 0; microtasks < 16; microtasks++) {
+      await inPhase(async (running) => {
+        await phases["in a poll"]!(running);
+        const { source, read } = running;
+        read.catch(() => {});
+        let open = 0;
+        const answered = source.last.answerWith({
+          [Symbol.iterator]() {
+            open++;
+            return {
+              next: () => ({ done: false, value: added("a") }),
+              return: () => ({ done: true, value: void open-- }),
+            };
+          },
+        });
+        for (let n = 0; n < microtasks; n++) await Promise.resolve();
+        await end(running);
+        await answered;
+        // What `close` lets be read is ended here.
+        await running.reader.cancel().catch(() => {});
+        assert.equal(open, 0, `${microtasks} microtasks`);
+      });
+    }
+  }
+});
+
 test("W6: an end right after the read makes no request with a signal aborted already", async () => {
   for (const end of Object.values(ends)) {
     for (let microtasks = 0; microtasks < 12; microtasks++) {
