@@ -81,7 +81,7 @@ export class PollLoop<T> implements Observed {
       ...(failedSaves > 0 && { failedSaves }),
       ...(this.#lastSuccess !== undefined && { lastSuccess: this.#lastSuccess }),
       ...(this.#lastError !== undefined && { lastError: this.#lastError }),
-      ...(nextPoll !== undefined && !this.#closing && !this.#ended && { nextPoll }),
+      ...(nextPoll !== undefined && { nextPoll }),
     };
   }
 
@@ -364,6 +364,7 @@ export class PollLoop<T> implements Observed {
     watched.delete(this.#source);
     this.#checkpointer?.release();
     this.#rejectSynced(reason);
+    this.#schedule.clear();
     this.#schedule.wakeUp();
     this.#poll?.abort(reason);
     const delivery = this.#delivery;

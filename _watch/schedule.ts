@@ -29,7 +29,7 @@ export class Schedule {
     return Math.ceil(this.#wait);
   }
 
-  /** Plans nothing any more, such as while a poll is under way. */
+  /** Plans no poll, as long as one is under way, and at the end. */
   clear(): void {
     this.#refresh = false;
     this.#due = undefined;

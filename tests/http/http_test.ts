@@ -441,6 +441,7 @@ test(
     });
     const watch = watchExternal(poller, {
       interval: 1,
+      logger: false,
       onError: (error) => errors.push(`${error.code} ${error.message.split(": ").at(-1)}`),
     });
     for await (const event of watch) {
@@ -460,6 +461,7 @@ test("Retry-After of an error lifts the wait of the watch", { timeout }, async (
   const watch = watchExternal(pollerOf(server), {
     interval: 1_000,
     signal: aborter.signal,
+    logger: false,
     onError: (error, info) => aborter.abort({ error, info }),
   });
   const { error, info } = await watch.getReader().read().then(

@@ -14,7 +14,6 @@ import { added, begin, settle, withClock } from "../watch/_watch.ts";
 import {
   behind,
   fill,
-  handleOne,
   NumberSource,
   observed,
   ScriptedStore,
@@ -273,8 +272,7 @@ test("a source may give its state in the same memory each time", async () => {
 });
 
 test("while a save is under way, its memory is not asked for again", () =>
-  withStore(async (setup) => {
-    const { clock, source, store } = setup;
+  withStore(async ({ clock, source, store, reader }) => {
     let calls = 0;
     const memory = new Uint8Array(1);
     source.save = () => {
@@ -282,7 +280,14 @@ test("while a save is under way, its memory is not asked for again", () =>
       memory[0] = source.value;
       return memory;
     };
-    await handleOne(setup);
+    begin(reader.read());
+    await settle();
+    await source.last.answer();
+    await store.saves[0]!.answer();
+    await clock.tick(1_000);
+    source.value++; // Without an event.
+    await source.last.answer();
+    assert.deepEqual(store.saves[1]!.state, [1]);
     const before = calls;
     for (let n = 0; n < 3; n++) {
       await clock.tick(60_000);
@@ -291,7 +296,8 @@ test("while a save is under way, its memory is not asked for again", () =>
     }
     assert.equal(calls, before);
     await store.saves[1]!.answer();
-    assert.ok(calls > before);
+    assert.equal(calls, before + 1);
+    assert.deepEqual(store.saves[2]!.state, [4]);
   }));
 
 test("a state that was restored is not saved again before something changes", () =>

@@ -50,9 +50,12 @@ async function savesOf(
       await memory.save(key, state);
       const again = poller();
       again.restore(state);
-      const left = [...await again.poll({ signal: new AbortController().signal })];
-      assert.equal(left.length, events - handled);
-      assert.equal(left[0]?.item, keys[handled]);
+      const left = await again.poll({ signal: new AbortController().signal });
+      if (events > 1_000) {
+        // All of them would take long.
+        for (const { item } of left) return assert.equal(item, keys[handled]);
+      }
+      assert.deepEqual(Array.from(left, ({ item }) => item), keys.slice(handled));
     },
   };
   try {
