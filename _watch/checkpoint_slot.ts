@@ -76,12 +76,12 @@ export class CheckpointSlot {
   async turn(): Promise<void> {
     const earlier = underWay.get(this.#store)?.get(this.#name);
     if (earlier !== undefined) await this.#within(TIMEOUT, earlier);
-    // By now the next watch of this name may be loading.
-    this.#released.signal.throwIfAborted();
   }
 
   /** Saves the state. To be called right behind `turn`. */
   async save(state: Uint8Array): Promise<void> {
+    // Released since: the next watch of this name may be loading by now.
+    this.#released.signal.throwIfAborted();
     await this.#within(TIMEOUT + Math.round(state.length / SLOWEST), this.#begin(state));
   }
 

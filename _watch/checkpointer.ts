@@ -20,7 +20,7 @@ export class Checkpointer {
   readonly #steps = new SaveSteps();
   #loaded = false;
   #restored = false;
-  /** Whether there were events since the state was last saved behind a delivery. */
+  /** Whether there were events since the state was last saved. */
   #changed = false;
   /** The state saved or loaded last: "large" if it is too large to be compared. */
   #last: Uint8Array | "large" | undefined;
@@ -131,7 +131,6 @@ export class Checkpointer {
   /** Saves the state. Resolves with the failure, if it failed: one that may pass is to be tried again. */
   async save(): Promise<Failure | undefined> {
     const ended = this.#steps.begin();
-    const behindDelivery = this.#due;
     try {
       await this.#slot.turn();
       const state = this.#source.save();
@@ -146,7 +145,7 @@ export class Checkpointer {
     } finally {
       ended();
     }
-    if (behindDelivery) this.#due = this.#changed = false;
+    this.#due = this.#changed = false;
     this.#failures = 0;
     return undefined;
   }

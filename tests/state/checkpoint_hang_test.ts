@@ -203,19 +203,54 @@ test("the next watch waits for a save that outlived its watch, and says so when 
     await read;
   }));
 
-test("a watch that has ended does not save when its turn comes", () =>
-  withStore(async (setup) => {
-    const { clock, source, store, watch } = setup;
-    await handleOne(setup);
-    await clock.tick(MINUTE);
-    source.value++;
-    await source.last.answer(); // Its save waits for the one that hangs.
-    const ended = store.saves[1]!.answer();
-    void watch[Symbol.asyncDispose]();
-    await ended;
-    await clock.tick(MINUTE);
-    assert.equal(store.saves.length, 2);
-  }));
+test("a watch that has ended does not save when its turn comes", async () => {
+  for (let microtasks = 0; microtasks < 16; microtasks++) {
+    await withStore(async (setup) => {
+      const { clock, source, store, watch } = setup;
+      await handleOne(setup);
+      await clock.tick(MINUTE);
+      source.value++;
+      await source.last.answer(); // Its save waits for the one that hangs.
+      const { save } = store;
+      let tooLate = false;
+      store.save = (key, state) => {
+        tooLate = watch.status.phase === "closed";
+        return save.call(store, key, state);
+      };
+      const answered = store.saves[1]!.answer();
+      for (let n = 0; n < microtasks; n++) await Promise.resolve();
+      await watch[Symbol.asyncDispose]();
+      await answered;
+      await clock.tick(MINUTE);
+      assert.equal(tooLate, false, `${microtasks} microtasks`);
+    });
+  }
+});
+
+test("a watch that has ended does not load when its turn comes", async () => {
+  for (let microtasks = 0; microtasks < 16; microtasks++) {
+    await withStore(async (setup) => {
+      const { store, watch } = setup;
+      await handleOne(setup);
+      await watch[Symbol.asyncDispose]();
+      const options = { interval: 1_000, logger: false, checkpoint: store } as const;
+      const second = watchExternal(new NumberSource(), options);
+      let tooLate = false;
+      store.load = () => {
+        tooLate = second.status.phase === "closed";
+        return Promise.resolve(undefined);
+      };
+      const read = begin(second.getReader().read());
+      await settle();
+      const answered = store.saves[1]!.answer();
+      for (let n = 0; n < microtasks; n++) await Promise.resolve();
+      await second[Symbol.asyncDispose]();
+      await answered;
+      await read;
+      assert.equal(tooLate, false, `${microtasks} microtasks`);
+    });
+  }
+});
 
 test("a large state may take longer: a second for each megabyte", () =>
   withClock(async (clock) => {
