@@ -20,5 +20,6 @@
 export { ExternalWatch, watchExternal } from "./_watch/external_watch.ts";
 export type { ExternalEvent, ExternalSource, PollOptions } from "./_diff/source.ts";
 export type { Logger } from "./_errors/logger.ts";
+export type { StreamIterator } from "./_watch/iterator.ts";
 export type { FailureInfo, WatchOptions } from "./_watch/options.ts";
 export type { WatchPhase, WatchStatus } from "./_watch/status.ts";

@@ -32,6 +32,10 @@ export interface ExternalSource<T> {
   /**
    * The changes since the state last committed. Sees the whole source or rejects. The new state is
    * committed when the iterable is read to its end; if it is not, the next poll finds the same changes.
+   *
+   * A rejection is a failed poll: it is reported, and the watch goes on. Except with an `ExternalError` of code
+   * `checkpoint`, which says that the state from `restore` cannot be trusted, such as when it turns out to be of
+   * another server: that ends the stream, and nothing is saved. The same holds for what the iterable throws.
    */
   poll(options: PollOptions): Promise<Iterable<ExternalEvent<T>>>;
   /** The committed state, as bytes a later `restore` understands. Without it there is no checkpoint. */

@@ -71,7 +71,10 @@ export class ExternalError extends Error {
   declare readonly source?: string;
   /** The HTTP status of the answer, where there was one. */
   declare readonly status?: number;
-  /** What the server asked to wait, in milliseconds. A watch waits at least so long, up to `maxBackoff`. */
+  /**
+   * What the server asked to wait, in milliseconds. A watch waits at least so long, up to its `maxBackoff`, or up to a
+   * day where none is set.
+   */
   declare readonly retryAfter?: number;
 
   /**
@@ -89,5 +92,23 @@ export class ExternalError extends Error {
     if (options.source !== undefined) this.source = options.source;
     if (options.status !== undefined) this.status = options.status;
     if (options.retryAfter !== undefined) this.retryAfter = options.retryAfter;
+  }
+
+  /**
+   * What `JSON.stringify` makes of it, where that of a plain `Error` leaves out the message.
+   *
+   * @returns Name, code and message, and the source, status and `retryAfter` where they are known; no cause and no
+   * stack.
+   */
+  toJSON(): Record<string, string | number> {
+    const { name, code, message, source, status, retryAfter } = this;
+    return {
+      name,
+      code,
+      message,
+      ...(source !== undefined && { source }),
+      ...(status !== undefined && { status }),
+      ...(retryAfter !== undefined && { retryAfter }),
+    };
   }
 }

@@ -1,15 +1,15 @@
 /** Where this package logs. */
 
 /**
- * Where a watch writes what it does: one line of text a call. `console`, a logger of `@std/log` and one
- * of pino all fit.
+ * Where a watch writes what it does: a call is one line of text, without control characters. `console`, a logger of
+ * `@std/log` and one of pino all fit.
  */
 export interface Logger {
   /** Every poll. */
   debug(message: string): unknown;
-  /** A recovery after failures. */
+  /** A recovery after failed polls, or after failed saves of the state. */
   info(message: string): unknown;
-  /** A failed poll. */
+  /** A failed poll, or a failed save of the state. */
   warn(message: string): unknown;
   /** An error that ends the stream. */
   error(message: string): unknown;

@@ -7,6 +7,10 @@
  * on, such as when another one has taken over: it ends the stream. Any other is taken to pass: a load, and
  * a save before the first event of a poll, are tried again like a failed poll; another save behind the next
  * events.
+ *
+ * A load or a save that takes longer than 60 s is reported as failed (a save may take a second more for each
+ * megabyte). It is not stopped. No save under a key begins before the one before it has settled, so one that comes
+ * late never overwrites a newer state. A load is called anew, and what the late one brings is dropped.
  */
 export interface CheckpointStore {
   /**
@@ -19,7 +23,7 @@ export interface CheckpointStore {
    * Replaces the state under this key: whole or not at all, also through a crash.
    *
    * @param key The name of the source.
-   * @param state What the source gave.
+   * @param state What the source gave: at most 2 GiB, and not changed before the save settles.
    */
   save(key: string, state: Uint8Array): Promise<void>;
   /**

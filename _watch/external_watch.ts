@@ -2,6 +2,7 @@
 import type { WatchOptions } from "./options.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { WatchStatus } from "./status.ts";
+import { StreamIterator } from "./iterator.ts";
 import { PollLoop } from "./loop.ts";
 
 /**
@@ -74,6 +75,33 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    */
   close(): void {
     this.#loop.close();
+  }
+
+  /**
+   * Reads the events one by one, as `for await` over the watch itself does. Leaving the loop, or `return`, ends the
+   * watch at once, also while a `next` is pending: that is done then, and the poll under way is aborted.
+   *
+   * @param options With `preventCancel`, leaving the loop keeps the watch going, for another reader.
+   * @returns The iterator. It holds the stream's lock until it ends.
+   * @throws {TypeError} If the stream is locked already.
+   */
+  // @ts-ignore: without 'override', which stays in the declarations and breaks where the base class has no 'values'
+  values(options?: { preventCancel?: boolean }): StreamIterator<ExternalEvent<T>> {
+    return new StreamIterator(this, options);
+  }
+
+  /**
+   * The same as `values`.
+   *
+   * @param options With `preventCancel`, leaving the loop keeps the watch going, for another reader.
+   * @returns The iterator. It holds the stream's lock until it ends.
+   * @throws {TypeError} If the stream is locked already.
+   */
+  // @ts-ignore: as for 'values'
+  [Symbol.asyncIterator](
+    options?: { preventCancel?: boolean },
+  ): StreamIterator<ExternalEvent<T>> {
+    return this.values(options);
   }
 
   /** Ends the watch at once, also while a reader or a pipe holds the stream. */

@@ -1,42 +1,31 @@
 /** The loop behind a watch: wait, poll, deliver, commit; and every way to end it. */
-import { orAborted } from "../_bounds/abort.ts";
-import { type Pace, waitAfterFailure, waitAfterSuccess } from "./pace.ts";
-import { Checkpointer, checkpointError } from "./checkpointer.ts";
-import { checkWatch, type FailureInfo, type WatchOptions } from "./options.ts";
-import { reasonOf, withoutSecrets } from "../_errors/redact.ts";
-import { observe, type Observed, PollTelemetry } from "./telemetry.ts";
-import { startTimer } from "../_bounds/timer.ts";
-import { ExternalError } from "../_errors/external_error.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
-import type { Logger } from "../_errors/logger.ts";
+import type { ExternalError } from "../_errors/external_error.ts";
+import { oneLine } from "../_errors/one_line.ts";
+import { reasonOf } from "../_errors/redact.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { Delivery } from "./delivery.ts";
+import { type Failure, pollFailure } from "./failure.ts";
+import { checkWatch, type WatchOptions } from "./options.ts";
+import { Poll } from "./poll.ts";
+import { Reporter } from "./reporter.ts";
+import { Schedule } from "./schedule.ts";
 import type { WatchPhase, WatchStatus } from "./status.ts";
+import { observe, type Observed, type PollTelemetry } from "./telemetry.ts";
 
 const watched = new WeakSet<ExternalSource<unknown>>();
-
-// A poll that ignores its signal goes on after a timeout or a cancel. Whoever polls that source next,
-// be it a later watch, waits for it, so that polls never overlap.
-const underWay = new WeakMap<ExternalSource<unknown>, Promise<unknown>>();
-
-/** The events of one good poll, and where they are going. */
-interface Delivery<T> {
-  readonly events: Iterator<ExternalEvent<T>>;
-  readonly telemetry: PollTelemetry;
-  /** What the watch knew before, should the events break off half-way: then the poll has failed. */
-  readonly before: { readonly failures: number; readonly lastSuccess: number | undefined };
-  count: number;
-  /** The event asked for before a step was saved, which is yet to be handed over. */
-  ahead?: IteratorResult<ExternalEvent<T>> | undefined;
-}
+const NEVER = { failures: 0, lastSuccess: undefined };
 
 export class PollLoop<T> implements Observed {
   readonly source: string;
   readonly synced: Promise<void>;
 
   readonly #source: ExternalSource<T>;
-  readonly #options: WatchOptions;
-  readonly #pace: Pace;
-  #stopObserving: (() => void) | undefined;
-  #startedAt = 0;
+  readonly #signal: AbortSignal | undefined;
+  readonly #timeout: number | undefined;
+  readonly #schedule: Schedule;
+  readonly #reporter: Reporter;
+  readonly #checkpointer: Checkpointer | undefined;
   #controller!: ReadableStreamDefaultController<ExternalEvent<T>>;
 
   #phase: WatchPhase = "idle";
@@ -47,35 +36,32 @@ export class PollLoop<T> implements Observed {
   #lastError: ExternalError | undefined;
 
   #delivery: Delivery<T> | undefined;
-  #poll: AbortController | undefined;
-  #wakeUp: (() => void) | undefined;
-  #wait = 0;
-  #nextPoll: number | undefined;
-  #refresh = false;
+  /** What held before the poll whose events are delivered. It holds again if they break off. */
+  #before: { failures: number; lastSuccess: number | undefined } = NEVER;
+  #poll: Poll<T> | undefined;
   #closing = false;
-
-  readonly #checkpointer: Checkpointer | undefined;
-  #saving = false;
-  #failedSaves = 0;
+  #startedAt = 0;
+  #stopObserving: (() => void) | undefined;
 
   #resolveSynced!: () => void;
   #rejectSynced!: (reason: unknown) => void;
 
   constructor(source: ExternalSource<T>, options: WatchOptions) {
-    this.#pace = checkWatch(source, options);
+    this.#schedule = new Schedule(checkWatch(source, options));
     if (watched.has(source)) {
       throw new TypeError(
-        `Cannot watch '${source.name}' as this source object is being watched already: ` +
+        `Cannot watch '${oneLine(source.name)}' as this source object is being watched already: ` +
           "end that watch first, or make a second source",
       );
     }
-    if (options.checkpoint !== undefined) {
-      this.#checkpointer = new Checkpointer(source, options.checkpoint);
-    }
+    const { signal, timeout, checkpoint } = options;
+    if (checkpoint !== undefined) this.#checkpointer = new Checkpointer(source, checkpoint);
     watched.add(source);
     this.source = source.name;
     this.#source = source;
-    this.#options = { ...options };
+    this.#signal = signal;
+    this.#timeout = timeout;
+    this.#reporter = new Reporter(source.name, options, (thrown) => this.#fail(thrown));
     this.synced = new Promise((resolve, reject) => {
       this.#resolveSynced = resolve;
       this.#rejectSynced = reject;
@@ -85,14 +71,17 @@ export class PollLoop<T> implements Observed {
   }
 
   get status(): WatchStatus {
+    const { nextPoll } = this.#schedule;
+    const failedSaves = this.#checkpointer?.failures ?? 0;
     return {
       phase: this.#phase,
       polls: this.#polls,
       events: this.#events,
       failures: this.#failures,
+      ...(failedSaves > 0 && { failedSaves }),
       ...(this.#lastSuccess !== undefined && { lastSuccess: this.#lastSuccess }),
       ...(this.#lastError !== undefined && { lastError: this.#lastError }),
-      ...(this.#nextPoll !== undefined && { nextPoll: this.#nextPoll }),
+      ...(nextPoll !== undefined && { nextPoll }),
     };
   }
 
@@ -110,7 +99,7 @@ export class PollLoop<T> implements Observed {
 
   start(controller: ReadableStreamDefaultController<ExternalEvent<T>>): void {
     this.#controller = controller;
-    const { signal } = this.#options;
+    const signal = this.#signal;
     if (signal?.aborted) this.#fail(signal.reason);
     else signal?.addEventListener("abort", this.#onAbort);
   }
@@ -127,19 +116,18 @@ export class PollLoop<T> implements Observed {
   }
 
   refresh(): void {
-    this.#refresh = true;
-    this.#wakeUp?.();
+    this.#schedule.refresh();
   }
 
   close(): void {
     if (this.#ended) return;
     this.#closing = true;
-    this.#nextPoll = undefined;
+    this.#schedule.clear();
     // Events found are still to be read; the next pull after the last of them closes the stream.
-    // The same holds for a state that is being saved, or whose save failed: it is tried once more.
-    if (this.#delivery !== undefined || this.#saving) return;
+    if (this.#delivery !== undefined) return;
     if (!this.#checkpointer?.isDue) return this.#finish();
-    this.#wakeUp?.();
+    // A save under way closes the stream at its end. One that failed is tried once more first.
+    this.#schedule.wakeUp();
     this.#poll?.abort(this.#closedError());
   }
 
@@ -152,86 +140,92 @@ export class PollLoop<T> implements Observed {
     return Promise.resolve();
   }
 
-  readonly #onAbort = (): void => this.#fail(this.#options.signal?.reason);
+  readonly #onAbort = (): void => void this.#fail(this.#signal?.reason);
 
   /** Polls until there is an event to deliver, or the watch ends. */
   async #advance(): Promise<void> {
     while (!this.#ended) {
-      if (this.#checkpointer?.isDue) this.#reportSave(await this.#save(this.#checkpointer));
+      await this.#saveIfDue();
       if (this.#ended) return;
       if (this.#closing) return this.#finish();
       await this.#sleep();
       if (this.#ended) return;
       if (this.#closing) continue;
       await this.#pollOnce();
-      if (this.#checkpointer !== undefined && this.#delivery !== undefined) {
-        await this.#announce(this.#checkpointer, this.#delivery);
-      }
+      if (this.#delivery !== undefined) await this.#beginDelivery(this.#delivery);
       if (this.#ended || this.#deliver()) return;
     }
   }
 
-  /**
-   * Saves the state before the first event of a poll is handed over: it says what is going to be reported.
-   * Without that, an object reported as new just before a crash, and gone before the next start, would never
-   * be reported as removed. So a poll whose events cannot be announced has failed.
-   */
-  async #announce(checkpointer: Checkpointer, delivery: Delivery<T>): Promise<void> {
-    const error = await this.#saveAhead(checkpointer, delivery);
-    if (error === undefined || this.#ended) return;
-    this.#breakOff(delivery, error, false);
-    this.#release(delivery);
+  // Polling
+
+  /** Waits until the next poll is due. A refresh, a close, a cancel or an abort ends the wait. */
+  async #sleep(): Promise<void> {
+    if (this.#schedule.left === 0) return;
+    this.#phase = "waiting";
+    await this.#schedule.sleep();
   }
 
-  /** Saves how far a delivery has come, and goes on with it. */
-  async #saveStep(checkpointer: Checkpointer, delivery: Delivery<T>): Promise<void> {
-    this.#reportSave(await this.#saveAhead(checkpointer, delivery));
-    if (!this.#ended && !this.#deliver()) await this.#advance();
-  }
-
-  /** Saves the state with the next event asked for: that tells the source that the one before was handled. */
-  async #saveAhead(
-    checkpointer: Checkpointer,
-    delivery: Delivery<T>,
-  ): Promise<ExternalError | undefined> {
-    delivery.ahead = this.#ask(delivery);
-    // Behind the last event all is saved anyway.
-    if (delivery.ahead?.done !== false || this.#ended) return undefined;
-    return await this.#save(checkpointer);
-  }
-
-  /** Saves the state. Returns a failure that may pass; any other ends the watch. */
-  async #save(checkpointer: Checkpointer): Promise<ExternalError | undefined> {
-    this.#saving = true;
-    try {
-      await checkpointer.save();
-      this.#failedSaves = 0;
-    } catch (thrown) {
-      if (this.#ended) return undefined;
-      const error = checkpointError(`save the checkpoint of '${this.source}'`, thrown);
-      if (error !== thrown) return error;
-      this.#fail(error);
-    } finally {
-      this.#saving = false;
+  async #pollOnce(): Promise<void> {
+    // From here and not from the start: a watch nobody reads must not be held by the gauges.
+    if (this.#stopObserving === undefined) {
+      this.#startedAt = Date.now();
+      this.#stopObserving = observe(this);
     }
-    return undefined;
+    this.#phase = "polling";
+    this.#schedule.clear();
+    this.#polls++;
+    const poll = this.#poll = new Poll(this.#source);
+    const result = await poll.run(this.#checkpointer, this.#timeout);
+    this.#poll = undefined;
+    // Closing: aborted to save the last state.
+    if (this.#ended || this.#closing) {
+      poll.telemetry.end("cancelled", 0);
+      if (result instanceof Delivery) this.#release(result);
+    } else if (result instanceof Delivery) this.#pollSucceeded(result);
+    else this.#pollFailed(result, poll.telemetry, 0);
   }
 
-  /** Reports a save that failed behind handled events. It is tried again behind the next ones. */
-  #reportSave(error: ExternalError | undefined): void {
-    if (error === undefined || this.#ended) return;
-    const wait = Math.max((this.#nextPoll ?? 0) - Date.now(), 0);
-    this.#failed(error, { attempt: ++this.#failedSaves, wait });
+  #pollSucceeded(delivery: Delivery<T>): void {
+    this.#before = { failures: this.#failures, lastSuccess: this.#lastSuccess };
+    this.#delivery = delivery;
+    this.#phase = "delivering";
+    this.#lastSuccess = Date.now();
+    this.#failures = 0;
+    this.#schedule.afterSuccess();
+  }
+
+  #pollFailed({ error, fatal }: Failure, telemetry: PollTelemetry, events: number): void {
+    const attempt = ++this.#failures;
+    const wait = this.#schedule.afterFailure(attempt, error.retryAfter);
+    this.#phase = "idle";
+    this.#lastError = error;
+    telemetry.end("failed", events, error);
+    if (fatal) this.#failFor(error);
+    else this.#reporter.failed("poll", error, { attempt, wait });
+  }
+
+  // Delivering
+
+  async #beginDelivery(delivery: Delivery<T>): Promise<void> {
+    const checkpointer = this.#checkpointer;
+    if (checkpointer !== undefined && !await this.#announce(checkpointer, delivery)) return;
+    // Not sooner: a poll whose events cannot be announced has failed after all.
+    this.#reporter.polled(this.#before.failures);
   }
 
   /** Hands over the next event of the last poll, if there is one; commits behind the last. */
   #deliver(): boolean {
     const delivery = this.#delivery;
     if (delivery === undefined) return false;
-    const next = delivery.ahead ?? this.#ask(delivery);
-    delivery.ahead = undefined;
+    let next: IteratorResult<ExternalEvent<T>>;
+    try {
+      next = delivery.next();
+    } catch (thrown) {
+      this.#brokeOff(delivery, thrown);
+      return this.#ended;
+    }
     if (this.#ended) return true;
-    if (next === undefined) return false;
     if (!next.done) {
       delivery.count++;
       this.#events++;
@@ -243,24 +237,6 @@ export class PollLoop<T> implements Observed {
     return false;
   }
 
-  /** Asks the source for the next event. Undefined if it broke off. */
-  #ask(delivery: Delivery<T>): IteratorResult<ExternalEvent<T>> | undefined {
-    try {
-      return delivery.events.next();
-    } catch (thrown) {
-      // The iterator is the source's code, which may have ended the watch before it threw.
-      if (!this.#ended) this.#breakOff(delivery, thrown, isFatal(thrown));
-      return undefined;
-    }
-  }
-
-  /** Takes a delivery for a failed poll after all. */
-  #breakOff(delivery: Delivery<T>, thrown: unknown, fatal: boolean): void {
-    this.#delivery = undefined;
-    this.#takeBack(delivery);
-    this.#pollFailed(thrown, delivery, fatal);
-  }
-
   #handled({ telemetry, count }: Delivery<T>): void {
     telemetry.end(count > 0 ? "changed" : "unchanged", count);
     this.#checkpointer?.delivered();
@@ -268,147 +244,94 @@ export class PollLoop<T> implements Observed {
     this.#phase = "idle";
   }
 
-  /** Waits until the next poll is due. A refresh, a close, a cancel or an abort ends the wait. */
-  async #sleep(): Promise<void> {
-    if (this.#nextPoll === undefined || this.#refresh) return;
-    // Never longer than the wait that was chosen, whatever became of the wall clock meanwhile.
-    const left = Math.min(this.#nextPoll - Date.now(), this.#wait);
-    if (left <= 0) return;
-    this.#phase = "waiting";
-    await new Promise<void>((resolve) => {
-      const stop = startTimer(left, resolve);
-      this.#wakeUp = () => {
-        stop();
-        resolve();
-      };
-    });
-    this.#wakeUp = undefined;
+  /** The events threw. The iterator is the source's code, which may have ended the watch before. */
+  #brokeOff(delivery: Delivery<T>, thrown: unknown): void {
+    if (this.#ended) return;
+    this.#takeBack(delivery, pollFailure(this.source, thrown));
   }
 
-  async #pollOnce(): Promise<void> {
-    // From here and not from the start: a watch nobody reads must not be held by the gauges.
-    if (this.#stopObserving === undefined) {
-      this.#startedAt = Date.now();
-      this.#stopObserving = observe(this);
-    }
-    this.#phase = "polling";
-    this.#refresh = false;
-    this.#nextPoll = undefined;
-    this.#polls++;
-    const poll = this.#poll = new AbortController();
-    const telemetry = new PollTelemetry(this.source);
-    const stopTimeout = this.#startTimeout(poll);
+  /** Takes a good poll for a failed one after all: else one that always breaks off would not be backed off from. */
+  #takeBack({ telemetry, count }: Delivery<T>, failure: Failure): void {
+    this.#delivery = undefined;
+    this.#failures = this.#before.failures;
+    this.#lastSuccess = this.#before.lastSuccess;
+    this.#pollFailed(failure, telemetry, count);
+  }
+
+  /** Lets a generator run its `finally`. */
+  #release(delivery: Delivery<T>): void {
     try {
-      await this.#checkpointer?.load(poll.signal);
-      const events = await this.#askSource(poll.signal, telemetry);
-      telemetry.answered();
-      // Ended between the source's answer and now.
-      if (this.#ended || this.#closing) telemetry.end("cancelled", 0);
-      else this.#pollSucceeded(iteratorOf(events), telemetry);
+      delivery.release();
     } catch (thrown) {
-      // Closing: aborted to save the last state.
-      if (this.#ended || this.#closing) telemetry.end("cancelled", 0);
-      else this.#pollFailed(thrown, { telemetry, count: 0 }, isFatal(thrown));
-    } finally {
-      stopTimeout?.();
-      this.#poll = undefined;
+      this.#reporter.noted(
+        `Cannot end the poll of '${this.source}' cleanly: ${reasonOf(thrown)}`,
+      );
     }
   }
 
-  async #askSource(
-    signal: AbortSignal,
-    telemetry: PollTelemetry,
-  ): Promise<Iterable<ExternalEvent<T>>> {
-    const source = this.#source;
-    const earlier = underWay.get(source);
-    if (earlier !== undefined) await orAborted(earlier, signal);
-    // Ended since the read that asked for this poll.
-    signal.throwIfAborted();
-    const onRequest = () => void telemetry.requests++;
-    // Behind a promise, so that a source that throws synchronously fails like one that rejects.
-    const answer = new Promise<Iterable<ExternalEvent<T>>>((resolve) =>
-      resolve(telemetry.run(() => source.poll({ signal, onRequest })))
-    );
-    const settled = answer.then(() => {}, () => {}).finally(() => underWay.delete(source));
-    underWay.set(source, settled);
-    return await orAborted(answer, signal);
+  // Saving
+
+  /**
+   * Saves the state before the first event of a poll is handed over: it says what is going to be reported.
+   * Without that, an object reported as new just before a crash, and gone before the next start, would never
+   * be reported as removed. So a poll whose events cannot be announced has failed: then it returns false.
+   */
+  async #announce(checkpointer: Checkpointer, delivery: Delivery<T>): Promise<boolean> {
+    const failure = await this.#saveAhead(checkpointer, delivery);
+    if (this.#ended || this.#delivery !== delivery) return false;
+    if (failure !== undefined) {
+      this.#takeBack(delivery, failure);
+      this.#release(delivery);
+      return false;
+    }
+    checkpointer.announced();
+    return true;
   }
 
-  #startTimeout(poll: AbortController): (() => void) | undefined {
-    const { timeout } = this.#options;
-    if (timeout === undefined) return undefined;
-    return startTimer(timeout, () =>
-      poll.abort(
-        new ExternalError(
-          "timeout",
-          `Cannot poll '${this.source}' within ${timeout} ms: make the watch's 'timeout' longer, ` +
-            "or the source faster",
-          { source: this.source },
-        ),
-      ));
+  /** Saves how far a delivery has come, and goes on with it. */
+  async #saveStep(checkpointer: Checkpointer, delivery: Delivery<T>): Promise<void> {
+    this.#reportSave(checkpointer, await this.#saveAhead(checkpointer, delivery));
+    if (!this.#ended && !this.#deliver()) await this.#advance();
   }
 
-  #pollSucceeded(events: Iterator<ExternalEvent<T>>, telemetry: PollTelemetry): void {
-    const failures = this.#failures;
-    const before = { failures, lastSuccess: this.#lastSuccess };
-    this.#delivery = { events, telemetry, before, count: 0 };
-    this.#phase = "delivering";
-    this.#lastSuccess = Date.now();
-    this.#failures = 0;
-    this.#plan(waitAfterSuccess(this.#pace));
-    if (failures > 0) {
-      this.#log("info", `Polled '${this.source}' again after ${failures} failed polls in a row`);
-    } else this.#log("debug", `Polled '${this.source}'`);
+  async #saveIfDue(): Promise<void> {
+    const checkpointer = this.#checkpointer;
+    if (checkpointer?.isDue) this.#reportSave(checkpointer, await this.#save(checkpointer));
   }
 
-  /** Forgets that a poll was good: else one that always breaks off would never be backed off from. */
-  #takeBack({ before }: Delivery<T>): void {
-    this.#failures = before.failures;
-    this.#lastSuccess = before.lastSuccess;
-  }
-
-  #pollFailed(
-    thrown: unknown,
-    { telemetry, count }: Pick<Delivery<T>, "telemetry" | "count">,
-    fatal: boolean,
-  ): void {
-    const error = toExternalError(thrown, this.source);
-    const attempt = ++this.#failures;
-    const wait = waitAfterFailure(attempt, error.retryAfter, this.#pace);
-    this.#phase = "idle";
-    this.#plan(wait);
-    telemetry.end("failed", count, error);
-    if (fatal) this.#fail(error);
-    else this.#failed(error, { attempt, wait });
-  }
-
-  #failed(error: ExternalError, info: FailureInfo): void {
-    this.#lastError = error;
-    const { onError } = this.#options;
-    const next = `attempt ${info.attempt}, next in ${Math.round(info.wait)} ms`;
-    this.#log("warn", `${error.message} (${next})`);
-    if (onError !== undefined) this.#callUser(() => onError(error, info));
-  }
-
-  #plan(wait: number): void {
-    this.#wait = wait;
-    this.#nextPoll = Date.now() + wait;
-  }
-
-  #log(level: keyof Logger, message: string): void {
-    const { logger } = this.#options;
-    if (logger !== undefined) this.#callUser(() => logger[level](message));
-  }
-
-  /** Runs a callback of the user. What it throws, or rejects with, ends the stream. */
-  #callUser(callback: () => unknown): void {
+  /** Saves the state with the next event asked for: that tells the source that the one before was handled. */
+  async #saveAhead(
+    checkpointer: Checkpointer,
+    delivery: Delivery<T>,
+  ): Promise<Failure | undefined> {
     try {
-      const result = callback();
-      if (result instanceof Promise) result.catch((error) => this.#fail(error));
-    } catch (error) {
-      this.#fail(error);
+      // Behind the last event all is saved anyway.
+      if (!delivery.lookAhead() || this.#ended) return undefined;
+    } catch (thrown) {
+      this.#brokeOff(delivery, thrown);
+      return undefined;
     }
+    return await this.#save(checkpointer);
   }
+
+  async #save(checkpointer: Checkpointer): Promise<Failure | undefined> {
+    const { failures } = checkpointer;
+    const failure = await checkpointer.save();
+    if (failure === undefined) this.#reporter.saved(failures);
+    return failure;
+  }
+
+  /** Reports a save that failed behind handled events. It is tried again behind the next ones. */
+  #reportSave(checkpointer: Checkpointer, failure: Failure | undefined): void {
+    if (failure === undefined || this.#ended) return;
+    const { error, fatal } = failure;
+    if (fatal) return this.#failFor(error);
+    this.#lastError = error;
+    const wait = Math.ceil(this.#schedule.left);
+    this.#reporter.failed("save", error, { attempt: checkpointer.failures, wait });
+  }
+
+  // Ending
 
   /** Closes the stream: whoever reads it sees its end. */
   #finish(): void {
@@ -416,34 +339,33 @@ export class PollLoop<T> implements Observed {
   }
 
   #closedError(): DOMException {
-    return new DOMException(`The watch of '${this.source}' was closed`, "AbortError");
+    return new DOMException(`The watch of '${oneLine(this.source)}' was closed`, "AbortError");
   }
 
-  /** Ends the stream with an error, untouched. */
-  #fail(error: unknown): void {
-    if (this.#end(error)) this.#controller.error(error);
+  /** Ends the stream with an error that is no failure of a user's callback, and says so. */
+  #failFor(error: ExternalError): void {
+    this.#lastError = error;
+    if (this.#fail(error)) this.#reporter.ended(error.message);
   }
 
-  /** Lets a generator run its `finally`. The state stays uncommitted. */
-  #release({ events }: Delivery<T>): void {
-    try {
-      events.return?.();
-    } catch (error) {
-      this.#log("error", `Cannot end the poll of '${this.source}' cleanly: ${reasonOf(error)}`);
-    }
+  /** Ends the stream with an error, untouched. Returns false if the watch had ended before. */
+  #fail(error: unknown): boolean {
+    const ends = this.#end(error);
+    if (ends) this.#controller.error(error);
+    return ends;
   }
 
   /** Stops everything that is under way. Returns false if the watch had ended before. */
   #end(reason: unknown): boolean {
     if (this.#ended) return false;
     this.#phase = "closed";
-    this.#nextPoll = undefined;
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#stopObserving?.();
     watched.delete(this.#source);
     this.#checkpointer?.release();
     this.#rejectSynced(reason);
-    this.#wakeUp?.();
+    this.#schedule.clear();
+    this.#schedule.wakeUp();
     this.#poll?.abort(reason);
     const delivery = this.#delivery;
     this.#delivery = undefined;
@@ -453,24 +375,4 @@ export class PollLoop<T> implements Observed {
     }
     return true;
   }
-}
-
-/** State that cannot be trusted, or is not ours any more: going on would lose changes. */
-function isFatal(thrown: unknown): boolean {
-  return thrown instanceof ExternalError && thrown.code === "checkpoint";
-}
-
-function iteratorOf<T>(events: Iterable<T>): Iterator<T> {
-  if (typeof events?.[Symbol.iterator] !== "function") {
-    throw new TypeError("'poll' must resolve with an iterable of events");
-  }
-  return events[Symbol.iterator]();
-}
-
-function toExternalError(thrown: unknown, source: string): ExternalError {
-  if (thrown instanceof ExternalError) return thrown;
-  return new ExternalError("internal", `Cannot poll '${source}': ${reasonOf(thrown)}`, {
-    source,
-    cause: withoutSecrets(thrown),
-  });
 }

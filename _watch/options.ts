@@ -6,11 +6,11 @@ import type { Logger } from "../_errors/logger.ts";
 import type { ExternalSource } from "../_diff/source.ts";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
 
-/** What `onError` learns about a failed poll beside the error. */
+/** What `onError` learns about a failed poll, or a failed save of the state, beside the error. */
 export interface FailureInfo {
-  /** How many polls in a row have failed, this one included: 1, 2, … */
+  /** How many polls, or saves, in a row have failed, this one included: 1, 2, … */
   readonly attempt: number;
-  /** Milliseconds until the next poll. */
+  /** Milliseconds until the next poll, a whole number. */
   readonly wait: number;
 }
 
@@ -19,10 +19,19 @@ export interface WatchOptions {
   /** From the end of one good poll to the next. */
   interval: number;
   /**
-   * The longest wait after failures: after the n-th in a row it is `min(interval × 2ⁿ, maxBackoff)`. Shorter
+   * The wait after a first failure. It doubles with each further one in a row, up to `maxBackoff`.
+   *
+   * @default {interval * 2}
+   */
+  minBackoff?: number;
+  /**
+   * The longest wait after failures: after the n-th in a row it is `min(minBackoff × 2ⁿ⁻¹, maxBackoff)`. Shorter
    * than the interval, a failed poll is repeated sooner than a good one.
    *
-   * @default {interval * 32}
+   * What a server asks for in `Retry-After` or as the reset of a rate limit lengthens such a wait: up to
+   * `maxBackoff` where you set it, up to one day where you do not.
+   *
+   * @default {interval * 32} or `minBackoff`, if that is longer
    */
   maxBackoff?: number;
   /**
@@ -41,35 +50,51 @@ export interface WatchOptions {
   /** Ends the watch: the stream errors with `signal.reason`. */
   signal?: AbortSignal;
   /**
-   * Where to keep the state, under the name of the source, so that a restart goes on where this run
-   * stopped. Saved before the first event of a poll is handed over, every 10,000 events or 5 s while
-   * they are delivered, and behind the last. A checkpoint that is damaged or of something else ends the
-   * stream with an error of code `checkpoint`, and is left as it is.
+   * Where to keep the state, under the name of the source, so that a restart goes on where this run stopped.
+   *
+   * The state is saved before the first event of a poll is handed over, behind the last, and in between: after 100
+   * events or 250 ms at first, then less and less often, up to every 10,000 events or 5 s, and not for more than
+   * about a tenth of the time. So a crash at any moment loses no change. What a restart may repeat, since nobody
+   * knows how far it was handled:
+   *
+   * - every event handed over since the last save, with its newest state: an `added` for an item you know, a
+   *   `modified` or `removed` that you have handled
+   * - a `modified` for an item you were last told of as `removed`
+   * - a `removed` for an item you were never told of
+   * - a `modified` without any change, for an item whose change was undone meanwhile
+   *
+   * A load, and a save, may take 60 s, and a save a second more for each megabyte. One that fails or takes longer is
+   * reported like a failed poll, with code `checkpoint`, and tried again; no save begins while an earlier one is
+   * under way. A state larger than 2 GiB is not saved, since it could not be loaded.
+   *
+   * A checkpoint that is damaged or of something else ends the stream with an error of code `checkpoint`, and is
+   * left as it is.
    *
    * @default {undefined} a restart begins anew
    */
   checkpoint?: CheckpointStore;
   /**
-   * Where to log: `console` fits.
+   * Where to log: `console` fits. `false` for nowhere.
    *
-   * @default {undefined} nothing is printed
+   * @default {undefined} the first of several failures in a row, the recovery from them (both `console.warn`), and
+   * the error that ends the stream (`console.error`)
    */
-  logger?: Logger;
-  /** Called for every failed poll. If it throws, the stream ends with what it threw. */
+  logger?: Logger | false;
+  /**
+   * Called for every failed poll, and for every failed save of the state. If it throws, the stream ends with what
+   * it threw.
+   */
   onError?: (error: ExternalError, info: FailureInfo) => void;
 }
 
 const DEFAULT_JITTER = 0.1;
-const DEFAULT_BACKOFF_FACTOR = 32;
+const DEFAULT_MIN_FACTOR = 2;
+const DEFAULT_MAX_FACTOR = 32;
+const DAY = 86_400_000;
 
 /** Checks what `watchExternal` was given, and works out the pace. */
 export function checkWatch(source: ExternalSource<unknown>, options: WatchOptions): Pace {
-  if (typeof source?.poll !== "function") {
-    throw new TypeError("Cannot watch as the source has no 'poll' method");
-  }
-  if (typeof source.name !== "string" || source.name === "") {
-    throw new TypeError("Cannot watch as the source has no 'name'");
-  }
+  checkSource(source);
   if (typeof options !== "object" || options === null) {
     throw new TypeError(
       `Cannot watch as the options must be an interval in ms or an object: current value is ${
@@ -77,23 +102,63 @@ export function checkWatch(source: ExternalSource<unknown>, options: WatchOption
       }`,
     );
   }
-  const { interval, jitter = DEFAULT_JITTER, timeout, signal, logger, onError } = options;
-  checkPositive("watch", "interval", interval);
-  const { maxBackoff = interval * DEFAULT_BACKOFF_FACTOR } = options;
-  checkPositive("watch", "maxBackoff", maxBackoff);
+  const { timeout, signal, checkpoint, logger, onError } = options;
+  const pace = checkPace(options);
   if (timeout !== undefined) checkPositive("watch", "timeout", timeout);
-  checkShare("watch", "jitter", jitter);
-  // By shape: a signal of another realm, or a polyfill's, is as good.
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+  if (signal !== undefined && !isSignal(signal)) {
     throw new TypeError("Cannot watch as 'signal' must be an AbortSignal");
   }
+  if (checkpoint !== undefined) checkCheckpoint(checkpoint);
   if (onError !== undefined && typeof onError !== "function") {
     throw new TypeError("Cannot watch as 'onError' must be a function");
   }
+  if (logger !== undefined && logger !== false) checkLogger(logger);
+  return pace;
+}
+
+function checkSource(source: ExternalSource<unknown>): void {
+  if (typeof source?.poll !== "function") {
+    throw new TypeError("Cannot watch as the source has no 'poll' method");
+  }
+  if (typeof source.name !== "string" || source.name === "") {
+    throw new TypeError("Cannot watch as the source has no 'name'");
+  }
+}
+
+function checkPace(options: WatchOptions): Pace {
+  const { interval, jitter = DEFAULT_JITTER } = options;
+  checkPositive("watch", "interval", interval);
+  const { minBackoff = interval * DEFAULT_MIN_FACTOR } = options;
+  checkPositive("watch", "minBackoff", minBackoff);
+  const { maxBackoff = Math.max(interval * DEFAULT_MAX_FACTOR, minBackoff) } = options;
+  checkPositive("watch", "maxBackoff", maxBackoff);
+  if (options.minBackoff !== undefined && minBackoff > maxBackoff) {
+    throw new RangeError(
+      `Cannot watch as 'minBackoff' must not be above 'maxBackoff': current values are ${minBackoff} ` +
+        `and ${maxBackoff}`,
+    );
+  }
+  checkShare("watch", "jitter", jitter);
+  const maxRetryAfter = options.maxBackoff ?? Math.max(maxBackoff, DAY);
+  return { interval, minBackoff, maxBackoff, maxRetryAfter, jitter };
+}
+
+/** By shape: a signal of another realm, or a polyfill's, is as good. */
+function isSignal(signal: AbortSignal | null): boolean {
+  return typeof signal?.addEventListener === "function" &&
+    typeof signal.removeEventListener === "function" && typeof signal.aborted === "boolean";
+}
+
+function checkCheckpoint(checkpoint: CheckpointStore | null): void {
+  if (typeof checkpoint?.load !== "function" || typeof checkpoint.save !== "function") {
+    throw new TypeError("Cannot watch as 'checkpoint' has no 'load' or no 'save' method");
+  }
+}
+
+function checkLogger(logger: Logger | null): void {
   for (const level of ["debug", "info", "warn", "error"] as const) {
-    if (logger !== undefined && typeof logger?.[level] !== "function") {
+    if (typeof logger?.[level] !== "function") {
       throw new TypeError(`Cannot watch as 'logger' has no '${level}' method`);
     }
   }
-  return { interval, maxBackoff, jitter };
 }

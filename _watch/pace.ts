@@ -3,7 +3,11 @@
 /** What decides a wait, all in milliseconds but `jitter`, a share from 0 to 1. */
 export interface Pace {
   readonly interval: number;
+  /** The wait after the first failure in a row. It doubles from there. */
+  readonly minBackoff: number;
   readonly maxBackoff: number;
+  /** The longest wait that a server can ask for. */
+  readonly maxRetryAfter: number;
   readonly jitter: number;
 }
 
@@ -13,8 +17,9 @@ export function waitAfterSuccess(pace: Pace, random: () => number = Math.random)
 }
 
 /**
- * The wait after the n-th failure in a row, n from 1: `interval × 2ⁿ`, lifted to what the server asked
- * for in `Retry-After`, never above `maxBackoff`. A server cannot shorten a wait, only lengthen it.
+ * The wait after the n-th failure in a row, n from 1: `minBackoff × 2ⁿ⁻¹`, never above `maxBackoff`; or what the
+ * server asked for in `Retry-After`, never above `maxRetryAfter`, if that is longer. A server cannot shorten a
+ * wait, only lengthen it.
  */
 export function waitAfterFailure(
   failures: number,
@@ -22,11 +27,12 @@ export function waitAfterFailure(
   pace: Pace,
   random: () => number = Math.random,
 ): number {
-  const { interval, maxBackoff, jitter } = pace;
-  let backoff = interval * 2 ** failures;
+  const { minBackoff, maxBackoff, maxRetryAfter, jitter } = pace;
+  const backoff = Math.min(minBackoff * 2 ** (failures - 1), maxBackoff);
   // Not Math.max: a source's NaN would become a wait of NaN, which is no wait at all.
-  if (retryAfter !== undefined && retryAfter > backoff) backoff = retryAfter;
-  return Math.min(lengthen(Math.min(backoff, maxBackoff), jitter, random), maxBackoff);
+  const isAsked = retryAfter !== undefined && retryAfter > backoff;
+  const [wait, most] = isAsked ? [retryAfter, maxRetryAfter] : [backoff, maxBackoff];
+  return Math.min(lengthen(wait, jitter, random), most);
 }
 
 function lengthen(wait: number, jitter: number, random: () => number): number {

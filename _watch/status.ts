@@ -8,7 +8,10 @@ import type { ExternalError } from "../_errors/external_error.ts";
  */
 export type WatchPhase = "idle" | "polling" | "delivering" | "waiting" | "closed";
 
-/** How a watch is doing: a plain object, as of the moment it was asked for. */
+/**
+ * How a watch is doing: a plain object, as of the moment it was asked for. As JSON it tells all of it, the last error
+ * with its code and message included. Times are whole milliseconds.
+ */
 export interface WatchStatus {
   /** What the watch is doing. */
   readonly phase: WatchPhase;
@@ -18,9 +21,11 @@ export interface WatchStatus {
   readonly events: number;
   /** Failed polls in a row; 0 after a good one. */
   readonly failures: number;
+  /** Saves of the state that failed in a row; missing after a good one, and without a checkpoint. */
+  readonly failedSaves?: number;
   /** When the last good poll ended, in milliseconds since the epoch. */
   readonly lastSuccess?: number;
-  /** Why the last failed poll failed, also when a good one followed. */
+  /** Why the last poll or save that failed did so, also when a good one followed, and what ended the stream. */
   readonly lastError?: ExternalError;
   /** When the next poll is due, in milliseconds since the epoch. */
   readonly nextPoll?: number;

@@ -41,6 +41,7 @@ async function watchServer(printer: Printer): Promise<void> {
   const watch = watchExternal(new HttpPoller(url), {
     interval: INTERVAL,
     jitter: 0,
+    logger: false, // the printer tells
     onError: (error, info) => printer.failure(url, error, info),
   });
   for await (const event of watch) {

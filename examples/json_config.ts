@@ -20,6 +20,7 @@ const poller = new HttpPoller(`http://localhost:${server.addr.port}/config.json`
 });
 const watch = watchExternal(poller, {
   interval: 50,
+  logger: false,
   onError: (error) => console.log("not taken:", error.message),
 });
 for await (const event of watch) {

@@ -118,6 +118,7 @@ async function watch(
   const watch = watchExternal(source, {
     interval,
     ...(checkpoint && { checkpoint }),
+    logger: false, // the printer tells
     onError(error, info) {
       printer.failure(source.name, error, info);
       if (once) {

@@ -60,6 +60,7 @@ test("H7: after the second 401 the watch backs off", { timeout }, async (t) => {
     interval: 10,
     jitter: 0,
     signal: aborter.signal,
+    logger: false,
     onError: (_, { wait }) => waits.push(wait) === 3 && aborter.abort(),
   });
   await assert.rejects(watch.getReader().read());

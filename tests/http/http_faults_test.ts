@@ -221,6 +221,7 @@ test("the watch survives every fault with nothing lost", { timeout: 20_000 }, as
   const watch = watchExternal(pollerOf(server, { maxBytes: 1000, timeout: 60 }), {
     interval: 0.01,
     maxBackoff: 1,
+    logger: false,
     onError: () => failures++,
   });
   for await (const event of watch) {

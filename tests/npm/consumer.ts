@@ -19,7 +19,8 @@ export async function consume(url: URL, signal: AbortSignal): Promise<number> {
     interval: 30_000,
     jitter: 0,
     signal,
-    logger: console,
+    minBackoff: 5_000,
+    logger: Math.random() < 0.5 ? console : false,
     onError(error, { attempt, wait }) {
       const status: number | undefined = error instanceof ExternalError ? error.status : undefined;
       console.log(error.code, status, attempt, wait);
@@ -30,6 +31,10 @@ export async function consume(url: URL, signal: AbortSignal): Promise<number> {
     if (event.type === "modified") bytes -= event.previous?.body.byteLength ?? 0;
     bytes += event.item.body.byteLength;
   }
+  for await (const { type } of watch.values({ preventCancel: true })) console.log(type);
+  const iterator = watch[Symbol.asyncIterator]();
+  const { done } = await iterator.return();
+  console.log(done, JSON.stringify(watch.status));
   const numbers: ReadableStream<ExternalEvent<number>> = watchExternal(new Numbers(), 1000);
   await numbers.cancel();
   // @ts-expect-error: an interval is a number

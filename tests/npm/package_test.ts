@@ -68,21 +68,35 @@ for (const [name] of exports) {
 }
 
 const consumers = [
-  { name: "nodenext, types of Node", module: "nodenext", lib: ["esnext"], types: ["node"] },
+  {
+    name: "preserve, the web's types without those of its async iterators",
+    file: "web",
+    module: "preserve",
+    lib: ["esnext", "dom", "dom.iterable"],
+    types: [],
+  },
+  {
+    name: "nodenext, types of Node",
+    file: "nodenext",
+    module: "nodenext",
+    lib: ["esnext"],
+    types: ["node"],
+  },
   {
     name: "bundler, types of the web",
+    file: "bundler",
     module: "preserve",
     lib: ["esnext", "dom", "dom.iterable", "dom.asynciterable"],
     types: [],
   },
 ];
-for (const { name, module, lib, types } of consumers) {
+for (const { name, file, module, lib, types } of consumers) {
   test(`the declarations check under TypeScript: ${name}`, {
     skip: skip || (process.versions.bun !== undefined && "once, on Node"),
     timeout: 120_000,
   }, () => {
     const moduleResolution = module === "preserve" ? "bundler" : module;
-    const path = join(project, `tsconfig.${moduleResolution}.json`);
+    const path = join(project, `tsconfig.${file}.json`);
     writeFileSync(
       path,
       JSON.stringify({

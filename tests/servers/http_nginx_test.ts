@@ -165,6 +165,7 @@ test(
     const watch = watchExternal(poller, {
       interval: 5,
       maxBackoff: 20,
+      logger: false,
       onError: (error) => {
         codes.push(error.code);
         if (codes.length !== 3) return;

@@ -233,6 +233,7 @@ test(
       const watch = watchExternal(new ObjectStorePoller(store, { prefix: "k/" }), {
         interval: 10,
         jitter: 0,
+        logger: false,
         onError: (error) => {
           failures++;
           assert.equal(error.code, "store");

@@ -55,6 +55,7 @@ const watch = watchExternal(observed, {
   checkpoint: "folder" in checkpoint
     ? new FileCheckpointStore(checkpoint.folder)
     : new ObjectCheckpointStore(store as ObjectStore, { prefix: checkpoint.prefix }),
+  logger: false,
   onError: (error) => report({ type: "failed", message: error.message }),
 });
 watch.synced.then(() => say("synced"), () => {});

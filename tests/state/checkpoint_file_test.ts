@@ -238,6 +238,7 @@ test("a folder that is none, or cannot be written, is a clear error that ends th
     const watch = watchExternal(new ObjectStorePoller(new MemoryStore()), {
       interval: 1,
       checkpoint: new FileCheckpointStore(folder),
+      logger: false,
     });
     await assert.rejects(watch.getReader().read(), {
       name: "ExternalError",

@@ -1,8 +1,16 @@
 /** What the tests of the watch share: a source that does as it is told, and a clock moved by hand. */
-import type { ExternalEvent, ExternalSource, PollOptions } from "@koprs/external";
-import { spawn } from "node:child_process";
+import {
+  type ExternalError,
+  type ExternalEvent,
+  type ExternalSource,
+  type ExternalWatch,
+  type FailureInfo,
+  type PollOptions,
+  watchExternal,
+  type WatchOptions,
+} from "@koprs/external";
+import assert from "node:assert/strict";
 import { mock } from "node:test";
-import process from "node:process";
 import { setImmediate } from "node:timers";
 
 export type Event = ExternalEvent<string>;
@@ -123,6 +131,57 @@ export async function withClock(body: (clock: Clock) => Promise<void>): Promise<
   }
 }
 
+export interface Setup {
+  readonly clock: Clock;
+  readonly source: ManualSource;
+  readonly watch: ExternalWatch<string>;
+  readonly reader: ReadableStreamDefaultReader<Event>;
+  readonly failures: { error: ExternalError; info: FailureInfo }[];
+}
+
+/** A watch of a manual source every 100 ms, without jitter or a log unless asked for, on a clock moved by hand. */
+export function withWatch(
+  options: Partial<WatchOptions>,
+  body: (setup: Setup) => Promise<void>,
+): Promise<void> {
+  return withClock(async (clock) => {
+    const source = new ManualSource();
+    const failures: Setup["failures"] = [];
+    const watch = watchExternal(source, {
+      interval: 100,
+      jitter: 0,
+      logger: false,
+      onError: (error, info) => failures.push({ error, info }),
+      ...options,
+    });
+    const reader = watch.getReader();
+    await body({ clock, source, watch, reader, failures });
+    // A stream that has failed rejects this with its error.
+    await reader.cancel().catch(() => {});
+    await settle();
+    assert.equal(clock.timers, 0, "timers left");
+  });
+}
+
+/** A read that is to be waited for later, and may well fail. */
+export function begin<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** Whether a promise has not settled when all that is ready has happened. */
+export async function pending(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const note = () => settled = true;
+  promise.then(note, note);
+  await settle();
+  return !settled;
+}
+
+export function isAbortError(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
 /** Counts the listeners of one signal that are still there. */
 export function countListeners(signal: AbortSignal): () => number {
   const live = new Set<unknown>();
@@ -142,30 +201,3 @@ export function countListeners(signal: AbortSignal): () => number {
 
 export const isDeno = "Deno" in globalThis;
 export const isBun = "Bun" in globalThis;
-
-/** How a child process ended, and all it printed. */
-export interface Run {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly ms: number;
-}
-
-/** Runs a JavaScript module in a process of its own, on the runtime the tests run on. */
-export function runScript(code: string, env: Record<string, string> = {}): Promise<Run> {
-  const args = isDeno ? ["eval", code] : isBun ? ["-e", code] : ["--input-type=module", "-e", code];
-  return new Promise((resolve, reject) => {
-    const startedAt = performance.now();
-    const child = spawn(process.execPath, args, {
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: 15_000,
-      killSignal: "SIGKILL",
-      env: { ...process.env, NO_COLOR: "1", ...env },
-    });
-    const run = { stdout: "", stderr: "" };
-    child.stdout.setEncoding("utf8").on("data", (text: string) => run.stdout += text);
-    child.stderr.setEncoding("utf8").on("data", (text: string) => run.stderr += text);
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ ...run, code, ms: performance.now() - startedAt }));
-  });
-}

@@ -1,13 +1,16 @@
+// W2: the interval behind a good poll, doubling waits behind failures.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { added, begin, settle, START, withWatch } from "./_watch.ts";
 import { type Pace, waitAfterFailure, waitAfterSuccess } from "../../_watch/pace.ts";
-import { startTimer } from "../../_bounds/timer.ts";
-import { withClock } from "./_watch.ts";
 
-const pace: Pace = { interval: 30_000, maxBackoff: 960_000, jitter: 0 };
-const lowest = () => 0;
-// Math.random() stays below 1; the bounds must hold for 1 all the same.
-const highest = () => 1;
+const pace: Pace = {
+  interval: 30_000,
+  minBackoff: 60_000,
+  maxBackoff: 960_000,
+  maxRetryAfter: 960_000,
+  jitter: 0,
+};
 
 test("W2: after a good poll the wait is the interval", () => {
   assert.equal(waitAfterSuccess(pace), 30_000);
@@ -24,79 +27,126 @@ test("W2: failures without end stay at maxBackoff", () => {
   }
 });
 
-test("W3: retryAfter lifts the wait, up to maxBackoff", () => {
-  assert.equal(waitAfterFailure(1, 90_000, pace), 90_000);
-  assert.equal(waitAfterFailure(1, 960_000, pace), 960_000);
-  assert.equal(waitAfterFailure(1, 960_001, pace), 960_000);
-  assert.equal(waitAfterFailure(1, Infinity, pace), 960_000);
-});
-
-test("W3: a retryAfter below the back-off, in the past or not a number changes nothing", () => {
-  for (const retryAfter of [undefined, 0, -1, -Infinity, NaN, 1, 59_999, 60_000]) {
-    assert.equal(waitAfterFailure(1, retryAfter, pace), 60_000, String(retryAfter));
-  }
-});
-
-test("W4: jitter lengthens a wait by up to its share, and never shortens it", () => {
-  const jittered = { ...pace, jitter: 0.25 };
-  assert.equal(waitAfterSuccess(jittered, lowest), 30_000);
-  assert.equal(waitAfterSuccess(jittered, () => 0.5), 33_750);
-  assert.equal(waitAfterSuccess(jittered, highest), 37_500);
-  assert.equal(waitAfterFailure(1, undefined, jittered, lowest), 60_000);
-  assert.equal(waitAfterFailure(1, undefined, jittered, highest), 75_000);
-  assert.equal(waitAfterFailure(1, 90_000, jittered, highest), 112_500);
-  assert.equal(waitAfterSuccess({ ...pace, jitter: 1 }, highest), 60_000);
-});
-
-test("W4: jitter takes no failure wait past maxBackoff", () => {
-  const jittered = { ...pace, jitter: 1 };
-  assert.equal(waitAfterFailure(4, undefined, jittered, highest), 960_000);
-  assert.equal(waitAfterFailure(5, undefined, jittered, highest), 960_000);
-  assert.equal(waitAfterFailure(1, 900_000, jittered, highest), 960_000);
-});
-
-test("W4: a jitter of 0 asks for no randomness to matter", () => {
-  assert.equal(waitAfterSuccess(pace, highest), 30_000);
-  assert.equal(waitAfterFailure(2, undefined, pace, highest), 120_000);
-});
-
-test("W4: a timer runs longer than the runtimes' 2³¹ − 1 ms", () =>
-  withClock(async (clock) => {
-    const year = 365 * 86_400_000;
-    let fired = 0;
-    startTimer(year, () => fired++);
-    for (let left = year; left > 1;) {
-      const step = Math.min(left - 1, 2 ** 31 - 1);
-      await clock.tick(step);
-      left -= step;
-      assert.equal(fired, 0, `${left} ms before the end`);
-      assert.equal(clock.timers, 1);
-    }
+test("W2: after a good poll the interval is waited, from the end of the poll", () =>
+  withWatch({}, async ({ clock, source, watch, reader }) => {
+    begin(reader.read());
+    await clock.tick(1_000);
+    await source.last.answer();
+    assert.equal(watch.status.phase, "waiting");
+    assert.equal(watch.status.nextPoll, START + 1_100);
+    await clock.tick(99);
+    assert.equal(source.polls.length, 1);
     await clock.tick(1);
-    assert.equal(fired, 1);
-    assert.equal(clock.timers, 0);
-    assert.ok(clock.delays.every((delay) => delay <= 2 ** 31 - 1), String(clock.delays));
+    assert.equal(source.polls.length, 2);
+    assert.equal(watch.status.nextPoll, undefined);
   }));
 
-test("W4: a timer of exactly 2³¹ ms does not fire at once", () =>
-  withClock(async (clock) => {
-    let fired = 0;
-    startTimer(2 ** 31, () => fired++);
-    await clock.tick(2 ** 31 - 1);
-    assert.equal(fired, 0);
+test("W2: the time a consumer takes counts towards the interval", () =>
+  withWatch({}, async ({ clock, source, reader }) => {
+    begin(reader.read());
+    await settle();
+    await source.last.answer(added("a"));
+    await clock.tick(60);
+    begin(reader.read());
+    await clock.tick(39);
+    assert.equal(source.polls.length, 1);
     await clock.tick(1);
-    assert.equal(fired, 1);
+    assert.equal(source.polls.length, 2);
   }));
 
-test("W6: a long timer can be cancelled in every one of its stretches", () =>
-  withClock(async (clock) => {
-    for (const stretches of [0, 1, 2]) {
-      let fired = 0;
-      const stop = startTimer(2 ** 33, () => fired++);
-      for (let done = 0; done < stretches; done++) await clock.tick(2 ** 31 - 1);
-      stop();
-      assert.equal(clock.timers, 0);
-      await clock.tick(2 ** 33);
-      assert.equal(fired, 0);
+test("W2: failures double the wait up to maxBackoff, one good poll resets it", () =>
+  withWatch({ maxBackoff: 1_000 }, async ({ clock, source, watch, reader, failures }) => {
+    begin(reader.read());
+    await settle();
+    for (const wait of [200, 400, 800, 1_000, 1_000]) {
+      await source.last.fail();
+      const polls = source.polls.length;
+      assert.equal(failures.length, polls);
+      assert.deepEqual(failures.at(-1)!.info, { attempt: polls, wait });
+      assert.equal(watch.status.nextPoll, Date.now() + wait);
+      await clock.tick(wait - 1);
+      assert.equal(source.polls.length, polls);
+      await clock.tick(1);
+      assert.equal(source.polls.length, polls + 1);
     }
+    await source.last.answer();
+    assert.equal(watch.status.failures, 0);
+    assert.equal(watch.status.nextPoll, Date.now() + 100);
+    await clock.tick(100);
+    await source.last.fail();
+    assert.deepEqual(failures.at(-1)!.info, { attempt: 1, wait: 200 });
+  }));
+
+test("W2: maxBackoff is 32 intervals unless said", () =>
+  withWatch({}, async ({ clock, source, reader, failures }) => {
+    begin(reader.read());
+    await settle();
+    for (let n = 1; n <= 7; n++) {
+      await source.last.fail();
+      await clock.tick(failures.at(-1)!.info.wait);
+    }
+    assert.deepEqual(
+      failures.map(({ info }) => info.wait),
+      [200, 400, 800, 1_600, 3_200, 3_200, 3_200],
+    );
+  }));
+
+test("W2: polls whose events break off half-way are failures in a row", () =>
+  withWatch({}, async ({ clock, source, watch, failures, reader }) => {
+    function* broken() {
+      yield added("a");
+      throw new Error("broken listing");
+    }
+    let read = reader.read();
+    await settle();
+    for (const wait of [200, 400, 800]) {
+      await source.last.answerWith(broken());
+      assert.deepEqual((await read).value, added("a"));
+      read = begin(reader.read());
+      await settle();
+      assert.equal(failures.at(-1)!.info.wait, wait);
+      assert.match(failures.at(-1)!.error.message, /broken listing/);
+      assert.equal(watch.status.lastSuccess, undefined, "no poll was good yet");
+      await clock.tick(wait);
+    }
+    assert.equal(watch.status.failures, 3);
+  }));
+
+test("W2: minBackoff is the first wait behind a failure, and doubles from there", () =>
+  withWatch({ minBackoff: 30 }, async ({ clock, source, reader, failures }) => {
+    begin(reader.read());
+    await settle();
+    for (let n = 1; n <= 8; n++) {
+      await source.last.fail();
+      await clock.tick(failures.at(-1)!.info.wait);
+    }
+    assert.deepEqual(
+      failures.map(({ info }) => info.wait),
+      [30, 60, 120, 240, 480, 960, 1_920, 3_200],
+    );
+    await source.last.answer();
+    await clock.tick(100);
+    await source.last.fail();
+    assert.equal(failures.at(-1)!.info.wait, 30);
+  }));
+
+test("W2: a minBackoff above 32 intervals is the wait behind every failure", () =>
+  withWatch({ minBackoff: 10_000 }, async ({ clock, source, reader, failures }) => {
+    begin(reader.read());
+    await settle();
+    for (let n = 1; n <= 3; n++) {
+      await source.last.fail();
+      await clock.tick(10_000);
+    }
+    assert.deepEqual(failures.map(({ info }) => info.wait), [10_000, 10_000, 10_000]);
+  }));
+
+test("W2: a maxBackoff below the interval repeats a failed poll sooner than a good one", () =>
+  withWatch({ maxBackoff: 20 }, async ({ clock, source, reader, failures }) => {
+    begin(reader.read());
+    await settle();
+    await source.last.fail();
+    await clock.tick(20);
+    await source.last.fail();
+    assert.deepEqual(failures.map(({ info }) => info.wait), [20, 20]);
   }));

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { isDeno, runScript } from "./_watch.ts";
+import { runScript } from "./_script.ts";
+import { isDeno } from "./_watch.ts";
 
 interface Attribute {
   readonly key: string;
@@ -71,7 +72,7 @@ test("T1: Deno's own OpenTelemetry exports the spans and metrics of a watch", {
         await (await fetch("${origin}/data")).text();
         return [{ type: "added", item: polls }];
       };
-      for await (const event of watchExternal({ name: "exported", poll }, 1)) {
+      for await (const event of watchExternal({ name: "exported", poll }, { interval: 1, logger: false })) {
         if (event.item === 3) break;
       }
       `,

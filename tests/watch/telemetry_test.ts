@@ -111,7 +111,7 @@ interface Watching {
 
 function watching(name: string): Watching {
   const source = new NamedSource(name);
-  const watch = watchExternal(source, { interval: 1_000, jitter: 0 });
+  const watch = watchExternal(source, { interval: 1_000, jitter: 0, logger: false });
   const reader = watch.getReader();
   const next = () => {
     const read = reader.read();

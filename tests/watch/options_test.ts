@@ -48,8 +48,8 @@ test("W8: options that are neither a number nor an object are refused", () => {
   }
 });
 
-test("W8: a maxBackoff or timeout that is no positive, finite number is refused", () => {
-  for (const option of ["maxBackoff", "timeout"]) {
+test("W8: a minBackoff, maxBackoff or timeout that is no positive, finite number is refused", () => {
+  for (const option of ["minBackoff", "maxBackoff", "timeout"]) {
     for (const value of [0, -5, NaN, Infinity]) {
       refuses(
         { interval: 1, [option]: value },
@@ -65,6 +65,14 @@ test("W8: a maxBackoff or timeout that is no positive, finite number is refused"
       );
     }
   }
+});
+
+test("W8: a minBackoff above the maxBackoff is refused", () => {
+  refuses(
+    { interval: 1, minBackoff: 20, maxBackoff: 19 },
+    RangeError,
+    "Cannot watch as 'minBackoff' must not be above 'maxBackoff': current values are 20 and 19",
+  );
 });
 
 test("W8: a jitter outside 0 to 1 is refused", () => {
@@ -85,7 +93,7 @@ test("W8: a jitter outside 0 to 1 is refused", () => {
 });
 
 test("W8: a signal that is no AbortSignal is refused", () => {
-  for (const signal of [null, {}, "abort", 5, new AbortController()]) {
+  for (const signal of [null, {}, "abort", 5, new AbortController(), new EventTarget()]) {
     refuses({ interval: 1, signal }, TypeError, "Cannot watch as 'signal' must be an AbortSignal");
   }
 });
@@ -105,9 +113,36 @@ test("W8: a logger without one of its four methods is refused", () => {
       `Cannot watch as 'logger' has no '${level}' method`,
     );
   }
-  for (const logger of [null, 5, "console", () => {}]) {
+  for (const logger of [null, true, 0, "", 5, "console", () => {}]) {
     refuses({ interval: 1, logger }, TypeError, "Cannot watch as 'logger' has no 'debug' method");
   }
+});
+
+test("W8: a checkpoint without 'load' or 'save' is refused", () => {
+  const [load, save] = [() => Promise.resolve(undefined), () => Promise.resolve()];
+  for (const checkpoint of [null, {}, false, "folder", { load }, { save }, { load, save: true }]) {
+    refuses(
+      { interval: 1, checkpoint },
+      TypeError,
+      "Cannot watch as 'checkpoint' has no 'load' or no 'save' method",
+    );
+  }
+});
+
+test("W8: messages are one line, whatever the source is called", () => {
+  const source = Object.assign(new ManualSource(), { name: "evil\nname" });
+  const checkpoint = { load: () => Promise.resolve(undefined), save: () => Promise.resolve() };
+  const message = /^Cannot watch 'evil\\nname' [^\n]*$/;
+  assert.throws(() => watchExternal(source, { interval: 1, checkpoint }), { message });
+  const restorable = () =>
+    Object.assign({ ...source }, { poll: source.poll, save() {}, restore() {} });
+  const first = watchExternal(restorable() as never, { interval: 1, checkpoint });
+  assert.throws(() => watchExternal(restorable() as never, { interval: 1, checkpoint }), {
+    message,
+  });
+  first.close();
+  watchExternal(source, 1);
+  assert.throws(() => watchExternal(source, 1), { message });
 });
 
 test("W8: a source without 'poll' or 'name' is refused", () => {
@@ -135,16 +170,25 @@ test("W8: everything within range is taken", () => {
     { interval: 1, jitter: 0 },
     { interval: 1, jitter: 1 },
     { interval: 5, maxBackoff: 1 },
+    { interval: 5, minBackoff: 1 },
+    { interval: 5, minBackoff: 1_000 },
+    { interval: 5, minBackoff: 7, maxBackoff: 7 },
+    { interval: 1, logger: false },
     { interval: 1, maxBackoff: 2 ** 40, timeout: 2 ** 40 },
     { interval: 1, signal, logger: console, onError() {} },
     { interval: 1, signal: undefined, logger: undefined, onError: undefined, timeout: undefined },
+    { interval: 1, minBackoff: undefined, maxBackoff: undefined, checkpoint: undefined },
   ];
   for (const options of fine) watchExternal(new ManualSource(), options);
 });
 
 test("options changed after the start change nothing", async () => {
   const seen: string[] = [];
-  const options: WatchOptions = { interval: 1_000, onError: () => seen.push("first") };
+  const options: WatchOptions = {
+    interval: 1_000,
+    logger: false,
+    onError: () => seen.push("first"),
+  };
   const source = new ManualSource();
   const reader = watchExternal(source, options).getReader();
   options.onError = () => seen.push("second");

@@ -1,101 +1,16 @@
-import { type ExternalSource, type ExternalWatch, watchExternal } from "@koprs/external";
+// W6: every end of a watch comes at once, and leaves nothing behind.
+import { type ExternalSource, watchExternal } from "@koprs/external";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  added,
-  type Clock,
-  countListeners,
-  type Event,
-  ManualSource,
-  runScript,
-  settle,
-  withClock,
-} from "./_watch.ts";
-
-const REASON = { why: "shutdown" };
-
-interface Running {
-  readonly clock: Clock;
-  readonly source: ManualSource;
-  readonly watch: ExternalWatch<string>;
-  readonly reader: ReadableStreamDefaultReader<Event>;
-  readonly controller: AbortController;
-  readonly listeners: () => number;
-  /** The read that was asked for last, settled or not. */
-  read: Promise<ReadableStreamReadResult<Event>>;
-}
-
-/** Brings a watch into each phase it can be in. */
-const phases: Record<string, (running: Running) => Promise<void>> = {
-  async "before the first read"() {},
-  async "in a poll"(running) {
-    running.read = running.reader.read();
-    await settle();
-    assert.equal(running.watch.status.phase, "polling");
-  },
-  async "with an event handed over and more to come"(running) {
-    await phases["in a poll"]!(running);
-    await running.source.last.answer(added("a"), added("b"));
-    assert.equal(running.watch.status.phase, "delivering");
-  },
-  async "with the last event handed over"(running) {
-    await phases["in a poll"]!(running);
-    await running.source.last.answer(added("a"));
-    assert.equal(running.watch.status.phase, "delivering");
-  },
-  async "in a wait"(running) {
-    await phases["in a poll"]!(running);
-    await running.source.last.answer();
-    assert.equal(running.watch.status.phase, "waiting");
-    assert.equal(running.clock.timers, 1);
-  },
-  async "in a wait after a failure"(running) {
-    await phases["in a poll"]!(running);
-    await running.source.last.fail();
-    assert.equal(running.watch.status.phase, "waiting");
-    assert.equal(running.clock.timers, 1);
-  },
-  async "in a poll after a poll that ignored its timeout"(running) {
-    await phases["in a poll"]!(running);
-    await running.clock.tick(1_000);
-    await running.clock.tick(200);
-    assert.equal(running.watch.status.phase, "polling");
-    assert.equal(running.source.polls.length, 1);
-  },
-};
-
-/** Ends a watch in each way there is. `close` with events yet to be read is not an end. */
-const ends: Record<string, (running: Running) => unknown> = {
-  cancel: ({ reader }) => reader.cancel(REASON),
-  close: ({ watch }) => watch.close(),
-  abort: ({ controller }) => controller.abort(REASON),
-  dispose: ({ watch }) => watch[Symbol.asyncDispose](),
-};
-
-async function run(body: (running: Running) => Promise<void>): Promise<void> {
-  await withClock(async (clock) => {
-    const controller = new AbortController();
-    const listeners = countListeners(controller.signal);
-    const source = new ManualSource();
-    const watch = watchExternal(source, {
-      interval: 100,
-      jitter: 0,
-      timeout: 1_000,
-      signal: controller.signal,
-    });
-    const reader = watch.getReader();
-    reader.closed.catch(() => {});
-    const read = Promise.resolve({ done: true, value: undefined } as const);
-    assert.equal(listeners(), 1, "the watch listens");
-    await body({ clock, source, watch, reader, controller, listeners, read });
-  });
-}
+import { ends, inPhase, phases, REASON } from "./_phases.ts";
+import { runScript } from "./_script.ts";
+import { added, countListeners, ManualSource, settle, withClock } from "./_watch.ts";
 
 for (const [phase, reach] of Object.entries(phases)) {
   for (const [way, end] of Object.entries(ends)) {
     if (way === "close" && phase.includes("handed over")) continue;
     test(`W6: ${way} ${phase} ends it within 50 ms and leaves nothing`, () =>
-      run(async (running) => {
+      inPhase(async (running) => {
         await reach(running);
         const { clock, source, watch, reader, listeners, read } = running;
         read.catch(() => {});
@@ -135,59 +50,12 @@ for (const [phase, reach] of Object.entries(phases)) {
   }
 }
 
-test("W7: abort errors the stream with the signal's reason, untouched", async () => {
-  const reasons: unknown[] = [new Error("own"), "text", 0, null, Object.freeze({}), Symbol("s")];
-  for (const reason of reasons) {
-    await run(async ({ controller, reader, watch }) => {
-      const read = reader.read();
-      read.catch(() => {});
-      await settle();
-      controller.abort(reason);
-      const same = (error: unknown) => error === reason;
-      await assert.rejects(read, same);
-      await assert.rejects(reader.closed, same);
-      await assert.rejects(reader.read(), same);
-      await assert.rejects(watch.synced, same);
-    });
-  }
-});
-
-test("W7: an abort without a reason gives the runtime's AbortError", () =>
-  run(async ({ controller, reader }) => {
-    controller.abort();
-    await assert.rejects(reader.read(), (error) => error === controller.signal.reason);
-    await assert.rejects(reader.read(), { name: "AbortError" });
-  }));
-
-test("W7: a signal aborted before the start makes no request", async () => {
-  const source = new ManualSource();
-  const signal = AbortSignal.abort(REASON);
-  const listeners = countListeners(signal);
-  const watch = watchExternal(source, { interval: 1, signal });
-  const reader = watch.getReader();
-  await assert.rejects(reader.read(), (error) => error === REASON);
-  await assert.rejects(watch.synced, (error) => error === REASON);
-  await settle();
-  assert.equal(source.polls.length, 0);
-  assert.equal(watch.status.phase, "closed");
-  assert.equal(listeners(), 0);
-});
-
-test("W7: an abort does not wait for events yet to be read", () =>
-  run(async (running) => {
-    await phases["with an event handed over and more to come"]!(running);
-    running.watch.close();
-    running.controller.abort(REASON);
-    await assert.rejects(running.reader.read(), (error) => error === REASON);
-    assert.equal(running.source.commits, 0);
-  }));
-
 for (const microtasks of [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16]) {
   test(`W6: an end ${microtasks} microtasks after the source's answer is an end`, async () => {
     for (const end of Object.values(ends)) {
       for (const events of [[], [added("a")]]) {
         for (const failing of [false, true]) {
-          await run(async (running) => {
+          await inPhase(async (running) => {
             await phases["in a poll"]!(running);
             const { source, clock, watch, reader, listeners, read } = running;
             read.catch(() => {});
@@ -210,10 +78,38 @@ for (const microtasks of [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16]) {
   });
 }
 
+test("W6: events that come with the end are let go of", async () => {
+  for (const end of Object.values(ends)) {
+    for (let microtasks = 0; microtasks < 16; microtasks++) {
+      await inPhase(async (running) => {
+        await phases["in a poll"]!(running);
+        const { source, read } = running;
+        read.catch(() => {});
+        let open = 0;
+        const answered = source.last.answerWith({
+          [Symbol.iterator]() {
+            open++;
+            return {
+              next: () => ({ done: false, value: added("a") }),
+              return: () => ({ done: true, value: void open-- }),
+            };
+          },
+        });
+        for (let n = 0; n < microtasks; n++) await Promise.resolve();
+        await end(running);
+        await answered;
+        // What `close` lets be read is ended here.
+        await running.reader.cancel().catch(() => {});
+        assert.equal(open, 0, `${microtasks} microtasks`);
+      });
+    }
+  }
+});
+
 test("W6: an end right after the read makes no request with a signal aborted already", async () => {
   for (const end of Object.values(ends)) {
     for (let microtasks = 0; microtasks < 12; microtasks++) {
-      await run(async (running) => {
+      await inPhase(async (running) => {
         const { source, reader, watch } = running;
         // The stream has started: the read asks it at once.
         await settle();
@@ -315,7 +211,7 @@ test("W6: the process can exit after every kind of end, and nothing is unhandled
           const controller = new AbortController();
           const watch = watchExternal(
             { name: "s", poll },
-            { interval, timeout: interval, signal: controller.signal },
+            { interval, timeout: interval, signal: controller.signal, logger: false },
           );
           const reader = watch.getReader();
           const pending = Array.from({ length: reads }, () => reader.read());
@@ -337,7 +233,7 @@ test("W6: the process can exit after every kind of end, and nothing is unhandled
     }
     const failing = watchExternal(
       { name: "s", poll: down },
-      { interval, onError: async () => { throw new Error("from onError"); } },
+      { interval, logger: false, onError: async () => { throw new Error("from onError"); } },
     );
     await failing.getReader().read().catch(() => {});
   `);

@@ -63,6 +63,7 @@ test("W11: 100,000 polls on one signal leave heap, listeners and timers flat", a
       maxBackoff: interval,
       timeout: 60_000,
       signal,
+      logger: false,
       onError: () => {},
     });
     let events = 0;

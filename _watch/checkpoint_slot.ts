@@ -1,0 +1,136 @@
+/** The place of one watch in a checkpoint store: taken by one at a time, and bounded in time and size. */
+import { limit } from "../_bounds/limits.ts";
+import { ExternalError } from "../_errors/external_error.ts";
+import { oneLine } from "../_errors/one_line.ts";
+import type { CheckpointStore } from "../_state/checkpoint_store.ts";
+
+/** How long a load or a save may take, in milliseconds. */
+const TIMEOUT = 60_000;
+/** A load that took too long may take twice as long the next time, up to 32 times: a large state may need it. */
+const MOST_DOUBLINGS = 5;
+/** A save may take longer for what it has to write: at this many bytes a millisecond, a second for each megabyte. */
+const SLOWEST = 1_000;
+/** What every runtime can read into memory in one piece, in bytes. */
+const LARGEST_STATE = 2 ** 31 - 1;
+
+// Two watches under one name would overwrite each other's state.
+const inUse = new WeakMap<CheckpointStore, Set<string>>();
+
+// A save goes on when it takes too long, and when its watch ends. No other save under its name begins before it
+// has settled: a late one would overwrite a newer state. The next watch of that name waits for it with its load,
+// or it would load what was before, and find its own state overwritten.
+const underWay = new WeakMap<CheckpointStore, Map<string, Promise<unknown>>>();
+
+export class CheckpointSlot {
+  readonly #store: CheckpointStore;
+  readonly #name: string;
+  readonly #released = new AbortController();
+  #lateLoads = 0;
+
+  /** Takes this name in the store, until `release`. */
+  constructor(store: CheckpointStore, name: string) {
+    const names = inUse.get(store) ?? new Set();
+    if (names.has(name)) {
+      throw new TypeError(
+        `Cannot watch '${oneLine(name)}' as another watch keeps its checkpoint under this name: ` +
+          "give one of the sources another 'name'",
+      );
+    }
+    inUse.set(store, names.add(name));
+    this.#store = store;
+    this.#name = name;
+  }
+
+  /** Gives the name back. A load or a save under way is waited for no longer. */
+  release(): void {
+    inUse.get(this.#store)?.delete(this.#name);
+    this.#released.abort();
+  }
+
+  /** Whether a save is under way, be it one that took too long. */
+  get isSaving(): boolean {
+    return underWay.get(this.#store)?.has(this.#name) === true;
+  }
+
+  /** Loads the state. Rejects with the signal's reason as soon as that aborts. */
+  async load(signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const timeout = TIMEOUT * 2 ** Math.min(this.#lateLoads, MOST_DOUBLINGS);
+    const limits = limit(signal, timeout, () => {
+      this.#lateLoads++;
+      return unanswered(timeout);
+    });
+    try {
+      const earlier = underWay.get(this.#store)?.get(this.#name);
+      if (earlier !== undefined) await limits.orAborted(earlier);
+      limits.signal.throwIfAborted();
+      return await limits.orAborted(call(() => this.#store.load(this.#name)));
+    } finally {
+      limits.release();
+    }
+  }
+
+  /**
+   * Waits until no save under this name is under way. The state is to be taken from the source no sooner: so it is the
+   * newest, and may use the memory of the one before.
+   */
+  async turn(): Promise<void> {
+    const earlier = underWay.get(this.#store)?.get(this.#name);
+    if (earlier !== undefined) await this.#within(TIMEOUT, earlier);
+  }
+
+  /** Saves the state. To be called right behind `turn`. */
+  async save(state: Uint8Array): Promise<void> {
+    // Released since: the next watch of this name may be loading by now.
+    this.#released.signal.throwIfAborted();
+    await this.#within(TIMEOUT + Math.round(state.length / SLOWEST), this.#begin(state));
+  }
+
+  /** Where the state is kept, if the store can tell. */
+  async locate(): Promise<string | undefined> {
+    try {
+      return await this.#within(TIMEOUT, call(() => this.#store.locate?.(this.#name)));
+    } catch {
+      return undefined; // It is shown with an error, which must not be lost for it.
+    }
+  }
+
+  #begin(state: Uint8Array): Promise<void> {
+    const saves = underWay.get(this.#store) ?? new Map<string, Promise<unknown>>();
+    underWay.set(this.#store, saves);
+    const save = call(() => this.#store.save(this.#name, state));
+    const forget = () => void saves.delete(this.#name);
+    saves.set(this.#name, save.then(forget, forget));
+    return save;
+  }
+
+  async #within<T>(timeout: number, work: Promise<T>): Promise<T> {
+    const limits = limit(this.#released.signal, timeout, () => unanswered(timeout));
+    try {
+      return await limits.orAborted(work);
+    } finally {
+      limits.release();
+    }
+  }
+}
+
+function unanswered(timeout: number): ExternalError {
+  return new ExternalError("timeout", `its store did not answer within ${timeout} ms`);
+}
+
+/** Throws for what could not be loaded again. */
+export function checkState(state: Uint8Array): void {
+  if (!(state instanceof Uint8Array)) {
+    throw new TypeError("'save' of the source must return a Uint8Array");
+  }
+  if (state.length > LARGEST_STATE) {
+    throw new RangeError(
+      `its state has ${state.length} bytes, and no more than ${LARGEST_STATE} can be loaded again: ` +
+        "watch less with one source, such as by a prefix",
+    );
+  }
+}
+
+/** What a function resolves with, or the rejection of what it throws. */
+function call<T>(method: () => T | PromiseLike<T>): Promise<T> {
+  return new Promise((resolve) => resolve(method()));
+}

@@ -1,0 +1,81 @@
+/** One poll: from the load of the state to the events, or the failure. */
+import { orAborted } from "../_bounds/abort.ts";
+import { startTimer } from "../_bounds/timer.ts";
+import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
+import { ExternalError } from "../_errors/external_error.ts";
+import type { Checkpointer } from "./checkpointer.ts";
+import { Delivery } from "./delivery.ts";
+import { type Failure, pollFailure } from "./failure.ts";
+import { PollTelemetry } from "./telemetry.ts";
+
+// A poll that ignores its signal goes on after a timeout or a cancel. Whoever polls that source next, be it a
+// later watch, waits for it, so that polls never overlap.
+const underWay = new WeakMap<ExternalSource<unknown>, Promise<unknown>>();
+
+export class Poll<T> {
+  readonly telemetry: PollTelemetry;
+  readonly #source: ExternalSource<T>;
+  readonly #controller = new AbortController();
+
+  constructor(source: ExternalSource<T>) {
+    this.#source = source;
+    this.telemetry = new PollTelemetry(source.name);
+  }
+
+  /** Ends the poll at once, whatever the source does. */
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  /** Polls, behind any earlier poll of the source. Never rejects. */
+  async run(
+    checkpointer: Checkpointer | undefined,
+    timeout: number | undefined,
+  ): Promise<Delivery<T> | Failure> {
+    const stopTimeout = timeout === undefined ? undefined : this.#startTimeout(timeout);
+    try {
+      const failure = await checkpointer?.load(this.#controller.signal);
+      if (failure !== undefined) return failure;
+      const events = await this.#ask();
+      this.telemetry.answered();
+      return new Delivery(events, this.telemetry);
+    } catch (thrown) {
+      const failure = pollFailure(this.#source.name, thrown);
+      // A source may find out in a poll that the state it was given is not its own.
+      if (!failure.fatal || !checkpointer?.restored) return failure;
+      return { error: await checkpointer.located(failure.error), fatal: true };
+    } finally {
+      stopTimeout?.();
+    }
+  }
+
+  async #ask(): Promise<Iterable<ExternalEvent<T>>> {
+    const source = this.#source;
+    const { signal } = this.#controller;
+    const earlier = underWay.get(source);
+    if (earlier !== undefined) await orAborted(earlier, signal);
+    // Ended since the read that asked for this poll.
+    signal.throwIfAborted();
+    const onRequest = () => void this.telemetry.requests++;
+    // Behind a promise, so that a source that throws synchronously fails like one that rejects.
+    const answer = new Promise<Iterable<ExternalEvent<T>>>((resolve) =>
+      resolve(this.telemetry.run(() => source.poll({ signal, onRequest })))
+    );
+    const settled = answer.then(() => {}, () => {}).finally(() => underWay.delete(source));
+    underWay.set(source, settled);
+    return await orAborted(answer, signal);
+  }
+
+  #startTimeout(timeout: number): () => void {
+    const source = this.#source.name;
+    return startTimer(timeout, () =>
+      this.abort(
+        new ExternalError(
+          "timeout",
+          `Cannot poll '${source}' within ${timeout} ms: make the watch's 'timeout' longer, ` +
+            "or the source faster",
+          { source },
+        ),
+      ));
+  }
+}

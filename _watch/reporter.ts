@@ -1,0 +1,113 @@
+/** What a watch tells its user: in the log, and by `onError`. */
+import type { ExternalError } from "../_errors/external_error.ts";
+import type { Logger } from "../_errors/logger.ts";
+import { oneLine } from "../_errors/one_line.ts";
+import { reasonOf } from "../_errors/redact.ts";
+import type { FailureInfo, WatchOptions } from "./options.ts";
+
+/** What fails in a row, each for itself. */
+type Row = "poll" | "save";
+
+/**
+ * Calls the user's `onError` and logger. What they throw, or reject with, goes to `fail`, which says whether that
+ * ended the watch.
+ */
+export class Reporter {
+  readonly #source: string;
+  readonly #logger: Logger | false | undefined;
+  readonly #onError: WatchOptions["onError"];
+  readonly #fail: (thrown: unknown) => boolean;
+  /** The rows whose first failure was printed, where no logger was given. */
+  readonly #printed = new Set<Row>();
+
+  constructor(
+    source: string,
+    { logger, onError }: Pick<WatchOptions, "logger" | "onError">,
+    fail: (thrown: unknown) => boolean,
+  ) {
+    this.#source = source;
+    this.#logger = logger;
+    this.#onError = onError;
+    this.#fail = fail;
+  }
+
+  /** A poll was good, after so many that failed. */
+  polled(failures: number): void {
+    if (failures === 0) return this.#log("debug", `Polled '${this.#source}'`);
+    this.#recovered(
+      "poll",
+      `Polled '${this.#source}' again after ${failures} failed polls in a row`,
+    );
+  }
+
+  /** A state was saved, after so many saves that failed. */
+  saved(failures: number): void {
+    if (failures === 0) return;
+    this.#recovered(
+      "save",
+      `Saved the checkpoint of '${this.#source}' again after ${failures} failed saves in a row`,
+    );
+  }
+
+  /** A poll or a save failed, and will be tried again. */
+  failed(row: Row, error: ExternalError, info: FailureInfo): void {
+    const message = this.#named(error.message, "poll");
+    const line = `${message} (attempt ${info.attempt}, next in ${info.wait} ms)`;
+    if (this.#logger !== undefined) this.#log("warn", line);
+    else if (!this.#printed.has(row)) {
+      this.#printed.add(row);
+      console.warn(oneLine(line));
+    }
+    const onError = this.#onError;
+    if (onError !== undefined) {
+      this.#call(() => onError(error, info), (thrown) => this.#broke(thrown));
+    }
+  }
+
+  /** The stream has ended with this error. */
+  ended(message: string): void {
+    const line = `${this.#named(message, "go on watching")} (this ends the watch)`;
+    if (this.#logger !== undefined) this.#log("error", line);
+    else console.error(oneLine(line));
+  }
+
+  /** Something failed that changes nothing, but should be known. */
+  noted(message: string): void {
+    this.#log("error", message);
+  }
+
+  /** The message with the name of the source, if it does not tell it: a store's names the store. */
+  #named(message: string, verb: string): string {
+    const name = `'${oneLine(this.#source)}'`;
+    return message.includes(name) ? message : `Cannot ${verb} ${name}: ${message}`;
+  }
+
+  #recovered(row: Row, line: string): void {
+    if (this.#logger !== undefined) this.#log("info", line);
+    else if (this.#printed.delete(row)) console.warn(oneLine(line));
+  }
+
+  #log(level: keyof Logger, line: string): void {
+    const logger = this.#logger;
+    // A logger that broke is not told so.
+    if (logger) this.#call(() => logger[level](oneLine(line)), this.#fail);
+  }
+
+  #broke(thrown: unknown): void {
+    if (!this.#fail(thrown)) return;
+    this.ended(`Cannot go on watching '${this.#source}' as 'onError' failed: ${reasonOf(thrown)}`);
+  }
+
+  #call(callback: () => unknown, onThrow: (thrown: unknown) => void): void {
+    try {
+      const result = callback();
+      if (isPromiseLike(result)) result.then(undefined, onThrow);
+    } catch (thrown) {
+      onThrow(thrown);
+    }
+  }
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";
+}

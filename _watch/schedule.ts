@@ -1,0 +1,72 @@
+/** When a watch polls next, and the wait until then. */
+import { startTimer } from "../_bounds/timer.ts";
+import { type Pace, waitAfterFailure, waitAfterSuccess } from "./pace.ts";
+
+export class Schedule {
+  readonly #pace: Pace;
+  #wait = 0;
+  #due: number | undefined;
+  #refresh = false;
+  #wakeUp: (() => void) | undefined;
+
+  constructor(pace: Pace) {
+    this.#pace = pace;
+  }
+
+  /** When the next poll is due, in whole milliseconds since the epoch. Undefined while none is planned. */
+  get nextPoll(): number | undefined {
+    return this.#due === undefined ? undefined : Math.ceil(this.#due);
+  }
+
+  /** Plans the poll after a good one. */
+  afterSuccess(): void {
+    this.#plan(waitAfterSuccess(this.#pace));
+  }
+
+  /** Plans the poll after the n-th failure in a row. Returns the wait in whole milliseconds. */
+  afterFailure(failures: number, retryAfter: number | undefined): number {
+    this.#plan(waitAfterFailure(failures, retryAfter, this.#pace));
+    return Math.ceil(this.#wait);
+  }
+
+  /** Plans no poll, as long as one is under way, and at the end. */
+  clear(): void {
+    this.#refresh = false;
+    this.#due = undefined;
+  }
+
+  /** Makes the next poll due now, and ends a wait. */
+  refresh(): void {
+    this.#refresh = true;
+    this.wakeUp();
+  }
+
+  /** Ends a wait, whether or not a poll is due. */
+  wakeUp(): void {
+    this.#wakeUp?.();
+  }
+
+  /** Milliseconds until the next poll. Never more than the wait that was chosen, whatever became of the wall clock. */
+  get left(): number {
+    if (this.#due === undefined || this.#refresh) return 0;
+    return Math.max(Math.min(this.#due - Date.now(), this.#wait), 0);
+  }
+
+  /** Waits until the next poll is due, or something ends the wait. */
+  async sleep(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const stop = startTimer(this.left, resolve);
+      this.#wakeUp = () => {
+        stop();
+        resolve();
+      };
+    });
+    this.#wakeUp = undefined;
+  }
+
+  #plan(wait: number): void {
+    // Timers know no part of a millisecond. But a wait that is shorter than one must not become none.
+    this.#wait = Math.floor(wait) || wait;
+    this.#due = Date.now() + this.#wait;
+  }
+}
