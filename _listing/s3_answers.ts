@@ -54,8 +54,7 @@ export class S3Answers {
       this.#fallBack();
       return this.#pageOf(output);
     }
-    tapped.entered = false;
-    tapped.answer = undefined;
+    tapped.begin();
     let output: S3ListOutput;
     try {
       output = await this.#list(tapped.client, input, signal);
@@ -67,7 +66,7 @@ export class S3Answers {
       if (!uncopied) throw error;
       return this.#page(input, signal, undefined, room);
     }
-    const { error, answer }: TappedClient = tapped;
+    const { error, answer } = tapped;
     if (error !== undefined) throw error;
     if (answer !== undefined) {
       return readListing(answer.bytes, answer.length, this.#options.source, room);

@@ -14,6 +14,8 @@ export interface S3ListInput {
   MaxKeys?: number;
   /** How keys are written in the answer. */
   EncodingType?: "url";
+  /** Keys that have it behind the prefix are not listed one by one. */
+  Delimiter?: "/";
   /** Who pays. */
   RequestPayer?: "requester";
   /** The account that must own the bucket. */

@@ -74,8 +74,12 @@ export class S3Order {
   /** Takes what a page tells of its server. */
   learn(server: string | undefined, token: string | undefined): void {
     if (this.#chosen || this.#ranged === false) return;
-    if (isWalking(server, token)) this.#ranged = false;
-    else if (server !== undefined && RANGED_SERVER.test(server)) this.#ranged = true;
+    if (isWalking(server, token)) {
+      this.#ranged = false;
+      this.settled = true;
+    } else if (server !== undefined && RANGED_SERVER.test(server)) {
+      this.#ranged = true;
+    }
   }
 
   /** Takes that a listing of so many pages, without a range, came to its end. */

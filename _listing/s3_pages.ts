@@ -1,5 +1,5 @@
 /** Listing a bucket of S3, page by page, to its end or to an error. */
-import { compareBytes, readText, textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/bytes.ts";
 import { PageGuard } from "../_bounds/page_guard.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { ListOptions } from "./object_store.ts";
@@ -7,7 +7,8 @@ import type { S3Answers, S3Pages } from "./s3_answers.ts";
 import type { S3ListInput } from "./s3_client.ts";
 import type { S3Page } from "./s3_listing.ts";
 import type { S3Order } from "./s3_order.ts";
-import { askableKey, isTokenOfKey } from "./s3_place.ts";
+import { askableKey, compare, isSame, type Place, placeBehind, textOf } from "./s3_place.ts";
+import { TreeCheck } from "./s3_tree.ts";
 
 /** What a bucket is listed with. */
 export interface S3ListerOptions {
@@ -18,9 +19,6 @@ export interface S3ListerOptions {
   /** Names the store. */
   readonly source: string;
 }
-
-/** Where a page begins. */
-type Place = Pick<S3ListInput, "StartAfter" | "ContinuationToken">;
 
 /** Lists one bucket. */
 export class S3Lister {
@@ -47,6 +45,7 @@ export class S3Lister {
     const prefixKey = prefix === "" ? undefined : textBytes(prefix);
     const input = { ...this.#options.input, ...(prefix !== "" && { Prefix: prefix }) };
     const pages = answers.begin(signal);
+    const tree = new TreeCheck({ pages, input, order, fault: (what) => this.#fault(what) });
     const guard = new PageGuard((what) => this.#fault(what));
     const start = after === undefined ? "" : askableKey(after);
     // An empty one means none; some servers refuse it.
@@ -61,16 +60,22 @@ export class S3Lister {
       }
       if (prefixKey !== undefined) this.#checkPrefix(page, prefixKey);
       order.learn(pages.server, nextToken);
-      if (order.watches) {
-        await this.#look(page, pages, { ...input, ...place }, last, range);
+      tree.see(page);
+      if (range || order.watches) {
+        await this.#look(page, place, last, range, tree);
         if (count === 1 && start !== "") await this.#checkStart(page, pages, input, start);
+        if (truncated && !range) await tree.atEnd(page);
       }
       const firstOfPage = page.key(0);
       const lastOfPage = page.key(page.count - 1);
       const past = range && page.clip(afterKey, untilKey);
       yield page;
       if (past) return;
-      if (!truncated) return range ? undefined : order.whole(count);
+      if (!truncated) {
+        tree.finish();
+        if (!range) order.whole(count);
+        return;
+      }
       if (nextToken === undefined) {
         throw this.#fault(
           "a page says that more follow, and not where ('NextContinuationToken'): " +
@@ -98,10 +103,10 @@ export class S3Lister {
   /** Looks at the order of a page, and at that of its first key and the last one of the page before. */
   async #look(
     page: S3Page,
-    pages: S3Pages,
-    input: S3ListInput,
+    place: Place,
     last: Uint8Array | undefined,
     range: boolean,
+    tree: TreeCheck,
   ): Promise<void> {
     const { order } = this.#options;
     const at = page.disorder();
@@ -110,43 +115,10 @@ export class S3Lister {
     if (at < 0 && !back) return;
     if (range) throw order.fault();
     order.disorder();
-    // A key out of order that begins a page was not left out. Whether others were is to be seen where a page has one.
     if (order.settled || !page.truncated) return;
     order.settled = true;
-    if (!back) await this.#checkTree(page, pages, input, at);
-  }
-
-  /**
-   * A server that walks a tree of folders lists `a/…` before `a-b`. If it takes a page token for a key, and goes on with
-   * what is greater, then `a-b` is left out, by itself and without a sign, where a page ends within `a/`. Where one page
-   * has both, it can be seen: by asking for a page that ends between them, and for the next one.
-   */
-  async #checkTree(page: S3Page, pages: S3Pages, input: S3ListInput, at: number): Promise<void> {
-    const before = page.key(at - 1);
-    const key = page.key(at);
-    if (before === undefined || key === undefined || !isInFolder(before, key)) return;
-    const upTo = await pages.aside({ ...input, MaxKeys: at });
-    const end = upTo.key(upTo.count - 1);
-    // It may have changed meanwhile, or not heed how many are asked for.
-    if (end === undefined || !isSame(end, before) || upTo.nextToken === undefined) return;
-    const next = await pages.aside({
-      ...this.#withoutPlace(input),
-      ...placeBehind(upTo.nextToken, end),
-      MaxKeys: 1,
-    });
-    const found = next.key(0);
-    if (isSame(found, key)) return;
-    this.#options.order.settled = false; // the next listing is no better
-    throw this.#fault(
-      `the server leaves out keys where a page ends within a folder: it does not list '${
-        textOf(key)
-      }' behind ` +
-        `'${textOf(before)}'`,
-    );
-  }
-
-  #withoutPlace({ StartAfter: _, ContinuationToken: __, ...input }: S3ListInput): S3ListInput {
-    return input;
+    // A key out of order that begins a page was not left out. Whether others were is to be seen where a page has one.
+    if (!back) await tree.within(page, place, at);
   }
 
   /** A range must begin behind the key that was asked for. */
@@ -169,32 +141,4 @@ export class S3Lister {
     const { source } = this.#options;
     return new ExternalError("protocol", `Cannot list '${source}' as ${what}`, { source });
   }
-}
-
-function placeBehind(token: string, lastKey: Uint8Array | undefined): Place {
-  const key = lastKey === undefined ? undefined : textOf(lastKey);
-  return key?.isWellFormed() && isTokenOfKey(token, key)
-    ? { StartAfter: key }
-    : { ContinuationToken: token };
-}
-
-/** Whether the first key lies in a folder beside which the second one lies, and would come behind it by its bytes. */
-function isInFolder(key: Uint8Array, beside: Uint8Array): boolean {
-  let at = 0;
-  while (at < beside.length && key[at] === beside[at]) at++;
-  return key[at] === SLASH && (beside[at] ?? SLASH) < SLASH;
-}
-
-const SLASH = 0x2f;
-
-function compare(a: Uint8Array, b: Uint8Array): number {
-  return compareBytes(a, 0, a.length, b, 0, b.length);
-}
-
-function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a !== undefined && b !== undefined && compare(a, b) === 0;
-}
-
-function textOf(key: Uint8Array | undefined): string {
-  return key === undefined ? "" : readText(key, 0, key.length);
 }

@@ -16,6 +16,8 @@ export interface RawAnswer {
 /** A copy of a client that keeps the bytes of the last listing it got. For one request at a time. */
 export interface TappedClient {
   readonly client: S3Client;
+  /** To be called before each request. */
+  begin(): void;
   /** Whether the last request came to the copied stack at all. */
   entered: boolean;
   /** The answer, once the listing is there; the next one may take its room. Undefined if it went another way. */
@@ -75,6 +77,10 @@ export function tapClient(
   if (copy === undefined) return undefined;
   const tapped: TappedClient = {
     client: copy.client,
+    begin() {
+      tapped.entered = false;
+      tapped.answer = tapped.error = undefined;
+    },
     entered: false,
     answer: undefined,
     error: undefined,

@@ -70,7 +70,7 @@ export function configOf(port: number): S3ClientConfig {
 export function listing(
   keys: readonly string[],
   token?: string,
-  encode = encodeURIComponent,
+  encode: (key: string) => string = encodeURIComponent,
 ): string {
   return '<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
     `<EncodingType>url</EncodingType><IsTruncated>${token !== undefined}</IsTruncated>` +
@@ -138,6 +138,10 @@ export function bucketOf(bucket: Bucket): Answer {
     const found = keys.filter((key) =>
       (anyPrefix || key.startsWith(prefix)) && (mark === "" || isBehind(key, mark))
     );
+    if (query.has("delimiter")) {
+      const names = found.filter((key) => !key.slice(prefix.length).includes("/"));
+      return void response.end(listing(names.slice(0, max)));
+    }
     const page = found.slice(0, max);
     if (server !== undefined) response.setHeader("server", server);
     response.end(listing(page, found.length > max ? token.write(page.at(-1) ?? "") : undefined));
