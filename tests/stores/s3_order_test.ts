@@ -168,7 +168,7 @@ test(
     const all: (readonly [string[], string | undefined])[] = [
       [[...IN_TREE], undefined],
       [[...many("p/q/r/", 2_500), "p/q/r.s"], "p/"],
-      [[...many("p/q/r/", 1_500), "p/q-"], "p"],
+      [[...many("p/q/r/", 2_500), "p/q-"], "p"],
     ];
     for (const [keys, prefix] of all) {
       const bucket: Bucket = { keys, isBehind };
