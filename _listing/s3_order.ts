@@ -54,9 +54,12 @@ export class S3Order {
     return this.#ranged;
   }
 
-  /** Whether the order of pages is worth a look. */
+  /**
+   * Whether listings without a range are to be looked at. Where ranges are used it is for whoever lists in them, and knows
+   * what was listed beside, to see to the whole.
+   */
   get watches(): boolean {
-    return this.#ranged !== false || !this.settled;
+    return this.#ranged === undefined || this.#ranged === false && !this.settled;
   }
 
   /** Takes where requests go: empty for Amazon. */
@@ -106,7 +109,7 @@ export class S3Order {
 
   /** Takes that a listing without a range came out of order, which does no harm to it. Says so once. */
   disorder(): void {
-    if (!this.#disorderly && this.#ranged !== false) {
+    if (this.#ranged === undefined) {
       (this.#logger ?? console).warn(
         `'${this.#source}' is listed page by page, and not in ranges, as the server does not list in the byte order ` +
           "of UTF-8: pass the option 'ranged: false' to say so",
