@@ -171,26 +171,38 @@ export class S3Page implements ScannedPage {
     return object;
   }
 
-  /** The last key, as bytes of its own. Undefined for an empty page. */
-  lastKey(): Uint8Array | undefined {
-    if (this.count === 0) return undefined;
-    const at = (this.#end - 1) * PLACES;
+  /** A key, counted from 0, as bytes of its own. Undefined where there is none. */
+  key(i: number): Uint8Array | undefined {
+    if (i < 0 || i >= this.count) return undefined;
+    const at = (this.#first + i) * PLACES;
     return this.bytes.slice(this.#places[at], this.#places[at + 1]);
   }
 
+  /** The first key, counted from 0, that is not behind the one before it in the order of their bytes; -1 if all are. */
+  disorder(): number {
+    for (let i = this.#first + 1; i < this.#end; i++) {
+      if (!this.#isBehind(i, i - 1)) return i - this.#first;
+    }
+    return -1;
+  }
+
+  /** The first key, counted from 0, that does not begin with these bytes; -1 if all do. */
+  without(prefix: Uint8Array): number {
+    const { bytes } = this;
+    const places = this.#places;
+    for (let i = this.#first; i < this.#end; i++) {
+      const start = places[i * PLACES] as number;
+      const end = Math.min(places[i * PLACES + 1] as number, start + prefix.length);
+      if (compareBytes(bytes, start, end, prefix, 0, prefix.length) !== 0) return i - this.#first;
+    }
+    return -1;
+  }
+
   /**
-   * Takes out what is not between `after` and `until`, and returns whether all beyond this page is past `until`.
-   *
-   * @throws {ExternalError} if the keys are not in order: then a range cannot be told from its first and last key.
+   * Takes out what is not between `after` and `until`, and returns whether all beyond this page is past `until`. The
+   * keys must be in order.
    */
   clip(after: Uint8Array | undefined, until: Uint8Array | undefined): boolean {
-    for (let i = this.#first + 1; i < this.#end; i++) {
-      if (this.#isBehind(i, i - 1)) continue;
-      throw fault(
-        this.#source,
-        "the server does not list in UTF-8 order: pass the option 'ranged: false'",
-      );
-    }
     if (after !== undefined) {
       while (this.#first < this.#end && this.#compare(this.#first, after) <= 0) this.#first++;
     }

@@ -22,28 +22,10 @@
  *
  * @module
  */
-import { orAborted } from "../_bounds/abort.ts";
-import { compareBytes, textBytes } from "../_bytes/bytes.ts";
-import { limit, type Limits } from "../_bounds/limits.ts";
+import { boundedStream } from "../_bounds/bounded_stream.ts";
 import { checkPositive } from "../_errors/checks.ts";
-import { checkPageSize } from "../_listing/page_size.ts";
-import {
-  type S3Client,
-  type S3ListInput,
-  type S3ListOutput,
-  tapClient,
-  type TappedClient,
-} from "../_listing/s3_client.ts";
-import {
-  decodeUrl,
-  isErrorAnswer,
-  pageOfObjects,
-  readListing,
-  S3Page,
-} from "../_listing/s3_listing.ts";
-import { type ScannedPage, scanPages } from "../_listing/scan.ts";
-import { storeError } from "../_listing/store_error.ts";
 import { ExternalError } from "../_errors/external_error.ts";
+import type { Logger } from "../_errors/logger.ts";
 import type {
   GetOptions,
   ListOptions,
@@ -52,7 +34,14 @@ import type {
   PutResult,
 } from "../_listing/object_store.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
-import type { Logger } from "../_errors/logger.ts";
+import { checkPageSize } from "../_listing/page_size.ts";
+import { S3Answers } from "../_listing/s3_answers.ts";
+import { checkClient, type S3Client, type S3ListInput } from "../_listing/s3_client.ts";
+import { endpointOf, isOfAmazon } from "../_listing/s3_endpoint.ts";
+import { S3Order } from "../_listing/s3_order.ts";
+import { S3Lister } from "../_listing/s3_pages.ts";
+import { S3Requests } from "../_listing/s3_request.ts";
+import { type ScannedPage, scanPages } from "../_listing/scan.ts";
 
 export type {
   S3Client,
@@ -63,19 +52,31 @@ export type {
   S3PutInput,
 } from "../_listing/s3_client.ts";
 
-/** S3 may answer with an empty page, behind many deleted versions; but not for ever. */
-const MAX_IDLE_PAGES = 10_000;
-
 /** How to use a bucket. */
 export interface S3StoreOptions {
+  /**
+   * Names the store in logs, spans and checkpoints. Must not hold a secret.
+   *
+   * @default {`s3://${bucket}`}
+   */
+  name?: string;
   /**
    * Whether the bucket lists its keys in UTF-8 byte order and can begin behind a given one, so that ranges of it can be
    * listed at once. For a server that lists otherwise, pass `false`.
    *
-   * @default {true} except for directory buckets, whose names end in `--x-s3`, and for MinIO, where it takes more than it
-   * saves: for each range MinIO walks to the end of the bucket
+   * @default {undefined} found out: at Amazon ranges are used from the first listing on, except for directory buckets,
+   * whose names end in `--x-s3`. Any other server is listed page by page until it is known: by what it calls itself in its
+   * first page, or by a listing of several pages that came in order. MinIO and RustFS are never listed in ranges, as for
+   * each they walk to the end of the bucket
    */
   ranged?: boolean;
+  /**
+   * Whether to ask for keys in URL encoding, without which those that have control characters break the listing. `false`
+   * is for a server that says it encodes and does not, or wrongly.
+   *
+   * @default {true}
+   */
+  urlEncoding?: boolean;
   /**
    * Objects a page of a listing holds at most. S3 gives 1000 at most.
    *
@@ -83,7 +84,8 @@ export interface S3StoreOptions {
    */
   pageSize?: number;
   /**
-   * Milliseconds for one request, the SDK's retries included. Of a read, until the content begins.
+   * Milliseconds for one request, the SDK's retries included. Of a read, until the content begins, and for each part of it
+   * that is waited for.
    *
    * @default {60_000}
    */
@@ -92,7 +94,12 @@ export interface S3StoreOptions {
   requestPayer?: "requester";
   /** The account that must own the bucket; requests fail if another does. */
   expectedBucketOwner?: string;
-  /** Is told once if listings have to go through the SDK's own, slower parser. */
+  /**
+   * Is told once if listings have to go through the SDK's own, slower parser, and once if the server does not list in
+   * UTF-8 byte order.
+   *
+   * @default {console} of the second alone
+   */
   logger?: Logger;
 }
 
@@ -100,8 +107,8 @@ export interface S3StoreOptions {
  * A bucket, through a client of class `S3`.
  *
  * The ETag is the one of S3, quotes included: it changes with the content, and for a multipart upload also with how it was cut.
- * Buckets are listed in ranges at once, except directory buckets, whose order is random, and those of MinIO, which
- * would walk to the end of the bucket for each range.
+ * Buckets are listed in ranges at once where that is safe and pays; see `ranged`. A server that lists out of order is found
+ * out: it is listed page by page from then on, and one line in the log says so.
  *
  * The client needs `s3:ListBucket` on the bucket, `s3:GetObject` for `get` and `s3:PutObject` for `put`.
  *
@@ -127,16 +134,12 @@ export class S3Store implements ObjectStore {
   readonly name: string;
   readonly #client: S3Client;
   readonly #bucket: string;
-  /** Whether keys come in UTF-8 byte order, and ranges can be asked for. */
-  readonly #ordered: boolean;
-  /** Whether to use that: undefined as long as the server is not known. */
-  #ranged: boolean | undefined;
-  readonly #common: Pick<S3ListInput, "RequestPayer" | "ExpectedBucketOwner"> = {};
-  readonly #pageSize: number;
-  readonly #timeout: number;
-  readonly #logger: Logger | undefined;
-  /** False once it has shown that listings cannot be had as bytes. */
-  #tappable = true;
+  /** What every request has. */
+  readonly #common: Pick<S3ListInput, "Bucket" | "RequestPayer" | "ExpectedBucketOwner">;
+  readonly #requests: S3Requests;
+  readonly #order: S3Order;
+  readonly #lister: S3Lister;
+  #identity: Promise<string> | undefined;
 
   /**
    * Makes no request yet.
@@ -150,43 +153,81 @@ export class S3Store implements ObjectStore {
   constructor(client: S3Client, bucket: string, options: S3StoreOptions = {}) {
     checkClient(client);
     checkBucket(bucket);
-    const { ranged, timeout = 60_000, logger } = options;
-    if (ranged !== undefined && typeof ranged !== "boolean") {
-      throw new TypeError("Cannot use the bucket as 'ranged' must be true or false");
-    }
+    const { ranged, urlEncoding = true, timeout = 60_000, logger, name = `s3://${bucket}` } =
+      options;
+    checkBoolean("ranged", ranged);
+    checkBoolean("urlEncoding", urlEncoding);
     checkPositive("use the bucket", "timeout", timeout);
+    const pageSize = checkPageSize("S3Store", options.pageSize, 1000) ?? 1000;
+    if (typeof name !== "string" || name === "") {
+      throw new TypeError("Cannot use the bucket as 'name' must be a string that is not empty");
+    }
     const { requestPayer, expectedBucketOwner } = options;
-    if (requestPayer !== undefined) this.#common.RequestPayer = requestPayer;
-    if (expectedBucketOwner !== undefined) this.#common.ExpectedBucketOwner = expectedBucketOwner;
-    this.name = `s3://${bucket}`;
-    this.#ordered = ranged ?? !/--xa?-s3$|^arn:[^:]*:s3express:/.test(bucket);
-    this.#ranged = ranged;
+    this.name = name;
     this.#client = client;
     this.#bucket = bucket;
-    this.#pageSize = checkPageSize("S3Store", options.pageSize, 1000) ?? 1000;
-    this.#timeout = timeout;
-    this.#logger = logger;
+    this.#common = {
+      Bucket: bucket,
+      ...(requestPayer !== undefined && { RequestPayer: requestPayer }),
+      ...(expectedBucketOwner !== undefined && { ExpectedBucketOwner: expectedBucketOwner }),
+    };
+    const requests = this.#requests = new S3Requests(name, timeout);
+    const order = this.#order = new S3Order(name, bucket, {
+      ranged,
+      ofAmazon: isOfAmazon(client),
+      logger,
+    });
+    this.#lister = new S3Lister({
+      answers: new S3Answers({ client, requests, source: name, urlEncoding, logger }),
+      order,
+      input: {
+        ...this.#common,
+        MaxKeys: pageSize,
+        ...(urlEncoding && { EncodingType: "url" }),
+      },
+      source: name,
+    });
   }
 
   /**
-   * Whether ranges of the bucket are to be listed at once. By default it becomes false with the first page that
-   * MinIO gives.
+   * Whether ranges of the bucket are to be listed at once; undefined as long as the server is not known. See the option of
+   * that name.
    */
-  get ranged(): boolean {
-    return this.#ordered && this.#ranged !== false;
+  get ranged(): boolean | undefined {
+    return this.#order.ranged;
+  }
+
+  /**
+   * Where the bucket is, so that a checkpoint of a bucket of the same name elsewhere is not taken for one of this: host,
+   * port and path of the endpoint that the client uses, be it by its configuration, the environment or a profile. Empty
+   * for all of Amazon's own endpoints, which know one bucket by that name. Makes no request.
+   *
+   * @throws {ExternalError} With code `store` if the client cannot tell, such as for want of a region.
+   */
+  identity(): Promise<string> {
+    return this.#identity ??= this.#locate().catch((thrown) => {
+      this.#identity = undefined;
+      throw this.#requests.error("find", thrown);
+    });
+  }
+
+  async #locate(): Promise<string> {
+    const endpoint = await endpointOf(this.#client, this.#bucket);
+    this.#order.located(endpoint);
+    return endpoint;
   }
 
   /**
    * The objects, page by page: a request each.
    *
    * @param options Which of them.
-   * @returns Pages, in UTF-8 byte order unless it is a directory bucket. Some may be empty.
+   * @returns Pages, in UTF-8 byte order unless the server has another one. Some may be empty.
    * @throws {TypeError} If a range is asked for of a bucket that has no order.
-   * @throws {ExternalError} With code `store` if a request fails, `protocol` if an answer is no whole listing or the pages
-   * do not end, `timeout`, or `too-large`.
+   * @throws {ExternalError} With code `network` if the server cannot be reached, `store` if a request fails otherwise,
+   * `protocol` if an answer is no whole listing or the pages do not end, `timeout`, or `too-large`.
    */
   async *list(options: ListOptions = {}): AsyncGenerator<readonly ObjectMeta[], void> {
-    for await (const page of this.#pages(options)) yield page.objects();
+    for await (const page of this.#lister.list(options)) yield page.objects();
   }
 
   /**
@@ -195,185 +236,46 @@ export class S3Store implements ObjectStore {
    * @internal
    */
   [scanPages](options: ListOptions = {}): AsyncIterable<ScannedPage> {
-    return this.#pages(options);
-  }
-
-  async *#pages(options: ListOptions): AsyncGenerator<S3Page, void> {
-    const { prefix = "", after, until, signal } = options;
-    if (!this.#ordered && (after !== undefined || until !== undefined)) {
-      throw new TypeError(`Cannot list a range of '${this.name}' as it is not in order`);
-    }
-    const afterKey = after === undefined ? undefined : textBytes(after);
-    const untilKey = until === undefined ? undefined : textBytes(until);
-    const input: S3ListInput = {
-      Bucket: this.#bucket,
-      MaxKeys: this.#pageSize,
-      EncodingType: "url", // or control characters in keys would break the XML
-      ...(prefix !== "" && { Prefix: prefix }),
-      ...this.#common,
-    };
-    const tapped = this.#tappable ? tapClient(this.#client, isErrorAnswer, this.name) : undefined;
-    // Filled anew for each page: whoever asks for the next one is done with it.
-    const reused = new S3Page(new Uint8Array(), this.name);
-    let token: string | undefined;
-    const tokens = new Set<string>();
-    let lastKey: Uint8Array | undefined;
-    for (let idle = 0; idle < MAX_IDLE_PAGES;) {
-      const page = await this.#page(
-        token !== undefined
-          ? { ...input, ContinuationToken: token }
-          // An empty one means none; some servers refuse it.
-          : after
-          ? { ...input, StartAfter: after }
-          : input,
-        signal,
-        tapped,
-        reused,
-      );
-      const { nextToken } = page;
-      if (page.truncated === undefined) {
-        throw this.#fault("the server does not say whether the listing is whole ('IsTruncated')");
-      }
-      const newLast = page.lastKey();
-      const past = (afterKey ?? untilKey) !== undefined && page.clip(afterKey, untilKey);
-      const progress = newLast === undefined
-        ? 0
-        : lastKey === undefined
-        ? 1
-        : compareBytes(newLast, 0, newLast.length, lastKey, 0, lastKey.length);
-      if (this.#ordered && newLast !== undefined && progress <= 0) {
-        throw this.#fault(
-          "its pages do not go on in UTF-8 order: if the server lists otherwise, pass the option 'ranged: false'",
-        );
-      }
-      yield page;
-      if (!page.truncated || past) return;
-      if (nextToken === undefined) {
-        throw this.#fault(
-          "a page says that more follow, and not where ('NextContinuationToken'): " +
-            "the server may not know ListObjectsV2",
-        );
-      }
-      this.#ranged ??= isOfMinio(nextToken) ? false : undefined;
-      if (tokens.has(nextToken)) throw this.#fault("the server gave a page token a second time");
-      tokens.add(token = nextToken);
-      idle = progress === 0 ? idle + 1 : 0;
-      lastKey = newLast ?? lastKey;
-    }
-    throw this.#fault(`${MAX_IDLE_PAGES} pages in a row brought nothing new`);
-  }
-
-  async #page(
-    input: S3ListInput,
-    signal: AbortSignal | undefined,
-    tapped: TappedClient | undefined,
-    reused: S3Page,
-  ): Promise<S3Page> {
-    if (tapped !== undefined) {
-      tapped.reached = false;
-      tapped.answer = undefined;
-    }
-    const client = tapped?.client ?? this.#client;
-    let output: S3ListOutput;
-    try {
-      output = await this.#request(
-        "list",
-        signal,
-        (abortSignal) => client.listObjectsV2(input, { abortSignal }),
-      );
-    } catch (error) {
-      const { cause } = error instanceof ExternalError ? error : {};
-      // A client that is more than the SDK's class, with private fields of its own, does not work as a copy.
-      const uncopied = tapped?.reached === false &&
-        (cause as Error | undefined)?.name === "TypeError";
-      if (!uncopied) throw error;
-      this.#fallBack();
-      return this.#page(input, signal, undefined, reused);
-    }
-    if (tapped?.error !== undefined) throw tapped.error;
-    if (tapped?.answer === undefined) {
-      this.#fallBack();
-      return this.#pageOf(output);
-    }
-    return readListing(tapped.answer.bytes, tapped.answer.length, this.name, reused);
-  }
-
-  #fallBack(): void {
-    if (!this.#tappable) return;
-    this.#tappable = false;
-    this.#logger?.warn(
-      `Listings of '${this.name}' go through the parser of the SDK, which is slower: ` +
-        "its middleware stack does not hand out the answers",
-    );
-  }
-
-  #pageOf(output: S3ListOutput): S3Page {
-    const { Contents = [], EncodingType, IsTruncated, NextContinuationToken } = output ?? {};
-    const objects = Contents.map(({ Key = "", Size, ETag, LastModified }): ObjectMeta => {
-      if (Key === "") throw this.#fault("the listing has an object without a key");
-      if (!(Number.isSafeInteger(Size) && Number(Size) >= 0)) {
-        throw this.#fault("the listing has an object without a size");
-      }
-      const lastModified = LastModified?.getTime();
-      return {
-        key: EncodingType === "url" ? this.#decode(Key) : Key,
-        size: Number(Size),
-        ...(ETag !== undefined && { etag: ETag }),
-        ...(lastModified !== undefined && { lastModified }),
-      };
-    });
-    const page = pageOfObjects(objects, this.name);
-    page.truncated = IsTruncated;
-    page.nextToken = NextContinuationToken || undefined;
-    return page;
-  }
-
-  #decode(key: string): string {
-    const bytes = textBytes(key);
-    const end = decodeUrl(bytes, 0, bytes.length);
-    try {
-      if (end >= 0) return DECODER.decode(bytes.subarray(0, end));
-    } catch { /* The same fault. */ }
-    throw this.#fault("the listing has a key with a broken '%' escape");
+    return this.#lister.list(options);
   }
 
   /**
    * The content of one object.
    *
    * @param key Its key.
-   * @param options Which ETag it must have.
+   * @param options Which ETag it must have: also a server that ignores the condition is held to it.
    * @returns The content, as it arrives. Read it to its end or cancel it, or its connection stays taken.
-   * @throws {ExternalError} With code `store`: status 404 if there is no such object, 412 if it has another ETag. A
-   * failure midway is one too, and errors the stream.
+   * @throws {ExternalError} With code `network` if the server cannot be reached, `timeout`, or `store`: status 404 if there
+   * is no such object, 412 if it has another ETag. A failure midway is one too, and errors the stream.
    */
   async get(key: string, options: GetOptions = {}): Promise<ReadableStream<Uint8Array>> {
     const { ifMatch, signal } = options;
     const input = {
-      Bucket: this.#bucket,
+      ...this.#common,
       Key: checkKey(key),
       ...(ifMatch !== undefined && { IfMatch: ifMatch }),
-      ...this.#common,
     };
     const doing = `get '${key}' of`;
-    const limits = this.#limit(doing, signal);
+    const limits = this.#requests.limit(doing, signal);
+    const presentable = (thrown: unknown) => this.#requests.error(doing, thrown);
     try {
       limits.signal.throwIfAborted();
       const answer = this.#client.getObject(input, { abortSignal: limits.signal });
-      const { Body } = await limits.orAborted(
+      const { Body, ETag } = await limits.orAborted(
         answer,
         ({ Body }) => Body?.transformToWebStream().cancel(),
       );
       limits.stopTimer();
       const body = Body?.transformToWebStream() ?? new Blob([]).stream();
-      return watched(
-        body,
-        limits,
-        (thrown) => limits.signal.aborted ? limits.signal.reason : this.#error(doing, thrown),
-      );
+      if (ifMatch !== undefined && ETag !== undefined && !isSameTag(ETag, ifMatch)) {
+        body.cancel().catch(() => {}); // Why it is not wanted is thrown.
+        throw this.#unmet(doing, "the object has another ETag by now");
+      }
+      return boundedStream(body, limits, presentable);
     } catch (thrown) {
       limits.release();
       if (limits.signal.aborted) throw limits.signal.reason;
-      throw this.#error(doing, thrown);
+      throw presentable(thrown);
     }
   }
 
@@ -384,120 +286,53 @@ export class S3Store implements ObjectStore {
    * @param body Its content.
    * @param options On which condition to write. The server must know conditional writes.
    * @returns The ETag of the object.
-   * @throws {ExternalError} With code `store`, and status 412 if the condition does not hold or another write came
-   * between. The SDK may have written, lost the answer, and tried again: then a first write is found to be there already.
+   * @throws {ExternalError} With code `network`, `timeout` or `store`, and status 412 if the condition does not hold or
+   * other writes came between again and again. The SDK may have written, lost the answer, and tried again: then a first
+   * write is found to be there already.
    */
   async put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
     const { ifMatch, ifNoneMatch, signal } = options;
     const input = {
-      Bucket: this.#bucket,
+      ...this.#common,
       Key: checkKey(key),
       Body: body,
       ...(ifMatch !== undefined && { IfMatch: ifMatch }),
       ...(ifNoneMatch !== undefined && { IfNoneMatch: ifNoneMatch }),
-      ...this.#common,
     };
     const doing = `put '${key}' into`;
-    try {
-      const { ETag } = await this.#request(
-        doing,
-        signal,
-        (abortSignal) => this.#client.putObject(input, { abortSignal }),
-      );
-      return ETag === undefined ? {} : { etag: ETag };
-    } catch (error) {
-      const { cause, status } = error instanceof ExternalError ? error : {};
-      const conditional = ifMatch !== undefined || ifNoneMatch !== undefined;
-      // S3 says 404 where an object that must be there is not, and 409 where another write came between.
-      const missing = ifMatch !== undefined && (cause as Error | undefined)?.name === "NoSuchKey";
-      if (!conditional || !(missing || status === 409)) throw error;
-      const message = `Cannot ${doing} '${this.name}' as the condition does not hold`;
-      throw new ExternalError("store", message, { source: this.name, status: 412, cause });
+    const conditional = ifMatch !== undefined || ifNoneMatch !== undefined;
+    for (let attempt = 1;; attempt++) {
+      try {
+        const { ETag } = await this.#requests.run(
+          doing,
+          signal,
+          (abortSignal) => this.#client.putObject(input, { abortSignal }),
+        );
+        return ETag === undefined ? {} : { etag: ETag };
+      } catch (error) {
+        const { cause, status } = error instanceof ExternalError ? error : {};
+        // Another write was under way at the same time. It may have failed: whether the condition holds is still open.
+        const crossed = conditional && status === 409;
+        if (crossed && attempt < PUT_ATTEMPTS) continue;
+        // S3 says 404 where an object that must be there is not.
+        const missing = ifMatch !== undefined && (cause as Error | undefined)?.name === "NoSuchKey";
+        if (!crossed && !missing) throw error;
+        throw this.#unmet(doing, "the condition does not hold", cause);
+      }
     }
   }
 
-  /** Makes a request, bounded in time. Rejects with the reason of an abort as it is. */
-  async #request<R>(
-    doing: string,
-    signal: AbortSignal | undefined,
-    request: (signal: AbortSignal) => Promise<R>,
-  ): Promise<R> {
-    const limits = this.#limit(doing, signal);
-    try {
-      limits.signal.throwIfAborted();
-      return await limits.orAborted(request(limits.signal));
-    } catch (thrown) {
-      if (limits.signal.aborted) throw limits.signal.reason;
-      throw this.#error(doing, thrown);
-    } finally {
-      limits.release();
-    }
-  }
-
-  /** A signal that aborts with the caller's, or at the timeout. */
-  #limit(doing: string, outer: AbortSignal | undefined): Limits {
-    return limit(outer, this.#timeout, () =>
-      new ExternalError(
-        "timeout",
-        `Cannot ${doing} '${this.name}' as there was no answer within ${this.#timeout} ms; see 'timeout'`,
-        { source: this.name },
-      ));
-  }
-
-  #fault(what: string): ExternalError {
-    return new ExternalError("protocol", `Cannot list '${this.name}' as ${what}`, {
+  #unmet(doing: string, what: string, cause?: unknown): ExternalError {
+    return new ExternalError("store", `Cannot ${doing} '${this.name}' as ${what}`, {
       source: this.name,
+      status: 412,
+      ...(cause !== undefined && { cause }),
     });
   }
-
-  #error(doing: string, thrown: unknown): ExternalError {
-    const name = thrown instanceof Error ? thrown.name : "";
-    return storeError(
-      `${doing} '${this.name}'`,
-      this.name,
-      thrown,
-      Object.hasOwn(HINTS, name) ? HINTS[name] : undefined,
-    );
-  }
 }
 
-// Without `ignoreBOM` a key that begins with U+FEFF would lose it.
-const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-const HINTS: Readonly<Record<string, string>> = {
-  NoSuchBucket: "check the name of the bucket and the endpoint of the client",
-  AccessDenied: "check what the credentials allow",
-  InvalidAccessKeyId: "check the credentials of the client",
-  SignatureDoesNotMatch: "check the credentials of the client",
-  CredentialsProviderError: "give the client credentials",
-  ExpiredToken: "renew the credentials of the client",
-  PermanentRedirect: "the bucket is in another region than the client",
-  AuthorizationHeaderMalformed: "the bucket may be in another region than the client",
-  NotImplemented: "the server does not know this request",
-};
-
-/** Whether a page token is one of MinIO, which says in it how the server remembers the listing. */
-function isOfMinio(token: string): boolean {
-  try {
-    return atob(token).includes("[minio_cache:");
-  } catch {
-    return false; // It is not base64.
-  }
-}
-
-function checkClient(client: S3Client): void {
-  const { send, listObjectsV2, getObject } = (client ?? {}) as Partial<S3Client> & {
-    send?: unknown;
-  };
-  if (typeof listObjectsV2 === "function" && typeof getObject === "function") return;
-  throw new TypeError(
-    typeof send === "function"
-      ? "Cannot use 'client' as it is a bare S3Client, which has no listObjectsV2: " +
-        'import { S3 } from "@aws-sdk/client-s3" and pass a new S3(…) of the same configuration'
-      : "Cannot use 'client' as it is no S3 client: " +
-        'import { S3 } from "@aws-sdk/client-s3" and pass a new S3(…)',
-  );
-}
+/** How often a conditional write is tried that others cross. */
+const PUT_ATTEMPTS = 3;
 
 function checkBucket(bucket: string): void {
   if (typeof bucket !== "string" || bucket === "") {
@@ -515,29 +350,13 @@ function checkKey(key: string): string {
   throw new TypeError("Cannot use 'key' as it must be a string that is not empty");
 }
 
-/** The same bytes; ends the limits with the last one, and presents failures. */
-function watched(
-  body: ReadableStream<Uint8Array>,
-  { signal, release }: Limits,
-  presentable: (thrown: unknown) => unknown,
-): ReadableStream<Uint8Array> {
-  const reader = body.getReader();
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const { done, value } = await orAborted(reader.read(), signal);
-        if (!done) return controller.enqueue(value);
-        release();
-        controller.close();
-      } catch (thrown) {
-        release();
-        reader.cancel().catch(() => {}); // It failed already, for a reason that is thrown.
-        throw presentable(thrown);
-      }
-    },
-    cancel(reason) {
-      release();
-      return reader.cancel(reason);
-    },
-  }, { highWaterMark: 0 });
+function checkBoolean(option: string, value: unknown): void {
+  if (value === undefined || typeof value === "boolean") return;
+  throw new TypeError(`Cannot use the bucket as '${option}' must be true or false`);
+}
+
+/** Whether two ETags are the same, be they in quotes or not. */
+function isSameTag(a: string, b: string): boolean {
+  const bare = (tag: string) => tag.replace(/^"(.*)"$/s, "$1");
+  return b === "*" || bare(a) === bare(b);
 }

@@ -1,17 +1,22 @@
 // Installs what the tests against real servers need, as far as this machine allows, and says what it
 // did: deno run -A tests/servers/install.ts
-// Always ends with 0: tests skip the servers that are missing.
+// Always ends with 0, and in time: tests skip the servers that are missing, and another run goes on with them.
 import process from "node:process";
 import { missingNginxWebDav } from "./nginx.ts";
+import { gofakes3, moto, s3Proxy, s3rver, s3sFs, versitygw } from "./s3_tools.ts";
 import { azurite, fakeGcs, installTool, minio, onPath, run } from "./tools.ts";
+
+/** Milliseconds for all of them. */
+const LIMIT = 14 * 60_000;
 
 const packages = ["nginx", "libnginx-mod-http-dav-ext", "rclone"];
 
 console.log(`Debian packages (${packages.join(", ")}): ${await installPackages()}`);
-// One after the other: a Go build uses every core by itself.
-for (const tool of [azurite, fakeGcs, minio]) {
+// One after the other: a Go build uses every core by itself. Those that take minutes come last.
+const quick = [azurite, s3rver, moto, s3Proxy];
+for (const tool of [...quick, fakeGcs, minio, gofakes3, versitygw, s3sFs]) {
   const start = performance.now();
-  const result = await installTool(tool);
+  const result = await installTool(tool, Math.max(LIMIT - start, 1));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(
     `${tool.name} ${tool.version}: ` +

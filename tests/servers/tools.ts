@@ -45,31 +45,37 @@ export const fakeGcs: CachedTool = goTool(
 );
 
 /** Azurite, Microsoft's emulator of Azure Storage. 3.35 is the last version for Node 20 and older. */
-export const azurite: CachedTool = {
-  name: "azurite",
-  version: "3.35.0",
-  program: "node_modules/azurite/dist/src/blob/main.js",
-  installer: "npm",
-  installerMissing: "npm is not installed",
-  install: (folder) => ({
-    args: [
-      "install",
-      "--prefix",
-      folder,
-      "--omit=optional",
-      "--ignore-scripts",
-      "--no-audit",
-      "--no-fund",
-      "--no-package-lock",
-      "--loglevel=error",
-      "--fetch-retries=1",
-      "azurite@3.35.0",
-    ],
-  }),
-  unasked: true,
-};
+export const azurite: CachedTool = npmTool("azurite", "3.35.0", "dist/src/blob/main.js");
 
-function goTool(name: string, module: string, version: string): CachedTool {
+/** A program of an npm package. */
+export function npmTool(name: string, version: string, program: string): CachedTool {
+  return {
+    name,
+    version,
+    program: `node_modules/${name}/${program}`,
+    installer: "npm",
+    installerMissing: "npm is not installed",
+    install: (folder) => ({
+      args: [
+        "install",
+        "--prefix",
+        folder,
+        "--omit=optional",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--no-package-lock",
+        "--loglevel=error",
+        "--fetch-retries=1",
+        `${name}@${version}`,
+      ],
+    }),
+    unasked: true,
+  };
+}
+
+/** A program of a Go module. */
+export function goTool(name: string, program: string, version: string): CachedTool {
   return {
     name,
     version,
@@ -77,7 +83,7 @@ function goTool(name: string, module: string, version: string): CachedTool {
     installer: "go",
     installerMissing: "Go is not installed",
     install: (folder) => ({
-      args: ["install", "-trimpath", "-ldflags=-s -w", `${module}@${version}`],
+      args: ["install", "-trimpath", "-ldflags=-s -w", `${program}@${version}`],
       env: { GOBIN: folder, GOOS: "", GOARCH: "", CGO_ENABLED: "0" },
     }),
     unasked: false,
@@ -142,8 +148,12 @@ function pathOf(tool: CachedTool): string {
   return join(cacheFolder(), `${tool.name}-${tool.version}`, tool.program);
 }
 
-/** Installs a tool into the cache unless it is there. Several processes at once install it once. */
-export async function installTool(tool: CachedTool): Promise<Tool> {
+/**
+ * Installs a tool into the cache unless it is there. Several processes at once install it once.
+ *
+ * @param limit Milliseconds it may take.
+ */
+export async function installTool(tool: CachedTool, limit?: number): Promise<Tool> {
   const path = pathOf(tool);
   const installer = onPath(tool.installer);
   if (existsSync(path)) return { path };
@@ -157,7 +167,7 @@ export async function installTool(tool: CachedTool): Promise<Tool> {
       const temporary = await mkdtemp(join(cache, `.${tool.name}-`));
       try {
         const { args, env } = tool.install(temporary);
-        const failure = await run(installer, args, temporary, env);
+        const failure = await run(installer, args, temporary, env, limit);
         if (failure !== undefined) {
           return { missing: `${tool.name} ${tool.version} does not install: ${failure}` };
         }
@@ -176,12 +186,13 @@ export async function installTool(tool: CachedTool): Promise<Tool> {
   }
 }
 
-/** Runs a command at low priority. Resolves to the end of its output if it fails. */
+/** Runs a command at low priority. Resolves to the end of its output if it fails, or is not over in time. */
 export function run(
   command: string,
   args: readonly string[],
   cwd: string,
   env: Readonly<Record<string, string>> = {},
+  limit?: number,
 ): Promise<string | undefined> {
   const nice = onPath("nice");
   const words = nice === undefined ? [command, ...args] : [nice, "-n", "10", command, ...args];
@@ -191,6 +202,11 @@ export function run(
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    let late = false;
+    const timer = limit === undefined ? undefined : setTimer(() => {
+      late = true;
+      child.kill("SIGKILL");
+    }, limit);
     let output = "";
     const take = (chunk: Uint8Array) => {
       output = (output + new TextDecoder().decode(chunk)).slice(-2_000);
@@ -199,6 +215,8 @@ export function run(
     child.stderr.on("data", take);
     child.once("error", (error) => resolve(error.message));
     child.once("close", (code, signal) => {
+      clearTimeout(timer);
+      if (late) return resolve(`${command} was ended, as it took too long`);
       const end = output.trim().split("\n").slice(-8).join("\n");
       resolve(code === 0 ? undefined : `${command} ended with ${signal ?? code}\n${end}`);
     });

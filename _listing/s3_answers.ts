@@ -1,0 +1,142 @@
+/** Asking for the pages of an S3 listing, past the parser of the SDK where that can be. */
+import type { ObjectMeta } from "../_diff/object_meta.ts";
+import { ExternalError } from "../_errors/external_error.ts";
+import type { Logger } from "../_errors/logger.ts";
+import type { S3Client, S3ListInput, S3ListOutput } from "./s3_client.ts";
+import { isErrorAnswer, pageOfObjects, readListing, S3Page } from "./s3_listing.ts";
+import type { S3Requests } from "./s3_request.ts";
+import { tapClient, type TappedClient } from "./s3_tap.ts";
+
+/** What the pages of one bucket are asked with. */
+export interface S3AnswersOptions {
+  readonly client: S3Client;
+  readonly requests: S3Requests;
+  /** Names the store. */
+  readonly source: string;
+  /** Whether keys are asked for in URL encoding. */
+  readonly urlEncoding: boolean;
+  readonly logger: Logger | undefined;
+}
+
+/** Asks for pages by one client. */
+export class S3Answers {
+  readonly #options: S3AnswersOptions;
+  /** False once it has shown that listings cannot be had as bytes. */
+  #tappable = true;
+
+  constructor(options: S3AnswersOptions) {
+    this.#options = options;
+  }
+
+  /** Begins a listing. Its pages are to be asked for one after the other. */
+  begin(signal: AbortSignal | undefined): S3Pages {
+    const { client, source } = this.#options;
+    const tapped = this.#tappable ? tapClient(client, isErrorAnswer, source) : undefined;
+    // Filled anew for each page: whoever asks for the next one is done with it.
+    const room = new S3Page(new Uint8Array(), source);
+    return {
+      get server() {
+        return tapped?.server;
+      },
+      page: (input) => this.#page(input, signal, tapped, room),
+      aside: async (input) => this.#pageOf(await this.#list(client, input, signal)),
+    };
+  }
+
+  async #page(
+    input: S3ListInput,
+    signal: AbortSignal | undefined,
+    tapped: TappedClient | undefined,
+    room: S3Page,
+  ): Promise<S3Page> {
+    if (tapped === undefined || !this.#tappable) {
+      const output = await this.#list(this.#options.client, input, signal);
+      this.#fallBack();
+      return this.#pageOf(output);
+    }
+    tapped.begin();
+    let output: S3ListOutput;
+    try {
+      output = await this.#list(tapped.client, input, signal);
+    } catch (error) {
+      // A client that is more than the SDK's class, with private fields of its own, does not work as a copy: it fails
+      // before a request begins. What fails later, such as a provider of credentials, would fail without a copy as well.
+      const uncopied = !tapped.entered && error instanceof ExternalError &&
+        (error.cause as Error | undefined)?.name === "TypeError";
+      if (!uncopied) throw error;
+      return this.#page(input, signal, undefined, room);
+    }
+    const { error, answer } = tapped;
+    if (error !== undefined) throw error;
+    if (answer !== undefined) {
+      return readListing(answer.bytes, answer.length, this.#options.source, room);
+    }
+    this.#fallBack();
+    return this.#pageOf(output);
+  }
+
+  #list(
+    client: S3Client,
+    input: S3ListInput,
+    signal: AbortSignal | undefined,
+  ): Promise<S3ListOutput> {
+    return this.#options.requests.run(
+      "list",
+      signal,
+      (abortSignal) => client.listObjectsV2(input, { abortSignal }),
+    );
+  }
+
+  #fallBack(): void {
+    if (!this.#tappable) return;
+    this.#tappable = false;
+    this.#options.logger?.warn(
+      `Listings of '${this.#options.source}' go through the parser of the SDK, which is slower: ` +
+        "its middleware stack does not hand out the answers",
+    );
+  }
+
+  /** The page that the SDK made of an answer. */
+  #pageOf(output: S3ListOutput | undefined): S3Page {
+    const { Contents = [], EncodingType, IsTruncated, NextContinuationToken } = output ?? {};
+    const page = pageOfObjects(
+      Contents.map(({ Key = "", Size, ETag, LastModified }): ObjectMeta => {
+        if (Key === "") throw this.#fault("the listing has an object without a key");
+        const lastModified = LastModified?.getTime();
+        return {
+          key: Key,
+          size: this.#sizeOf(Key, Size),
+          ...(ETag !== undefined && { etag: ETag }),
+          ...(lastModified !== undefined && { lastModified }),
+        };
+      }),
+      this.#options.source,
+    );
+    page.truncated = IsTruncated;
+    page.nextToken = NextContinuationToken || undefined;
+    if (EncodingType === "url" && this.#options.urlEncoding) page.decodeKeys([...Contents.keys()]);
+    return page;
+  }
+
+  /** Some servers list folders, as keys that end in a slash, without a size: they are empty. */
+  #sizeOf(key: string, size: number | undefined): number {
+    if (size === undefined && /(\/|%2F)$/i.test(key)) return 0;
+    if (size !== undefined && Number.isSafeInteger(size) && size >= 0) return size;
+    throw this.#fault(`the listing has an object without a size: '${key}'`);
+  }
+
+  #fault(what: string): ExternalError {
+    const { source } = this.#options;
+    return new ExternalError("protocol", `Cannot list '${source}' as ${what}`, { source });
+  }
+}
+
+/** The pages of one listing. */
+export interface S3Pages {
+  /** What the server calls itself, where that is known. */
+  readonly server: string | undefined;
+  /** A page; it holds until the next one is asked for. */
+  page(input: S3ListInput): Promise<S3Page>;
+  /** A page that leaves the one before as it is. Slower. */
+  aside(input: S3ListInput): Promise<S3Page>;
+}

@@ -1,0 +1,56 @@
+/** Places in a listing of S3: the keys and tokens behind which a page begins. */
+import { compareBytes, readText, textBytes } from "../_bytes/bytes.ts";
+import type { S3ListInput } from "./s3_client.ts";
+import { decodeUrl } from "./s3_listing.ts";
+
+/** Where a page begins. */
+export type Place = Pick<S3ListInput, "StartAfter" | "ContinuationToken">;
+
+/** Behind a page, by its token and its last key. */
+export function placeBehind(token: string, lastKey: Uint8Array | undefined): Place {
+  const key = lastKey === undefined ? undefined : textOf(lastKey);
+  return key?.isWellFormed() && isTokenOfKey(token, key)
+    ? { StartAfter: key }
+    : { ContinuationToken: token };
+}
+
+/** The last character before the halves of surrogate pairs. */
+const BEFORE_SURROGATES = "\ud7ff";
+const LONE_SURROGATE = /\p{Cs}/u;
+
+/**
+ * The key itself, or one before it that can be asked for: a request cannot name half of a surrogate pair, which a key may
+ * have, or a cut between keys. Hardly any key lies between the two.
+ */
+export function askableKey(key: string): string {
+  const at = key.search(LONE_SURROGATE);
+  return at < 0 ? key : key.slice(0, at) + BEFORE_SURROGATES;
+}
+
+/**
+ * Whether a page token is nothing but the URL encoding of the last key of the page. Some servers encode their tokens
+ * along with the keys, and do not decode what they are asked with: then keys are left out, or come again. Behind that key is
+ * the same place.
+ */
+function isTokenOfKey(token: string, lastKey: string): boolean {
+  if (token === lastKey || !/[%+]/.test(token)) return false;
+  const key = textBytes(lastKey);
+  // A plus is a blank to some, and itself to others.
+  return [token, token.replaceAll("+", "%2B")].some((text) => {
+    const bytes = textBytes(text);
+    const end = decodeUrl(bytes, 0, bytes.length);
+    return end === key.length && key.every((byte, i) => byte === bytes[i]);
+  });
+}
+
+export function compare(a: Uint8Array, b: Uint8Array): number {
+  return compareBytes(a, 0, a.length, b, 0, b.length);
+}
+
+export function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a !== undefined && b !== undefined && compare(a, b) === 0;
+}
+
+export function textOf(key: Uint8Array | undefined): string {
+  return key === undefined ? "" : readText(key, 0, key.length);
+}

@@ -1,0 +1,133 @@
+/**
+ * Servers that walk a tree of folders list `a/…` before `a-b`. One that takes a page token for a key, and goes on with
+ * whatever is greater, leaves out `a-b` where a page ends within `a/`: by itself, and without a sign.
+ *
+ * @module
+ */
+import { compareKeys } from "../_bytes/order.ts";
+import type { S3Pages } from "./s3_answers.ts";
+import type { S3ListInput } from "./s3_client.ts";
+import type { S3Page } from "./s3_listing.ts";
+import type { S3Order } from "./s3_order.ts";
+import { isSame, type Place, placeBehind, textOf } from "./s3_place.ts";
+
+/** Folders around the end of the first page that are looked at: a request each. */
+const MAX_FOLDERS = 3;
+const SLASH = "/";
+
+/** What a listing is checked with. */
+export interface TreeCheckOptions {
+  readonly pages: S3Pages;
+  /** What every request of the listing has. */
+  readonly input: S3ListInput;
+  readonly order: S3Order;
+  /** Makes an error from what is wrong. */
+  readonly fault: (what: string) => Error;
+}
+
+/** What is remembered of the first page. */
+interface FirstPage {
+  readonly keys: ReadonlySet<string>;
+  /** Those that its last key is in, and that are still to be looked at. */
+  readonly folders: string[];
+}
+
+/** Checks one listing, without a range, for keys that are left out. */
+export class TreeCheck {
+  readonly #options: TreeCheckOptions;
+  /** Keys that must come, and the folders beside which they are. */
+  readonly #missing: Map<string, string> = new Map();
+  #first: FirstPage | undefined;
+
+  constructor(options: TreeCheckOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Where a page has keys of both kinds it can be seen: by asking for a page that ends between them, and for the next one.
+   *
+   * @param place Where the page begins.
+   * @param at Which of its keys is out of order.
+   */
+  async within(page: S3Page, place: Place, at: number): Promise<void> {
+    const { pages, input } = this.#options;
+    const before = page.key(at - 1);
+    const key = page.key(at);
+    if (before === undefined || key === undefined || !isInFolder(before, key)) return;
+    const upTo = await pages.aside({ ...input, ...place, MaxKeys: at });
+    const end = upTo.key(upTo.count - 1);
+    // It may have changed meanwhile, or not heed how many are asked for.
+    if (end === undefined || !isSame(end, before) || upTo.nextToken === undefined) return;
+    const next = { ...input, ...placeBehind(upTo.nextToken, end), MaxKeys: 1 };
+    if (isSame((await pages.aside(next)).key(0), key)) return;
+    throw this.#leftOut(textOf(key), textOf(before));
+  }
+
+  /**
+   * On a server that is not known, looks beside the folders that the first page ends in: what is there comes before them.
+   * To be called behind each page that more follow, for a folder each.
+   */
+  async atEnd(page: S3Page): Promise<void> {
+    const { order } = this.#options;
+    if (order.settled || order.ranged === true) return;
+    this.#first ??= this.#endOf(page);
+    const { keys, folders } = this.#first;
+    const folder = folders.shift();
+    if (folder === undefined) return;
+    const { pages, input } = this.#options;
+    const beside = await pages.aside({ ...input, Prefix: folder, Delimiter: SLASH });
+    for (const key of keysOf(beside)) {
+      const isBefore = compareKeys(key, folder + SLASH) < 0;
+      if (isBefore && !keys.has(key)) this.#missing.set(key, folder);
+    }
+    if (this.#missing.size === 0) return;
+    // They may be new.
+    for (const key of keysOf(await pages.aside(input))) this.#missing.delete(key);
+    if (this.#missing.size === 0) return;
+    order.disorder();
+    folders.length = 0;
+  }
+
+  #endOf(page: S3Page): FirstPage {
+    const last = textOf(page.key(page.count - 1));
+    const folders: string[] = [];
+    const from = this.#options.input.Prefix?.length ?? 0;
+    for (let at = last.indexOf(SLASH, from); at > 0; at = last.indexOf(SLASH, at + 1)) {
+      folders.push(last.slice(0, at));
+    }
+    return { keys: keysOf(page), folders: folders.slice(0, MAX_FOLDERS) };
+  }
+
+  /** Takes note of the keys of a page. */
+  see(page: S3Page): void {
+    if (this.#missing.size === 0) return;
+    const before = this.#missing.size;
+    for (const key of keysOf(page)) this.#missing.delete(key);
+    // What comes in its own time is not left out.
+    if (this.#missing.size < before) this.#options.order.settled = true;
+  }
+
+  /** To be called at the end of the listing. */
+  finish(): void {
+    for (const [key, folder] of this.#missing) throw this.#leftOut(key, folder + SLASH);
+  }
+
+  #leftOut(key: string, behind: string): Error {
+    const { order, fault } = this.#options;
+    order.settled = false; // the next listing is no better
+    return fault(
+      `the server leaves out keys where a page ends within a folder: '${key}' is not listed behind '${behind}'`,
+    );
+  }
+}
+
+function keysOf(page: S3Page): Set<string> {
+  return new Set(Array.from({ length: page.count }, (_, i) => textOf(page.key(i))));
+}
+
+/** Whether the first key lies in a folder beside which the second one lies, and would come behind it by its bytes. */
+function isInFolder(key: Uint8Array, beside: Uint8Array): boolean {
+  let at = 0;
+  while (at < beside.length && key[at] === beside[at]) at++;
+  return key[at] === 0x2f && (beside[at] ?? 0x2f) < 0x2f;
+}
