@@ -56,6 +56,13 @@ export class ListedPage implements ScannedPage {
     this.#end++;
   }
 
+  /** The last key, in an array of its own. */
+  lastKey(): Uint8Array | undefined {
+    if (this.count === 0) return undefined;
+    const at = (this.#end - 1) * PLACES;
+    return this.bytes.slice(this.#places[at], this.#places[at + 1]);
+  }
+
   /**
    * Leaves out what is not in `after < key <= until`. The page must be in the order of its keys.
    *

@@ -1,4 +1,5 @@
 /** What an object store's client threw, as an error of this package. */
+import { isNetworkFailure } from "../_errors/network.ts";
 import { parseRetryAfter } from "../_http/http_date.ts";
 import { reasonOf, redactError } from "../_errors/redact.ts";
 import { ExternalError } from "../_errors/external_error.ts";
@@ -21,7 +22,9 @@ export function storeError(
   const retryAfter = retryAfterOf(thrown);
   const name = thrown instanceof Error && thrown.name !== "Error" ? `${thrown.name}: ` : "";
   const message = `Cannot ${doing}: ${name}${reasonOf(thrown)}${hint === "" ? "" : `: ${hint}`}`;
-  return new ExternalError("store", message, {
+  // Without an answer nothing is known of the store.
+  const code = status === undefined && isNetworkFailure(thrown) ? "network" : "store";
+  return new ExternalError(code, message, {
     source,
     ...(status !== undefined && { status }),
     ...(retryAfter !== undefined && { retryAfter }),
@@ -42,7 +45,8 @@ export function statusOf(thrown: unknown): number | undefined {
   ) as number | undefined;
 }
 
-function retryAfterOf(thrown: unknown): number | undefined {
+/** The milliseconds that the server asks to wait, where the answer on a client's error says so. */
+export function retryAfterOf(thrown: unknown): number | undefined {
   const { $response, response } = (thrown ?? {}) as {
     $response?: { headers?: unknown };
     response?: { headers?: unknown };
