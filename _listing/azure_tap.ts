@@ -32,7 +32,7 @@ interface Request {
 }
 interface Response {
   readonly status: number;
-  readonly headers?: unknown;
+  readonly headers?: { set?(name: string, value: string): void };
   bodyAsText?: string | null | undefined;
   readableStreamBody?: unknown;
   blobBody?: Promise<Blob> | undefined;
@@ -72,7 +72,11 @@ export function tapAzure<C extends object>(
         const { status, headers } = response;
         if (lists && status === 200) {
           taken = await bodyOf(response);
-          if (taken !== undefined) setText(response, NOTHING);
+          if (taken !== undefined) {
+            setText(response, NOTHING);
+            // Of another type it would not be parsed.
+            headers?.set?.("content-type", "application/xml");
+          }
         } else if (streamed?.has(status) !== true) {
           await readText(response);
         }

@@ -88,10 +88,11 @@ export class GcsService implements CloudService {
     return async (next: string | undefined, bounds: RequestBounds): Promise<() => CloudListing> => {
       const uri = this.#listUri(options, next);
       const bytes = await this.#tried(bounds, async () => {
-        const { stream } = await this.#request(uri, bounds);
+        const { stream, drop } = await this.#request(uri, bounds);
         const gathered = await readNodeStream(stream, MAX_PAGE_BYTES);
-        if (gathered === undefined) throw pageTooLarge(this.#name);
-        return gathered.take();
+        if (gathered !== undefined) return gathered.take();
+        drop();
+        throw pageTooLarge(this.#name);
       });
       return () => {
         const { page, nextPageToken } = scanGcsPage(bytes);

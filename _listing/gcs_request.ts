@@ -71,6 +71,7 @@ export async function requestGcs(
   const status = Number(statusCode);
   if (status === 200) return { stream, headers, drop };
   const text = await orAborted(readNodeStream(stream, MAX_ERROR_BYTES), signal);
+  if (text === undefined) drop();
   const said = text === undefined ? "" : messageIn(new TextDecoder().decode(text.take()));
   const error = new Error(
     `the server answered ${
