@@ -15,6 +15,11 @@ export interface PollOptions {
   readonly signal: AbortSignal;
   /** To be called once a request, so that the poll's span can count them. */
   readonly onRequest?: () => void;
+  /**
+   * Takes one line about something that is not as it should be, and does not fail the poll: a watch writes it to its
+   * logger. Default: `console.warn`.
+   */
+  readonly onWarning?: (message: string) => void;
 }
 
 /**

@@ -27,14 +27,20 @@ export interface ObjectStore {
   readonly name: string;
   /**
    * What a checkpoint is tied to beside the name, such as an endpoint: two stores of one name and two identities do not
-   * take each other's state. Holds no secret. Optional.
+   * take each other's state. Asked once, before the first listing. Holds no secret. Optional.
    */
   identity?(): string | Promise<string>;
   /**
-   * True: `list` honours `after` and `until` and yields keys in UTF-8 byte order, so that ranges are listed at once. It may
-   * turn false when a store learns that they do not pay.
+   * Whether ranges may be listed at once. It is looked at before every range that is begun, so it may change.
+   *
+   * - `true`: known. `list` honours `after` and `until`, and yields keys in UTF-8 byte order.
+   * - `undefined`: not known yet. The listing begins as one, without a range; what is left is cut if `ranged` is true after
+   *   a page.
+   * - `false`: never. `after` and `until` are not passed.
+   *
+   * A store that says `true` and does otherwise is found out, and listed as one from then on.
    */
-  readonly ranged?: boolean;
+  readonly ranged?: boolean | undefined;
   /** The objects, page by page. Throws if any page cannot be had; never ends early without an error. */
   list(options?: ListOptions): AsyncIterable<readonly ObjectMeta[]>;
   /**
