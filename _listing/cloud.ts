@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { boundedStream } from "../_bounds/bounded_stream.ts";
 import { limit, type Limits } from "../_bounds/limits.ts";
 import { PageGuard } from "../_bounds/page_guard.ts";
 import { compareBytes } from "../_bytes/bytes.ts";
@@ -11,10 +12,10 @@ import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { reasonOf, redactError } from "../_errors/redact.ts";
 import { toWebStream } from "./node_content.ts";
-import type { NodeReadable } from "./node_stream.ts";
+import { isNodeReadable, type NodeReadable } from "./node_stream.ts";
 import type { GetOptions, ListOptions, PutOptions, PutResult } from "./object_store.ts";
 import type { ScannedPage } from "./scan.ts";
-import { retryAfterOf, statusOf, storeError } from "./store_error.ts";
+import { askedWaitOf, statusOf, storeError } from "./store_error.ts";
 import type { RequestBounds } from "./tries.ts";
 
 /** The largest page that is taken: the longest names, all escaped, need less. */
@@ -120,19 +121,9 @@ export class Cloud {
         throw Object.assign(error, { statusCode: 412 });
       }
       limits.stopTimer();
-      if (body instanceof ReadableStream) {
-        limits.release();
-        return body;
-      }
-      return toWebStream(body, {
-        signal: limits.signal,
-        idle: this.#timeout,
-        timedOut: () => this.#timedOut(task, "no further bytes came"),
-        presentable: (thrown) => this.#error(task, thrown),
-        length,
-        drop,
-        done: limits.release,
-      });
+      task.begun = true;
+      const content = isNodeReadable(body) ? toWebStream(body, drop, length) : body;
+      return boundedStream(content, limits, (thrown) => this.#error(task, thrown));
     } catch (thrown) {
       limits.release();
       throw limits.signal.aborted ? limits.signal.reason : this.#error(task, thrown);
@@ -185,7 +176,7 @@ export class Cloud {
     const limits = limit(
       outer,
       this.#timeout,
-      () => this.#timedOut(task, "there was no whole answer", bounds.failure),
+      () => this.#timedOut(task, bounds.failure),
     );
     const bounds: RequestBounds = { signal: limits.signal, deadline };
     return { limits, bounds };
@@ -207,10 +198,12 @@ export class Cloud {
     });
   }
 
-  #timedOut({ doing }: Task, what: string, failure?: unknown): ExternalError {
+  #timedOut({ doing, begun }: Task, failure: unknown): ExternalError {
+    const what = begun ? "no further bytes came" : "there was no whole answer";
     const shown = failure === undefined ? undefined : this.#service.presentable(failure);
     const before = shown === undefined ? "" : `, and the try before failed: ${reasonOf(shown)}`;
-    const [status, retryAfter] = [statusOf(shown), retryAfterOf(shown)];
+    const status = statusOf(shown);
+    const { retryAfter } = askedWaitOf(shown);
     return new ExternalError(
       "timeout",
       `Cannot ${doing} as ${what} within ${this.#timeout} ms${before}; see 'timeout'`,
@@ -250,6 +243,8 @@ interface Task {
   readonly action: Action;
   /** As messages have it: "list 'gs://bucket'". */
   readonly doing: string;
+  /** Whether a content has begun, and its reader waits for more of it. */
+  begun?: boolean;
 }
 
 function isSame(a: Uint8Array, b: Uint8Array | undefined): boolean {

@@ -1,5 +1,4 @@
 /** Google Cloud Storage: what is needed of its client, and what is asked of it. */
-import { textBytes } from "../_bytes/bytes.ts";
 import {
   type Action,
   type CloudContent,
@@ -10,6 +9,7 @@ import {
 } from "./cloud.ts";
 import { GCS_FIELDS, scanGcsPage } from "./gcs_listing.ts";
 import { type GcsAnswer, type GcsRequestOptions, REQUEST_ID, requestGcs } from "./gcs_request.ts";
+import { endOffset, RangeOrder } from "./gcs_range.ts";
 import { NodeRequest } from "./node_request.ts";
 import { readNodeStream } from "./node_stream.ts";
 import type { ListOptions, PutOptions } from "./object_store.ts";
@@ -60,8 +60,6 @@ export interface GcsSaveOptions {
   preconditionOpts?: { ifGenerationMatch: string | number };
 }
 
-/** Longer names do not exist, and are not sent as a bound. */
-const MAX_NAME_BYTES = 1024;
 /** A watch tries again by itself, and says so: here only what passes at once is worth it. */
 const MAX_TRIES = 3;
 
@@ -83,9 +81,15 @@ export class GcsService implements CloudService {
     this.#pageSize = pageSize;
   }
 
-  lister(options: ListOptions) {
+  lister(options: ListOptions): (
+    next: string | undefined,
+    bounds: RequestBounds,
+  ) => Promise<() => CloudListing> {
     const { after, until } = options;
-    return async (next: string | undefined, bounds: RequestBounds): Promise<() => CloudListing> => {
+    const range = after === undefined && until === undefined
+      ? undefined
+      : new RangeOrder(this.#name, after, until);
+    return async (next, bounds) => {
       const uri = this.#listUri(options, next);
       const bytes = await this.#tried(bounds, async () => {
         const { stream, drop } = await this.#request(uri, bounds);
@@ -97,7 +101,8 @@ export class GcsService implements CloudService {
       return () => {
         const { page, nextPageToken } = scanGcsPage(bytes);
         const lastKey = page.lastKey();
-        // The bounds that were sent take in a little more: see #listUri.
+        range?.check(page);
+        // The bounds that were sent take in a little more: see `endOffset`.
         const past = page.cut(after, until);
         return { page, next: past ? undefined : nextPageToken, lastKey };
       };
@@ -171,10 +176,6 @@ export class GcsService implements CloudService {
     return requestGcs((options) => this.#bucket.requestStream({ uri: paid, ...options }), signal);
   }
 
-  /**
-   * `startOffset` takes in the key itself, `endOffset` leaves it out. The next key after one has a NUL at its end,
-   * which a server may well refuse: so a blank stands in for it, and what that brings too much is cut off.
-   */
   #listUri({ prefix, after, until }: ListOptions, token: string | undefined): string {
     const query = [
       `fields=${encodeURIComponent(GCS_FIELDS)}`,
@@ -184,9 +185,8 @@ export class GcsService implements CloudService {
     if (this.#pageSize !== undefined) add("maxResults", String(this.#pageSize));
     if (prefix !== undefined && prefix !== "") add("prefix", prefix);
     if (after !== undefined && after !== "") add("startOffset", after);
-    if (until !== undefined && textBytes(until).length < MAX_NAME_BYTES) {
-      add("endOffset", `${until} `);
-    }
+    const end = endOffset(until);
+    if (end !== undefined) add("endOffset", end);
     if (token !== undefined) add("pageToken", token);
     return `/o?${query.join("&")}`;
   }

@@ -1,7 +1,7 @@
 /** Trying a request again, for a client that cannot be trusted to do so. */
 import { startTimer } from "../_bounds/timer.ts";
 import { isNetworkFailure } from "../_errors/network.ts";
-import { retryAfterOf, statusOf } from "./store_error.ts";
+import { askedWaitOf, statusOf } from "./store_error.ts";
 
 /** What bounds one request, all its tries included. */
 export interface RequestBounds {
@@ -32,7 +32,7 @@ export async function withTries<T>(
     } catch (thrown) {
       if (signal.aborted || nth >= tries || !mayPass(thrown)) throw thrown;
       const own = FIRST_WAIT * 2 ** (nth - 1) * (1 + Math.random() / 2);
-      const wait = Math.max(own, retryAfterOf(thrown) ?? 0);
+      const wait = Math.max(own, askedWaitOf(thrown).retryAfter ?? 0);
       if (performance.now() + wait >= deadline) throw thrown;
       bounds.failure = thrown;
       await sleep(wait, signal);

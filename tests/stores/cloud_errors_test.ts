@@ -78,6 +78,8 @@ for (const cloud of clouds) {
         const error = await failure("store", call());
         assert.deepEqual([error.status, error.retryAfter], [status, 7_000]);
         assert.equal(error.source, cloud.name);
+        const limited = error.message.endsWith(": its rate limit is used up, and resets in 7 s");
+        assert.equal(limited, status === 429, error.message);
       }
     });
   }

@@ -102,7 +102,7 @@ for (const cloud of clouds) {
     await closed;
   });
 
-  for (const how of ["stalls", "is aborted", "is cancelled"]) {
+  for (const how of ["stalls", "is aborted", "is aborted unread", "is cancelled"]) {
     test(
       `${cloud.title}: a content that ${how} midway ends its request`,
       { timeout },
@@ -118,6 +118,11 @@ for (const cloud of clouds) {
         assert.equal(new TextDecoder().decode((await reader.read()).value), "some");
         // A reader that takes its time is none that waits.
         mock.timers.tick(600_000);
+        if (how === "is aborted unread") {
+          controller.abort(stop);
+          await closed;
+          return await assert.rejects(reader.read(), (error) => error === stop);
+        }
         const reading = reader.read();
         if (how === "is aborted") controller.abort(stop);
         if (how === "is cancelled") await reader.cancel();

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import { isOrderFault } from "../../_listing/order_fault.ts";
 import { serve } from "../http/_http_server.ts";
 import { gcs, objectsOf, queryOf } from "./_clouds.ts";
 
@@ -46,12 +47,37 @@ test("every range of every pair of keys is exact, and asks for hardly more", asy
   }
 });
 
-test("a page from outside the range is not taken", async (t) => {
-  // A server that does not know ranges at all.
-  const { origin } = await serve(t, (_request, response) => {
+/** A server whose listings are these pages, whatever is asked for. */
+async function storeOf(scope: Parameters<typeof serve>[0], pages: readonly string[][]) {
+  const { origin } = await serve(scope, (request, response) => {
+    const nth = Number(queryOf(request).get("pageToken") ?? 0);
+    const more = nth + 1 < pages.length ? String(nth + 1) : undefined;
     response.setHeader("content-type", gcs.type);
-    response.end(gcs.page(KEYS.map((key) => ({ key })), "more"));
+    response.end(gcs.page((pages[nth] ?? []).map((key) => ({ key })), more));
   });
-  const listed = await objectsOf(gcs.store(origin), { after: "a", until: "ab" });
-  assert.deepEqual(listed.map(({ key }) => key), ["a\u0001", "a ", "a b", "a/", "a/b", "ab"]);
+  return gcs.store(origin);
+}
+
+const strange: Readonly<Record<string, readonly string[][]>> = {
+  "begins before its start": [["a", "c", "d"]],
+  "goes on behind its end": [["c", "d", "e!"]],
+  "has a page out of order": [["d", "c"]],
+  "has a key twice": [["c", "c"]],
+  "has pages out of order": [["d"], ["c"]],
+  "has a page twice": [["c", "d"], ["c", "d"]],
+};
+
+for (const [how, pages] of Object.entries(strange)) {
+  test(`a range that ${how} is told as such, and listed whole without one`, async (t) => {
+    const store = await storeOf(t, pages);
+    await assert.rejects(objectsOf(store, { after: "b", until: "e" }), isOrderFault);
+    const listed = await objectsOf(store);
+    assert.deepEqual(listed.map(({ key }) => key), pages.flat());
+  });
+}
+
+test("a range may hold its own bounds, and what lies right behind its end", async (t) => {
+  const store = await storeOf(t, [["b", "c"], [], ["e", "e\u0001"], ["e\u0002"]]);
+  const listed = await objectsOf(store, { after: "b", until: "e" });
+  assert.deepEqual(listed.map(({ key }) => key), ["c", "e"]);
 });
