@@ -114,6 +114,8 @@ export class GcsService implements CloudService {
     ifMatch: string | undefined,
     bounds: RequestBounds,
   ): Promise<CloudContent> {
+    // A URL is normalized on its way, and would lead to the bucket itself.
+    if (key === "." || key === "..") throw new Error(`'${key}' cannot be reached by a URL`);
     const condition = ifMatch === undefined ? "" : `&ifGenerationMatch=${generationOf(ifMatch)}`;
     const uri = `/o/${encodeURIComponent(key)}?alt=media${condition}`;
     const { stream, headers, drop } = await this.#tried(bounds, () => this.#request(uri, bounds));

@@ -19,8 +19,11 @@ interface Outcome {
 
 const MODES = ["429", "500", "503", "once-503", "once-reset", "reset", "cut", "hang"];
 
-/** What the worker tells of every call, and that it lived to its end. */
-async function runWorker(scope: Scope, cloud: CloudKind): Promise<Map<string, Outcome>> {
+/** What the worker tells of every call, and that it lived to its end; and how often each was asked for. */
+async function runWorker(scope: Scope, cloud: CloudKind): Promise<{
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  readonly asked: (method: string, what: RegExp) => number;
+}> {
   const seen = new Map<string, number>();
   const { origin } = await serve(scope, (request, response) => {
     const url = decodeURIComponent(request.url ?? "");
@@ -37,6 +40,7 @@ async function runWorker(scope: Scope, cloud: CloudKind): Promise<Map<string, Ou
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, NO_COLOR: "1" },
   });
+  scope.after(() => child.kill("SIGKILL"));
   let [said, complaint] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => said += text);
   child.stderr.setEncoding("utf8").on("data", (text: string) => complaint += text);
@@ -45,7 +49,12 @@ async function runWorker(scope: Scope, cloud: CloudKind): Promise<Map<string, Ou
   const outcomes = new Map(lines.map((line) => [JSON.parse(line).case, JSON.parse(line)]));
   assert.ok(outcomes.has("alive"), `ended with ${exit}: ${complaint.slice(0, 2_000)}`);
   assert.equal(exit, 0, complaint);
-  return outcomes;
+  const asked = (method: string, what: RegExp) => {
+    const found = [...seen].filter(([request]) => request.startsWith(method) && what.test(request));
+    assert.equal(found.length, 1, `${what}: ${found}`);
+    return found[0]?.[1] ?? 0;
+  };
+  return { outcomes, asked };
 }
 
 function answer(
@@ -82,8 +91,10 @@ function answer(
 }
 
 for (const cloud of clouds) {
-  test(`${cloud.title}: with the client's defaults a failing server ends no process`, async (t) => {
-    const outcomes = await runWorker(t, cloud);
+  test(`${cloud.title}: with the client's defaults a failing server ends no process`, {
+    timeout: 60_000,
+  }, async (t) => {
+    const { outcomes, asked } = await runWorker(t, cloud);
     for (const call of ["list", "get", "put", "create"]) {
       const { code, status, retryAfter } = outcomes.get(`${call} 429`) ?? {};
       assert.deepEqual([call, code, status, retryAfter], [call, "store", 429, 7_000]);
@@ -105,5 +116,19 @@ for (const cloud of clouds) {
         assert.deepEqual([call, mode, code], [call, mode, expected], message);
       }
     }
+    const write = cloud.title === "GcsStore" ? "POST" : "PUT";
+    const tries = {
+      list: asked("GET", /prefix=503/),
+      get: asked("GET", /\/503\?/),
+      put: asked(write, /[/=]503(\?|&|$)/),
+      create: asked(write, /[/=]503\.new/),
+    };
+    assert.deepEqual(
+      tries,
+      {
+        "GcsStore": { list: 3, get: 3, put: 1, create: 4 },
+        "AzureStore": { list: 4, get: 4, put: 4, create: 4 },
+      }[cloud.title],
+    );
   });
 }
