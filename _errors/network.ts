@@ -28,16 +28,23 @@ const CODES = new Set([
 ]);
 const DEEPEST = 6;
 
+// What has no code. Deno's fetch and those of browsers, of a request and of a body; Azure's client, of a body.
+const MESSAGES =
+  /^error sending request|^error reading a body from connection|\(os error \d+\)$|^Failed to fetch$|^Load failed$|^NetworkError when attempting|^Error reading response as text: aborted/;
+
 /** Whether what was thrown, or what led to it, is a connection that was refused, reset or cut. */
 export function isNetworkFailure(thrown: unknown, depth = 0): boolean {
   if (typeof thrown !== "object" || thrown === null || depth > DEEPEST) return false;
-  const { code, name, cause, errors } = thrown as {
-    code?: unknown;
-    name?: unknown;
-    cause?: unknown;
-    errors?: unknown;
-  };
+  const { code, name, message, cause, errors } = thrown as Record<string, unknown>;
   if (CODES.has(code as string) || CODES.has(name as string)) return true;
+  const clients = name === "TypeError" || code === "PARSE_ERROR";
+  if (clients && [message, (cause as Partial<Error> | undefined)?.message].some(isOfNetwork)) {
+    return true;
+  }
   const inner = Array.isArray(errors) ? [cause, ...errors.slice(0, 1)] : [cause];
   return inner.some((error) => isNetworkFailure(error, depth + 1));
+}
+
+function isOfNetwork(message: unknown): boolean {
+  return typeof message === "string" && MESSAGES.test(message);
 }

@@ -1,101 +1,245 @@
-/**
- * A copy of a client of Azure that hands over the bytes of a listing instead of parsing them: its own parser takes a
- * hundred times as long as fetching the page.
- *
- * @module
- */
-import { isNodeReadable, readNodeStream } from "./node_stream.ts";
+/** Azure Blob Storage: what is needed of its client, and what is asked of it. */
+import { scanAzurePage } from "./azure_listing.ts";
+import { type AzureBlobItem, inQuotes, ParsedPage } from "./azure_parsed.ts";
+import { tapAzure } from "./azure_tap.ts";
+import {
+  type Action,
+  type CloudContent,
+  type CloudListing,
+  type CloudService,
+  pageTooLarge,
+} from "./cloud.ts";
+import { dropNodeStream, isNodeReadable } from "./node_stream.ts";
+import type { ListOptions } from "./object_store.ts";
+import { statusOf } from "./store_error.ts";
+import type { RequestBounds } from "./tries.ts";
 
-/** A client, and what its last listing brought. */
-export interface AzureCapture<C> {
-  readonly client: C;
-  /** The bytes of the last answer, once; nothing where the client could only parse it itself. */
-  take(): Uint8Array | undefined;
-}
+export type { AzureBlobItem } from "./azure_parsed.ts";
 
-// The parts of the client that are looked at. None is public: whatever is missing or of another shape, the
-// client is used as it is.
-interface Inner {
-  readonly containerContext?: { readonly client?: ServiceClient };
-}
-interface ServiceClient {
-  readonly pipeline?: Pipeline;
-}
-interface Pipeline {
-  clone?(): Pipeline;
-  addPolicy?(policy: Policy, options: { afterPhase: string }): void;
-}
-interface Policy {
-  readonly name: string;
-  sendRequest(request: Request, next: (request: Request) => Promise<Response>): Promise<Response>;
-}
-interface Request {
-  streamResponseStatusCodes?: Set<number> | undefined;
-}
-interface Response {
-  readonly status: number;
-  bodyAsText?: string | null | undefined;
-  readableStreamBody?: unknown;
-  blobBody?: Promise<Blob> | undefined;
-}
-
-/** What the client's own parser is given instead: a listing of nothing. */
-const NOTHING = '<?xml version="1.0" encoding="utf-8"?>' +
-  '<EnumerationResults ServiceEndpoint="" ContainerName=""><Blobs /><NextMarker /></EnumerationResults>';
-
-/** A copy for one listing, whose pages must be asked for one after the other. The client itself is not changed. */
-export function capturing<C extends object>(client: C): AzureCapture<C> {
-  let captured: Uint8Array | undefined;
-  const copy = withPolicy(client, {
-    name: "koprsListingPolicy",
-    async sendRequest(request, next) {
-      const before = request.streamResponseStatusCodes;
-      request.streamResponseStatusCodes = new Set([200]);
-      try {
-        const response = await next(request);
-        if (response.status === 200) {
-          captured = await bodyOf(response);
-          if (captured !== undefined) {
-            response.readableStreamBody = response.blobBody = undefined;
-            response.bodyAsText = NOTHING;
-          }
-        }
-        return response;
-      } finally {
-        // The parser looks here whether there is a body to parse.
-        request.streamResponseStatusCodes = before;
-      }
-    },
-  });
-  return {
-    client: copy ?? client,
-    take() {
-      const bytes = captured;
-      captured = undefined;
-      return bytes;
-    },
+/** What {@linkcode AzureStore} needs of a `ContainerClient` of `@azure/storage-blob`. */
+export interface AzureContainer {
+  /** The URL of the container. */
+  readonly url: string;
+  /** The name of the account, empty where the URL has none. */
+  readonly accountName: string;
+  /** The name of the container. */
+  readonly containerName: string;
+  /** Lists the blobs, page by page. */
+  listBlobsFlat(
+    options: { prefix?: string; abortSignal?: AbortSignal },
+  ): {
+    byPage(
+      settings: { continuationToken?: string; maxPageSize?: number },
+    ): AsyncIterableIterator<AzureListPage>;
   };
+  /** A handle to one blob, made without a request. */
+  getBlockBlobClient(name: string): AzureBlob;
 }
 
-function withPolicy<C extends object>(client: C, policy: Policy): C | undefined {
-  const context = (client as Inner).containerContext;
-  const service = context?.client;
-  const pipeline = service?.pipeline;
-  if (
-    context === undefined || service === undefined || pipeline === undefined ||
-    typeof pipeline.clone !== "function" || typeof pipeline.addPolicy !== "function"
-  ) return undefined;
-  const cloned = pipeline.clone();
-  // Closest to the wire, within the retries: a body that breaks is an attempt that failed.
-  cloned.addPolicy?.(policy, { afterPhase: "Retry" });
-  const ownService = Object.create(service, { pipeline: { value: cloned } });
-  const ownContext = Object.create(context, { client: { value: ownService } });
-  return Object.create(client, { containerContext: { value: ownContext } });
+/** What {@linkcode AzureStore} needs of a page of the client's own listing. */
+export interface AzureListPage {
+  /** Where the next page begins; empty or absent behind the last. */
+  readonly continuationToken?: string;
+  /** What is in the page. */
+  readonly segment: { readonly blobItems: readonly AzureBlobItem[] };
 }
 
-async function bodyOf(response: Response): Promise<Uint8Array | undefined> {
-  const { readableStreamBody, blobBody, bodyAsText } = response;
-  if (isNodeReadable(readableStreamBody)) return await readNodeStream(readableStreamBody);
-  if (blobBody !== undefined) return new Uint8Array(await (await blobBody).arrayBuffer());
-  return typeof bodyAsText === "string" ? new TextEncoder().encode(bodyAsText) : undefined;
+/** The conditions of a request. */
+export interface AzureConditions {
+  /** The ETag that the blob must have. */
+  ifMatch?: string;
+  /** `"*"`: the blob must not exist. */
+  ifNoneMatch?: string;
+}
+
+/** What {@linkcode AzureStore} needs of a `BlockBlobClient` of `@azure/storage-blob`. */
+export interface AzureBlob {
+  /** Reads the blob. */
+  download(
+    offset: number,
+    count: undefined,
+    options: { conditions: AzureConditions; abortSignal?: AbortSignal },
+  ): Promise<AzureDownload>;
+  /** Writes the blob. */
+  upload(
+    body: ArrayBuffer,
+    length: number,
+    options: { conditions: AzureConditions; abortSignal?: AbortSignal },
+  ): Promise<{ readonly etag?: string }>;
+}
+
+/** What {@linkcode AzureStore} needs of a blob that is read. */
+export interface AzureDownload {
+  /** The content, in the client's build for Node. */
+  readonly readableStreamBody?: unknown;
+  /** The content, in the client's build for browsers. */
+  readonly blobBody?: Promise<Blob>;
+  /** The ETag of the blob. */
+  readonly etag?: string;
+  /** Which part of the blob it is; absent for a whole one. */
+  readonly contentRange?: string;
+}
+
+/** A container, as the shared part of the stores sees it. */
+export class AzureService implements CloudService {
+  readonly place = "container";
+  readonly permissions: Readonly<Record<Action, string>> = {
+    list: "listing: the role 'Storage Blob Data Reader', or 'l' in a SAS",
+    get: "reading: the role 'Storage Blob Data Reader', or 'r' in a SAS",
+    put: "writing: the role 'Storage Blob Data Contributor', or 'c' and 'w' in a SAS",
+  };
+  readonly #container: AzureContainer;
+  readonly #name: string;
+  readonly #pageSize: number | undefined;
+
+  constructor(container: AzureContainer, name: string, pageSize: number | undefined) {
+    this.#container = container;
+    this.#name = name;
+    this.#pageSize = pageSize;
+  }
+
+  lister({ prefix }: ListOptions) {
+    let onFailure: (failure: unknown) => void = () => {};
+    const tap = tapAzure(
+      this.#container,
+      "containerContext",
+      true,
+      (failure) => onFailure(failure),
+    );
+    return async (next: string | undefined, bounds: RequestBounds): Promise<() => CloudListing> => {
+      onFailure = (failure) => bounds.failure = failure;
+      const listed = await tap.client.listBlobsFlat({
+        abortSignal: bounds.signal,
+        ...(prefix !== undefined && prefix !== "" && { prefix }),
+      }).byPage({
+        ...(next !== undefined && { continuationToken: next }),
+        ...(this.#pageSize !== undefined && { maxPageSize: this.#pageSize }),
+      }).next();
+      const bytes = tap.take();
+      if (bytes === "too large") throw pageTooLarge(this.#name);
+      return () => bytes === undefined ? readParsed(listed.value) : readBytes(bytes);
+    };
+  }
+
+  async open(
+    key: string,
+    ifMatch: string | undefined,
+    bounds: RequestBounds,
+  ): Promise<CloudContent> {
+    const { client } = tapAzure(
+      this.#blob(key),
+      "blobContext",
+      false,
+      (failure) => bounds.failure = failure,
+    );
+    const answer = await client.download(0, undefined, {
+      conditions: ifMatch === undefined ? {} : { ifMatch },
+      abortSignal: bounds.signal,
+    });
+    const { readableStreamBody: stream, blobBody, etag: given, contentRange } = answer;
+    const etag = given === undefined ? undefined : inQuotes(given);
+    if (!isNodeReadable(stream)) {
+      const content = await blobBody;
+      if (content === undefined) throw new TypeError("the client gave no body");
+      return { body: content.stream(), etag, drop: () => {} };
+    }
+    const drop = () => dropNodeStream(stream);
+    if (contentRange !== undefined) {
+      drop();
+      throw new Error(
+        `the server gave a part of the blob, and the whole was asked for: ${contentRange}`,
+      );
+    }
+    return { body: stream, etag, drop };
+  }
+
+  async write(
+    key: string,
+    body: Uint8Array,
+    conditions: AzureConditions,
+    bounds: RequestBounds,
+  ): Promise<string | undefined> {
+    const { client } = tapAzure(
+      this.#blob(key),
+      "blockBlobContext",
+      false,
+      (failure) => bounds.failure = failure,
+    );
+    try {
+      const { etag } = await client.upload(new Uint8Array(body).buffer, body.byteLength, {
+        conditions,
+        abortSignal: bounds.signal,
+      });
+      return etag === undefined ? undefined : inQuotes(etag);
+    } catch (thrown) {
+      // "It exists already" is a 409 to Azure.
+      if (conditions.ifNoneMatch === undefined || codeOf(thrown) !== "BlobAlreadyExists") {
+        throw thrown;
+      }
+      throw Object.assign(this.presentable(thrown), { statusCode: 412 });
+    }
+  }
+
+  /** The client's error with its message on one line: it spreads over three, or is empty where the answer had no body. */
+  presentable(thrown: unknown): Error {
+    const { name, message, statusCode, code, response, cause } = thrown instanceof Error
+      ? thrown as Error & { statusCode?: unknown; code?: unknown; response?: unknown }
+      : new Error(String(thrown)) as Error & Record<"statusCode" | "code" | "response", undefined>;
+    // As the client calls a connection that was cut while a blob was read.
+    const cut = name === "AbortError" && statusCode === undefined;
+    const error = new Error(linesAsOne(message) || `the server answered ${statusCode}`, { cause });
+    return Object.assign(error, {
+      statusCode,
+      response,
+      ...(cut
+        ? { message: "the connection was closed early", code: "ECONNRESET" }
+        : { name, code }),
+    });
+  }
+
+  isMissing(thrown: unknown): boolean {
+    return statusOf(thrown) === 404 && codeOf(thrown) === "ContainerNotFound";
+  }
+
+  #blob(key: string): AzureBlob {
+    // A URL is normalized on its way, and would lead to another blob.
+    if (key.split(/[/\\]/).some((segment) => segment === "." || segment === "..")) {
+      throw new Error("a name with a segment '.' or '..' cannot be reached by a URL");
+    }
+    return this.#container.getBlockBlobClient(key);
+  }
+}
+
+/** The endpoint of the account, empty for a name that Azure's public cloud gives to one account alone. */
+export function azureEndpoint({ url }: AzureContainer): string {
+  const { host, pathname } = new URL(url);
+  if (/\.(blob|dfs)\.(core\.windows|storage\.azure)\.net$/.test(host)) return "";
+  return `${host}${pathname.replace(/\/[^/]*\/?$/, "")}`;
+}
+
+function readBytes(bytes: Uint8Array): CloudListing {
+  const { page, nextMarker } = scanAzurePage(bytes);
+  return { page, next: nextMarker === "" ? undefined : nextMarker, lastKey: page.lastKey() };
+}
+
+function readParsed(listed: AzureListPage | undefined): CloudListing {
+  if (!Array.isArray(listed?.segment?.blobItems)) throw new Error("not a whole listing");
+  const page = new ParsedPage(listed.segment.blobItems);
+  return { page, next: listed.continuationToken || undefined, lastKey: page.lastKey() };
+}
+
+/** In linear time, whatever it is. */
+function linesAsOne(text: string): string {
+  return text.slice(0, MAX_MESSAGE).split("\n").map((line) => line.trim().replace(/\.$/, ""))
+    .filter((line) => line !== "").join(", ");
+}
+
+const MAX_MESSAGE = 1_000;
+
+function codeOf(thrown: unknown): unknown {
+  const { code, details } = (thrown ?? {}) as {
+    code?: unknown;
+    details?: { errorCode?: unknown };
+  };
+  return details?.errorCode ?? code;
 }

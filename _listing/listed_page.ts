@@ -56,6 +56,31 @@ export class ListedPage implements ScannedPage {
     this.#end++;
   }
 
+  /** A key, counted from 0, as bytes of its own. Undefined where there is none. */
+  key(i: number): Uint8Array | undefined {
+    if (i < 0 || i >= this.count) return undefined;
+    const at = (this.#first + i) * PLACES;
+    return this.bytes.slice(this.#places[at], this.#places[at + 1]);
+  }
+
+  /** The last key. Undefined for an empty page. */
+  lastKey(): Uint8Array | undefined {
+    return this.key(this.count - 1);
+  }
+
+  /** The first key, counted from 0, that is not behind the one before it in UTF-8 byte order; -1 if all are. */
+  disorder(): number {
+    const { bytes } = this;
+    for (let i = this.#first + 1; i < this.#end; i++) {
+      const at = i * PLACES;
+      const [before, start] = [at - PLACES, this.#places[at] as number];
+      const end = this.#places[at + 1] as number;
+      const [from, to] = [this.#places[before] as number, this.#places[before + 1] as number];
+      if (compareBytes(bytes, start, end, bytes, from, to) <= 0) return i - this.#first;
+    }
+    return -1;
+  }
+
   /**
    * Leaves out what is not in `after < key <= until`. The page must be in the order of its keys.
    *

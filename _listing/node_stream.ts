@@ -1,4 +1,5 @@
 /** The streams of clients that were written for Node, read without importing anything of Node. */
+import { Gatherer } from "../_bytes/gather.ts";
 
 /** What is needed of a Node stream that is read. */
 export interface NodeReadable {
@@ -15,89 +16,40 @@ export function isNodeReadable(value: unknown): value is NodeReadable {
     typeof stream.resume === "function";
 }
 
-/** All bytes of a stream, in an array of their own. */
-export function readNodeStream(stream: NodeReadable): Promise<Uint8Array> {
+/**
+ * Reads a stream to its end.
+ *
+ * @param maxBytes The most bytes that are taken. A longer stream is given up.
+ * @param room An array to write to; see `Gatherer`.
+ * @returns The bytes, or undefined if there are more than `maxBytes`.
+ */
+export function readNodeStream(
+  stream: NodeReadable,
+  maxBytes: number,
+  room?: Uint8Array,
+): Promise<Gatherer | undefined> {
   return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    let ended = false;
+    const gathered = new Gatherer(maxBytes, room);
+    let over = false;
     stream.on("data", (chunk: unknown) => {
-      const bytes = toBytes(chunk);
-      chunks.push(bytes);
-      size += bytes.length;
+      if (over) return;
+      try {
+        if (gathered.add(toBytes(chunk))) return;
+        resolve(undefined);
+      } catch (thrown) {
+        reject(thrown); // Thrown from here it would end the process.
+      }
+      over = true;
+      dropNodeStream(stream);
     });
     stream.on("end", () => {
-      ended = true;
-      resolve(joinChunks(chunks, size));
+      over = true;
+      resolve(gathered);
     });
     stream.on("error", (error: unknown) => reject(error));
-    // A stream that is destroyed without an error neither ends nor fails.
-    stream.on("close", () => ended || reject(new Error("the connection was closed early")));
+    // A stream that is destroyed without an error neither ends nor fails. After the end this changes nothing.
+    stream.on("close", () => over || reject(closedEarly()));
   });
-}
-
-/**
- * The same bytes as a web stream that reads only when it is read.
- *
- * @param done Called once, when the stream was read, cancelled or broken.
- * @param presentable What its reader is to see of a failure.
- * @param length How many bytes there must be, where that is known: not every runtime reports a body cut short.
- */
-export function toWebStream(
-  stream: NodeReadable,
-  done: () => void,
-  presentable: (thrown: unknown) => unknown,
-  length?: number,
-): ReadableStream<Uint8Array> {
-  // By its events and not as an async iterator: that of a `duplexify` never ends on some runtimes.
-  let read = 0;
-  let over = false;
-  let wake: (() => void) | undefined;
-  const end = (): void => {
-    over = true;
-    done();
-    wake?.();
-  };
-  return new ReadableStream({
-    start(controller) {
-      const fail = (thrown: unknown): void => {
-        if (over) return;
-        controller.error(presentable(thrown));
-        end();
-      };
-      stream.pause();
-      stream.on("data", (chunk: unknown) => {
-        if (over) return;
-        const bytes = toBytes(chunk);
-        if (bytes.length === 0) return;
-        read += bytes.length;
-        stream.pause();
-        controller.enqueue(bytes);
-        wake?.();
-      });
-      stream.on("end", () => {
-        if (over) return;
-        if (length !== undefined && read !== length) {
-          return fail(new Error(`a body of ${read} bytes where Content-Length says ${length}`));
-        }
-        controller.close();
-        end();
-      });
-      stream.on("error", fail);
-      stream.on("close", () => fail(new Error("the connection was closed early")));
-    },
-    pull() {
-      if (over) return;
-      return new Promise<void>((resolve) => {
-        wake = resolve;
-        stream.resume();
-      });
-    },
-    cancel() {
-      end();
-      dropNodeStream(stream);
-    },
-  }, { highWaterMark: 0 });
 }
 
 /** Gives up a stream that nobody will read on. */
@@ -108,21 +60,17 @@ export function dropNodeStream(stream: NodeReadable): void {
   stream.destroy?.();
 }
 
+/** An error with the code of a connection that was reset, as which clients and `isNetworkFailure` know it. */
+export function closedEarly(what = "the connection was closed early"): Error {
+  return Object.assign(new Error(what), { code: "ECONNRESET" });
+}
+
 const encoder = new TextEncoder();
 
-function toBytes(chunk: unknown): Uint8Array {
+/** The bytes of a chunk of a stream. */
+export function toBytes(chunk: unknown): Uint8Array {
   if (typeof chunk === "string") return encoder.encode(chunk);
   if (!(chunk instanceof Uint8Array)) throw new TypeError("a chunk that is not bytes");
   // A plain array, as a Buffer would surprise with its own `slice` and `toString`.
   return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-}
-
-function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }

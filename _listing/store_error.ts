@@ -1,6 +1,6 @@
 /** What an object store's client threw, as an error of this package. */
 import { isNetworkFailure } from "../_errors/network.ts";
-import { parseRetryAfter } from "../_http/http_date.ts";
+import { type AskedWait, askedWait } from "../_http/rate_limit.ts";
 import { reasonOf, redactError } from "../_errors/redact.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 
@@ -19,9 +19,10 @@ export function storeError(
 ): ExternalError {
   if (thrown instanceof ExternalError) return thrown;
   const status = statusOf(thrown);
-  const retryAfter = retryAfterOf(thrown);
+  const { retryAfter, rateLimit } = askedWaitOf(thrown);
   const name = thrown instanceof Error && thrown.name !== "Error" ? `${thrown.name}: ` : "";
-  const message = `Cannot ${doing}: ${name}${reasonOf(thrown)}${hint === "" ? "" : `: ${hint}`}`;
+  const told = [`${name}${reasonOf(thrown)}`, rateLimit ?? hint].filter((text) => text !== "");
+  const message = `Cannot ${doing}: ${told.join(": ")}`;
   // Without an answer nothing is known of the store.
   const code = status === undefined && isNetworkFailure(thrown) ? "network" : "store";
   return new ExternalError(code, message, {
@@ -45,17 +46,22 @@ export function statusOf(thrown: unknown): number | undefined {
   ) as number | undefined;
 }
 
-/** The milliseconds that the server asks to wait, where the answer on a client's error says so. */
-export function retryAfterOf(thrown: unknown): number | undefined {
+/** How the server asks to be left alone for a while, where the answer on a client's error says so. */
+export function askedWaitOf(thrown: unknown): AskedWait {
   const { $response, response } = (thrown ?? {}) as {
     $response?: { headers?: unknown };
     response?: { headers?: unknown };
   };
   const headers = $response?.headers ?? response?.headers;
+  const status = statusOf(thrown);
+  return headers === undefined && status !== 429
+    ? {}
+    : askedWait(status, (name) => fieldOf(headers, name));
+}
+
+function fieldOf(headers: unknown, name: string): string | undefined {
   const value = typeof (headers as { get?: unknown } | undefined)?.get === "function"
-    ? (headers as { get(name: string): unknown }).get("retry-after")
-    : (headers as Record<string, unknown> | undefined)?.["retry-after"];
-  return typeof value === "string"
-    ? parseRetryAfter(new Headers({ "retry-after": value }))
-    : undefined;
+    ? (headers as { get(name: string): unknown }).get(name)
+    : (headers as Record<string, unknown> | undefined)?.[name];
+  return typeof value === "string" ? value : undefined;
 }

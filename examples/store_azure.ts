@@ -8,33 +8,11 @@
  * there, and ends.
  */
 import { BlobServiceClient } from "@azure/storage-blob";
-import { ObjectStorePoller, watchExternal } from "@koprs/external";
 import { AzureStore } from "@koprs/external/stores/azure";
 import { missingAzurite, startAzurite } from "../tests/servers/azurite.ts";
+import { watchStore } from "./_watch_store.ts";
 
-async function watch(store: AzureStore, prefix: string, interval: number, steps?: Steps) {
-  const watch = watchExternal(new ObjectStorePoller(store, { prefix }), {
-    interval,
-    onError: (error) => console.error(error.message),
-  });
-  for await (const { type, item } of watch) {
-    console.log(type.padEnd(8), item.key, item.size, item.etag ?? "");
-    if (type !== "removed") {
-      // Of this very state: if the blob has changed since, this fails, and the next poll tells of it.
-      const content = await store.get(item.key, { ifMatch: item.etag });
-      console.log("        ", (await new Response(content).text()).slice(0, 60));
-    }
-    if (steps === undefined) continue;
-    const step = steps.shift();
-    if (step === undefined) break;
-    await step();
-  }
-}
-
-/** What the demonstration does after each event; it ends with the event after the last. */
-type Steps = (() => Promise<unknown>)[];
-
-/** The watch retries by itself: the client's own retries would only keep it from saying so. */
+/** The watch retries by itself: many tries of the client would only keep it from saying so. */
 function open(connectionString: string, container: string) {
   return BlobServiceClient.fromConnectionString(connectionString, {
     retryOptions: { maxTries: 2 },
@@ -47,7 +25,8 @@ if (container !== undefined) {
   if (connectionString === undefined) {
     throw new Error("Cannot watch as AZURE_STORAGE_CONNECTION_STRING is not set");
   }
-  await watch(new AzureStore(open(connectionString, container)), prefix, 30_000);
+  const store = new AzureStore(open(connectionString, container));
+  await watchStore(store, { prefix, interval: 30_000 });
 } else {
   await demonstrate();
 }
@@ -62,10 +41,11 @@ async function demonstrate() {
     const put = (body: string) =>
       container.getBlockBlobClient("app/limits.json").upload(body, body.length);
     await put('{"replicas": 1}');
-    await watch(new AzureStore(container), "app/", 200, [
-      () => put('{"replicas": 3}'),
-      () => container.deleteBlob("app/limits.json"),
-    ]);
+    await watchStore(new AzureStore(container), {
+      prefix: "app/",
+      interval: 200,
+      steps: [() => put('{"replicas": 3}'), () => container.deleteBlob("app/limits.json")],
+    });
   } finally {
     await server.stop();
   }

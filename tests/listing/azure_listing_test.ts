@@ -1,7 +1,5 @@
 // What a page of a listing of Azure Blob Storage says, and what is none. The store itself is tested
-// against a server in tests/servers/azure_test.ts.
-import { AnonymousCredential, ContainerClient } from "@azure/storage-blob";
-import { AzureStore } from "@koprs/external/stores/azure";
+// in tests/stores/cloud_*_test.ts, and against a server in tests/servers/azure_test.ts.
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +7,6 @@ import { scanAzurePage } from "../../_listing/azure_listing.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { objectCodec } from "../../_diff/codec.ts";
 import type { ObjectMeta } from "../../store.ts";
-import { type Handler, type Scope, serve } from "../http/_http_server.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
@@ -208,124 +205,4 @@ test("names that are not UTF-8 are refused, not mended", () => {
   const { page } = scanAzurePage(pageOf([`<Blob>${name}${properties}</Blob>`], PLAIN));
   assert.throws(() => page.objects(), /UTF-8/);
   assert.throws(() => page.addTo(new ObjectBuilder()), /UTF-8/);
-});
-
-test("what is no container, and a page size that is none, are refused; the name has no secret", () => {
-  const container = {
-    url: "https://files.example.com/c?sig=secret",
-    accountName: "",
-    containerName: "c",
-    listBlobsFlat: () => {},
-    getBlockBlobClient: () => {},
-  };
-  assert.equal(new AzureStore(container as never).name, "az://files.example.com/c");
-  assert.equal(new AzureStore({ ...container, accountName: "me" } as never).name, "az://me/c");
-  for (const wrong of [undefined, null, "c", {}, { url: "https://a/c" }]) {
-    assert.throws(() => new AzureStore(wrong as never), (error) => {
-      return error instanceof TypeError && error.message.includes("@azure/storage-blob");
-    });
-  }
-  for (const pageSize of [0, -1, 1.5, 5001, NaN]) {
-    assert.throws(() => new AzureStore(container as never, { pageSize }), RangeError);
-  }
-  assert.throws(() => new AzureStore(container as never, { pageSize: "1" as never }), TypeError);
-});
-
-test("pages that the client has parsed itself are taken like the others", async () => {
-  const properties = { etag: "0x1", contentLength: 3, lastModified: new Date(TIME) };
-  const pages = [
-    { continuationToken: "1", segment: { blobItems: [{ name: "a", properties }] } },
-    { continuationToken: "2", segment: { blobItems: [] } },
-    {
-      continuationToken: "",
-      segment: {
-        blobItems: [
-          { name: "b", properties: { ...properties, resourceType: "directory" } },
-          { name: "c", properties, deleted: true },
-          { name: "d", properties, snapshot: "2026" },
-          { name: "e", properties: { ...properties, etag: '"0x2"' } },
-        ],
-      },
-    },
-  ];
-  const store = (answers: readonly unknown[]) =>
-    new AzureStore({
-      url: "https://me.blob.core.windows.net/c",
-      accountName: "me",
-      containerName: "c",
-      getBlockBlobClient: () => {},
-      listBlobsFlat: () => ({
-        async *byPage({ continuationToken = "0" }: { continuationToken?: string }) {
-          yield await Promise.resolve(answers[Number(continuationToken)]);
-        },
-      }),
-    } as never);
-  const listed = await Array.fromAsync(store(pages).list());
-  const object = { key: "a", size: 3, etag: '"0x1"', lastModified: TIME };
-  assert.deepEqual(listed, [[object], [], [{ ...object, key: "e", etag: '"0x2"' }]]);
-  const isStore = (pattern: RegExp) => (error: unknown) =>
-    (error as { code?: unknown }).code === "store" && pattern.test((error as Error).message);
-  const turning = [pages[0], { ...pages[1], continuationToken: "1" }];
-  await assert.rejects(Array.fromAsync(store(turning).list()), isStore(/same marker twice/));
-  for (const wrong of [undefined, {}, { segment: {} }]) {
-    await assert.rejects(Array.fromAsync(store([wrong]).list()), isStore(/not a whole listing/));
-  }
-});
-
-async function storeOn(scope: Scope, handler: Handler): Promise<AzureStore> {
-  const { origin } = await serve(scope, handler);
-  const retryOptions = { maxTries: 1 };
-  const url = `${origin}/account/container?sig=c2VjcmV0`;
-  return new AzureStore(new ContainerClient(url, new AnonymousCredential(), { retryOptions }));
-}
-
-test("a marker that comes again is an error, not a listing without end", async (t) => {
-  const store = await storeOn(t, (_request, response, nth) => {
-    response.setHeader("content-type", "application/xml");
-    response.end(pageOf([], PLAIN, String(nth % 3)));
-  });
-  await assert.rejects(Array.fromAsync(store.list()), (error) => {
-    const { message } = error as Error;
-    return /Cannot list 'az:\/\/account\/container': .* marker twice/.test(message);
-  });
-});
-
-test("an encoded name, and one with a carriage return, come through the client", async (t) => {
-  const keys = ["\u0001\u0002", "\uffff", "return\r", "a&b"];
-  const objects = keys.map((key) => ({ key, size: 1, etag: '"0x1"', lastModified: TIME }));
-  const store = await storeOn(t, (_request, response) => {
-    response.setHeader("content-type", "application/xml");
-    response.end(pageOf(objects.map((object) => blobOf(object, PLAIN)), PLAIN));
-  });
-  assert.deepEqual((await Array.fromAsync(store.list())).flat(), objects);
-});
-
-test("a read that is cancelled or aborted, and a listing that is aborted, free their connection", async (t) => {
-  let closed = Promise.withResolvers<void>();
-  let begun = Promise.withResolvers<void>();
-  const store = await storeOn(t, (_request, response) => {
-    response.once("close", closed.resolve);
-    response.writeHead(200, { "content-length": 1_000_000, etag: '"0x1"' });
-    response.write("<", () => begun.resolve());
-  });
-  const stop = new Error("enough");
-  for (const how of ["cancel", "abort", "list"]) {
-    closed = Promise.withResolvers<void>();
-    begun = Promise.withResolvers<void>();
-    const controller = new AbortController();
-    const { signal } = controller;
-    if (how === "list") {
-      const listing = store.list({ signal }).next();
-      await begun.promise;
-      controller.abort(stop);
-      await assert.rejects(listing, (error) => error === stop);
-    } else {
-      const reader = (await store.get("a", { signal })).getReader();
-      await reader.read();
-      if (how === "cancel") await reader.cancel();
-      else controller.abort(stop);
-      if (how === "abort") await assert.rejects(reader.read(), (error) => error === stop);
-    }
-    await closed.promise;
-  }
 });

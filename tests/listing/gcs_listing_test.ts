@@ -1,7 +1,5 @@
 // What a page of a listing of Google Cloud Storage says, and what is none. The store itself is tested
-// against a server in tests/servers/gcs_test.ts.
-import { Storage } from "@google-cloud/storage";
-import { GcsStore } from "@koprs/external/stores/gcs";
+// in tests/stores/cloud_*_test.ts, and against a server in tests/servers/gcs_test.ts.
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +7,6 @@ import { ObjectBuilder } from "../../_diff/builder.ts";
 import { objectCodec } from "../../_diff/codec.ts";
 import { scanGcsPage } from "../../_listing/gcs_listing.ts";
 import type { ObjectMeta } from "../../store.ts";
-import { type Handler, type Scope, serve } from "../http/_http_server.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
@@ -214,78 +211,3 @@ function compare(a: string, b: string): number {
   }
   return left.length - right.length;
 }
-
-test("what is no bucket, and a page size that is none, are refused", () => {
-  const bucket = { name: "b", requestStream: () => {}, file: () => {} } as never;
-  assert.equal(new GcsStore(bucket).name, "gs://b");
-  assert.equal(new GcsStore(bucket).ranged, true);
-  for (const wrong of [undefined, null, "b", {}, { name: "b" }, { name: "b", file: () => {} }]) {
-    assert.throws(() => new GcsStore(wrong as never), (error) => {
-      return error instanceof TypeError && error.message.includes("@google-cloud/storage");
-    });
-  }
-  for (const pageSize of [0, -1, 1.5, 1001, NaN]) {
-    assert.throws(() => new GcsStore(bucket, { pageSize }), RangeError);
-  }
-  assert.throws(() => new GcsStore(bucket, { pageSize: "1" as never }), TypeError);
-});
-
-async function storeOn(scope: Scope, handler: Handler): Promise<GcsStore> {
-  const { origin } = await serve(scope, handler);
-  const retryOptions = { autoRetry: false };
-  return new GcsStore(
-    new Storage({ apiEndpoint: origin, projectId: "p", retryOptions }).bucket("b"),
-  );
-}
-
-test("a page token that comes again is an error, not a listing without end", async (t) => {
-  const store = await storeOn(t, (_request, response, nth) => {
-    response.setHeader("content-type", "application/json");
-    response.end(`{"kind":"storage#objects","nextPageToken":"${nth % 3}"}`);
-  });
-  await assert.rejects(Array.fromAsync(store.list()), /Cannot list 'gs:\/\/b': .* token twice/);
-});
-
-test("content that is cut short is an error", async (t) => {
-  const store = await storeOn(t, (_request, response) => {
-    response.writeHead(200, { "content-length": 10 });
-    response.write("short", () => response.destroy());
-  });
-  const content = await store.get("a");
-  await assert.rejects(new Response(content).text(), /Cannot get 'a' from 'gs:\/\/b'/);
-});
-
-// On Bun the client pipes the answer through a stream that does not end it.
-const skip = "Bun" in globalThis && "the client keeps the connection until the server ends it";
-
-test("a read that is cancelled or aborted, and a listing that is aborted, free their connection", {
-  skip,
-}, async (t) => {
-  let closed = Promise.withResolvers<void>();
-  let begun = Promise.withResolvers<void>();
-  const store = await storeOn(t, (_request, response) => {
-    response.once("close", closed.resolve);
-    response.writeHead(200, { "content-length": 1_000_000 });
-    response.write("{", () => begun.resolve());
-  });
-  const stop = new Error("enough");
-  for (const how of ["cancel", "abort", "list"]) {
-    closed = Promise.withResolvers<void>();
-    begun = Promise.withResolvers<void>();
-    const controller = new AbortController();
-    const { signal } = controller;
-    if (how === "list") {
-      const listing = store.list({ signal }).next();
-      await begun.promise;
-      controller.abort(stop);
-      await assert.rejects(listing, (error) => error === stop);
-    } else {
-      const reader = (await store.get("a", { signal })).getReader();
-      await reader.read();
-      if (how === "cancel") await reader.cancel();
-      else controller.abort(stop);
-      if (how === "abort") await assert.rejects(reader.read(), (error) => error === stop);
-    }
-    await closed.promise;
-  }
-});

@@ -1,0 +1,261 @@
+/**
+ * What the stores of Google Cloud Storage and of Azure share: how a request is bounded, how pages are walked, how contents are
+ * read, and what is said of a failure.
+ *
+ * @module
+ */
+import { boundedStream } from "../_bounds/bounded_stream.ts";
+import { limit, type Limits } from "../_bounds/limits.ts";
+import { PageGuard } from "../_bounds/page_guard.ts";
+import { compareBytes } from "../_bytes/bytes.ts";
+import type { ObjectMeta } from "../_diff/object_meta.ts";
+import { ExternalError } from "../_errors/external_error.ts";
+import { reasonOf, redactError } from "../_errors/redact.ts";
+import { toWebStream } from "./node_content.ts";
+import { isNodeReadable, type NodeReadable } from "./node_stream.ts";
+import type { GetOptions, ListOptions, PutOptions, PutResult } from "./object_store.ts";
+import type { ScannedPage } from "./scan.ts";
+import { askedWaitOf, statusOf, storeError } from "./store_error.ts";
+import type { RequestBounds } from "./tries.ts";
+
+/** The largest page that is taken: the longest names, all escaped, need less. */
+export const MAX_PAGE_BYTES = 32 * 1024 * 1024;
+
+/** A page of a listing, in both ways it is read. */
+export interface CloudPage extends ScannedPage {
+  objects(): ObjectMeta[];
+}
+
+/** What a page says. */
+export interface CloudListing {
+  readonly page: CloudPage;
+  /** Where the next page is; undefined behind the last. */
+  readonly next: string | undefined;
+  /** The last key that the server sent. */
+  readonly lastKey: Uint8Array | undefined;
+}
+
+/** The content of an object, about to be read. */
+export interface CloudContent {
+  readonly body: NodeReadable | ReadableStream<Uint8Array>;
+  /** What the answer says of the object. */
+  readonly etag?: string | undefined;
+  /** How many bytes there are, where no one else counts them. */
+  readonly length?: number | undefined;
+  /** Frees the connection. */
+  readonly drop: () => void;
+}
+
+/** A service behind its client. Each method makes one request, or several tries of one. */
+export interface CloudService {
+  /** What objects are in: a bucket, a container. */
+  readonly place: string;
+  /** What the credentials must allow, by what is done. */
+  readonly permissions: Readonly<Record<Action, string>>;
+  /** Prepares a listing. Of an answer it gives what reads it, which throws if it is no listing. */
+  lister(
+    options: ListOptions,
+  ): (next: string | undefined, bounds: RequestBounds) => Promise<() => CloudListing>;
+  open(key: string, ifMatch: string | undefined, bounds: RequestBounds): Promise<CloudContent>;
+  /** Resolves to the new ETag. */
+  write(
+    key: string,
+    body: Uint8Array,
+    conditions: Pick<PutOptions, "ifMatch" | "ifNoneMatch">,
+    bounds: RequestBounds,
+  ): Promise<string | undefined>;
+  /** What was thrown, fit to be shown. */
+  presentable(thrown: unknown): unknown;
+  /** Whether it was thrown because the bucket or container is not there. */
+  isMissing(thrown: unknown): boolean;
+}
+
+/** What is done with objects. */
+export type Action = "list" | "get" | "put";
+
+/** Lists, reads and writes the objects of a bucket or container. */
+export class Cloud {
+  readonly #name: string;
+  readonly #timeout: number;
+  readonly #service: CloudService;
+
+  /** @param timeout Milliseconds for one request, and for the next bytes of a content. */
+  constructor(name: string, timeout: number, service: CloudService) {
+    this.#name = name;
+    this.#timeout = timeout;
+    this.#service = service;
+  }
+
+  /** The pages of a listing, a request each. */
+  async *pages(options: ListOptions): AsyncGenerator<CloudPage, void> {
+    const { signal } = options;
+    const task: Task = { action: "list", doing: `list '${this.#name}'` };
+    signal?.throwIfAborted();
+    const ask = this.#service.lister(options);
+    const guard = new PageGuard((what) => this.#fault(task, what));
+    let last: Uint8Array | undefined;
+    for (let token: string | undefined, more = true; more;) {
+      const read = await this.#request(task, signal, (bounds) => ask(token, bounds));
+      const { page, next, lastKey } = this.#scan(task, read);
+      yield page;
+      signal?.throwIfAborted();
+      more = next !== undefined;
+      if (next !== undefined) guard.next(next, lastKey !== undefined && !isSame(lastKey, last));
+      last = lastKey ?? last;
+      token = next;
+    }
+  }
+
+  async get(key: string, options: GetOptions): Promise<ReadableStream<Uint8Array>> {
+    const { ifMatch, signal } = options;
+    const task: Task = { action: "get", doing: `get '${key}' from '${this.#name}'` };
+    const { limits, bounds } = this.#limit(task, signal);
+    try {
+      limits.signal.throwIfAborted();
+      const opening = this.#service.open(key, ifMatch, bounds);
+      const { body, etag, length, drop } = await limits.orAborted(opening, ({ drop }) => drop());
+      if (ifMatch !== undefined && etag !== undefined && etag !== ifMatch) {
+        drop();
+        // The server does not know the condition.
+        const error = new Error(`the object has another ETag by now, ${etag}`);
+        throw Object.assign(error, { statusCode: 412 });
+      }
+      limits.stopTimer();
+      task.begun = true;
+      const content = isNodeReadable(body) ? toWebStream(body, drop, length) : body;
+      return boundedStream(content, limits, (thrown) => this.#error(task, thrown));
+    } catch (thrown) {
+      limits.release();
+      throw limits.signal.aborted ? limits.signal.reason : this.#error(task, thrown);
+    }
+  }
+
+  async put(key: string, body: Uint8Array, options: PutOptions): Promise<PutResult> {
+    const { ifMatch, ifNoneMatch, signal } = options;
+    const task: Task = { action: "put", doing: `put '${key}' to '${this.#name}'` };
+    const conditions = {
+      ...(ifMatch !== undefined && { ifMatch }),
+      ...(ifNoneMatch !== undefined && { ifNoneMatch }),
+    };
+    const etag = await this.#request(
+      task,
+      signal,
+      (bounds) => this.#service.write(key, body, conditions, bounds),
+    );
+    if (etag !== undefined && etag === ifMatch) {
+      throw this.#fault(
+        task,
+        "the server says that it was written and has the ETag of before: it does not write on a condition",
+      );
+    }
+    return etag === undefined ? {} : { etag };
+  }
+
+  /** Makes a request, bounded in time. Rejects with the reason of an abort as it is. */
+  async #request<R>(
+    task: Task,
+    signal: AbortSignal | undefined,
+    request: (bounds: RequestBounds) => Promise<R>,
+  ): Promise<R> {
+    const { limits, bounds } = this.#limit(task, signal);
+    try {
+      limits.signal.throwIfAborted();
+      return await limits.orAborted(request(bounds));
+    } catch (thrown) {
+      throw limits.signal.aborted ? limits.signal.reason : this.#error(task, thrown);
+    } finally {
+      limits.release();
+    }
+  }
+
+  #limit(
+    task: Task,
+    outer: AbortSignal | undefined,
+  ): { readonly limits: Limits; readonly bounds: RequestBounds } {
+    const deadline = performance.now() + this.#timeout;
+    const limits = limit(
+      outer,
+      this.#timeout,
+      () => this.#timedOut(task, bounds.failure),
+    );
+    const bounds: RequestBounds = { signal: limits.signal, deadline };
+    return { limits, bounds };
+  }
+
+  #scan(task: Task, read: () => CloudListing): CloudListing {
+    try {
+      return read();
+    } catch (thrown) {
+      if (thrown instanceof ExternalError) throw thrown;
+      throw this.#fault(task, reasonOf(thrown), redactError(thrown));
+    }
+  }
+
+  #fault({ doing }: Task, what: string, cause?: unknown): ExternalError {
+    return new ExternalError("protocol", `Cannot ${doing}: ${what}`, {
+      source: this.#name,
+      ...(cause !== undefined && { cause }),
+    });
+  }
+
+  #timedOut({ doing, begun }: Task, failure: unknown): ExternalError {
+    const what = begun ? "no further bytes came" : "there was no whole answer";
+    const shown = failure === undefined ? undefined : this.#service.presentable(failure);
+    const before = shown === undefined ? "" : `, and the try before failed: ${reasonOf(shown)}`;
+    const status = statusOf(shown);
+    const { retryAfter } = askedWaitOf(shown);
+    return new ExternalError(
+      "timeout",
+      `Cannot ${doing} as ${what} within ${this.#timeout} ms${before}; see 'timeout'`,
+      {
+        source: this.#name,
+        ...(status !== undefined && { status }),
+        ...(retryAfter !== undefined && { retryAfter }),
+      },
+    );
+  }
+
+  #error({ action, doing }: Task, thrown: unknown): ExternalError {
+    if (thrown instanceof ExternalError) return thrown;
+    const shown = this.#service.presentable(thrown);
+    return storeError(doing, this.#name, shown, this.#hint(action, thrown, statusOf(shown)));
+  }
+
+  /** What to do about a failure that does not pass by itself. */
+  #hint(action: Action, thrown: unknown, status: number | undefined): string {
+    const { place, permissions } = this.#service;
+    const lasting = "this does not pass by itself";
+    if (status === 401) return `${lasting}: check the credentials of the client`;
+    if (status === 403) {
+      return `${lasting}: check the credentials of the client, and that they allow ${
+        permissions[action]
+      }`;
+    }
+    const missing = status === 404 && (action !== "get" || this.#service.isMissing(thrown));
+    if (missing) {
+      return `${lasting}: check that the ${place} exists, and where the client sends requests`;
+    }
+    return "";
+  }
+}
+
+interface Task {
+  readonly action: Action;
+  /** As messages have it: "list 'gs://bucket'". */
+  readonly doing: string;
+  /** Whether a content has begun, and its reader waits for more of it. */
+  begun?: boolean;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return b !== undefined && compareBytes(a, 0, a.length, b, 0, b.length) === 0;
+}
+
+/** The error for a page of more than {@linkcode MAX_PAGE_BYTES}. */
+export function pageTooLarge(name: string): ExternalError {
+  return new ExternalError(
+    "too-large",
+    `Cannot list '${name}' as a page has more than ${MAX_PAGE_BYTES} bytes: check where the client sends requests`,
+    { source: name },
+  );
+}
