@@ -172,7 +172,9 @@ export class FileCheckpointStore implements CheckpointStore {
       if (PASSING.has(String(codeOf(thrown)))) throw thrown;
       throw new ExternalError(
         "checkpoint",
-        `Cannot keep checkpoints in '${this.#folder}': ${reasonOf(thrown)}: it must be a folder that ` +
+        `Cannot keep checkpoints in '${this.#folder}': ${
+          reasonOf(thrown)
+        }: it must be a folder that ` +
           "this process may read and write",
         { cause: thrown },
       );
