@@ -253,7 +253,8 @@ async function contentOf(file: FileHandle): Promise<Uint8Array<ArrayBuffer>> {
 
 /** Whether a key can be one of a listing. Others might lead out of the folder. */
 function isKey(key: unknown): key is string {
-  if (typeof key !== "string" || key.includes("\0")) return false;
+  // What is no valid Unicode would be taken for another name.
+  if (typeof key !== "string" || key.includes("\0") || /\p{Cs}/u.test(key)) return false;
   if (WINDOWS && /[\\:]/.test(key)) return false;
   return key.split("/").every((name) => name !== "" && name !== "." && name !== "..");
 }

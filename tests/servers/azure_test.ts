@@ -112,6 +112,7 @@ if (missing === undefined) {
       put: (key, body) => put(direct, key, body.buffer),
       delete: (key) => direct.deleteBlob(key),
       accepts,
+      leavesSignals: true,
       vanish: () => direct.delete(),
       failPage: (n) => proxy.failPage(n),
       close: () => proxy.close(),

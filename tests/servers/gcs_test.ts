@@ -75,6 +75,7 @@ if (missing === undefined) {
       delete: (key) => direct.file(key).delete(),
       // Google forbids the first; a URL reaches none of those after it.
       accepts: (key) => !/[\r\n]/.test(key) && key !== "." && key !== "..",
+      leavesSignals: true,
       vanish: async () => {
         await direct.deleteFiles({ force: true });
         await direct.delete();

@@ -21,6 +21,7 @@ testStore("LocalStore", async () => {
     put: (key, body) => write(root, key, body),
     delete: (key) => rm(`${root}/${key}`),
     accepts: (key) => posix && isPath(key),
+    leavesSignals: true,
     vanish: () => rm(root, { recursive: true }),
     close: () => rm(folder, { recursive: true, force: true }),
   };

@@ -97,6 +97,7 @@ testStore("LocalStore, a volume", async () => {
       key.split("/").every((name) =>
         !["", ".", ".."].includes(name) && new TextEncoder().encode(name).length < 256
       ),
+    leavesSignals: true,
     vanish: () => rm(volume.root, { recursive: true }),
     close: () => rm(folder, { recursive: true, force: true }),
   };
