@@ -16,6 +16,7 @@ class Odd implements ObjectStore {
   readonly name = "memory://";
   readonly inner: MemoryStore;
   readonly puts: string[] = [];
+  reads = 0;
   /** What becomes of a write that is no question about conditions. */
   onPut: Put;
   onProbe: Put;
@@ -32,7 +33,10 @@ class Odd implements ObjectStore {
     }
   }
 
-  get: ObjectStore["get"] = (key, options) => this.inner.get(key, options);
+  get: ObjectStore["get"] = (key, options) => {
+    this.reads++;
+    return this.inner.get(key, options);
+  };
 
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<PutResult> {
     const probe = key === PROBE;
@@ -168,6 +172,15 @@ test("whoever writes the same content anew has written nothing newer", async () 
     message: /another process has written it since/,
   });
   assert.equal(await stateIn(odd.inner), "of another");
+});
+
+test("a save that is answered is one request", async () => {
+  const odd = new Odd();
+  const store = new ObjectCheckpointStore(odd);
+  await store.load(KEY);
+  for (const state of ["1", "2", "3"]) await store.save(KEY, bytes(state));
+  assert.deepEqual(odd.puts.filter((put) => put !== "probe"), ["1", "2", "3"]);
+  assert.equal(odd.reads, 0);
 });
 
 test("a put without an ETag is looked up", async () => {
