@@ -39,8 +39,8 @@ import { registerStore } from "./_conformance/store_suite.ts";
 /**
  * Registers the tests of a store, in a suite of this name: keys and prefixes are exact, a listing is whole or
  * fails, ranges and order are what they should be if the store is `ranged`, `get` gives the very bytes,
- * conditional writes hold if there is a `put`, an abort ends everything at once, and the events of an
- * {@linkcode ObjectStorePoller} over it, replayed, are what is there.
+ * conditional writes hold if there is a `put`, an abort ends everything at once, nothing leaves a listener on its signal if
+ * the fixture asks for that, and the events of an {@linkcode ObjectStorePoller} over it, replayed, are what is there.
  *
  * What the fixture or the store does not offer is skipped.
  *
@@ -63,7 +63,7 @@ export function testStore(name: string, setUp: () => Promise<StoreFixture>): voi
 /**
  * Registers the tests of a source, in a suite of this name: every change is reported once and in an order
  * that can be true, a poll counts only once it was read to its end, a failure or an abort loses nothing,
- * and what `save` gives is taken back by `restore`.
+ * nothing leaves a listener on its signal if the fixture asks for that, and what `save` gives is taken back by `restore`.
  *
  * What the fixture or the source does not offer is skipped.
  *

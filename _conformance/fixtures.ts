@@ -26,11 +26,24 @@ export interface StoreFixture {
    */
   accepts?(key: string): boolean;
   /**
+   * True: the backend can also hold keys that are no valid Unicode, with half of a surrogate pair in them.
+   *
+   * @default {false} no such key is put
+   */
+  readonly holdsLoneSurrogates?: boolean;
+  /**
    * True: writing the same content again is no change, as the ETag is made from the content alone.
    *
    * @default {false} it may be one
    */
   readonly sameContentIsNoChange?: boolean;
+  /**
+   * True: whatever is done with a signal must leave no listener on it. Watches take care of their own, so a store may
+   * leave that to its client: Node's `fetch` keeps listeners until they are collected as garbage.
+   *
+   * @default {false} listeners are not counted
+   */
+  readonly leavesSignals?: boolean;
   /** Removes the bucket, container or folder itself. Without it that case is skipped. */
   vanish?(): unknown;
   /**
@@ -67,6 +80,12 @@ export interface SourceFixture<T> {
   modify(key: string): unknown;
   /** Removes the item of a key. Called only if it is there. */
   remove(key: string): unknown;
+  /**
+   * True: a poll must leave no listener on its signal, as for {@linkcode StoreFixture}.
+   *
+   * @default {false} listeners are not counted
+   */
+  readonly leavesSignals?: boolean;
   /** Makes the next poll fail, and none after it. Without it that case is skipped. */
   fail?(): unknown;
   /** A new source object on the same thing, as a restarted program would make it. */

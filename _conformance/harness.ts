@@ -1,7 +1,6 @@
 /** What the suites of `testing.ts` share. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
-import { compareBytes, textBytes } from "../_bytes/bytes.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 
@@ -13,12 +12,6 @@ const PROMPT = 1_000;
 
 /** For the `timeout` of a test, in ms. */
 export const TEST_TIMEOUT = 60_000;
-
-export function compareKeys(a: string, b: string): number {
-  const x = textBytes(a);
-  const y = textBytes(b);
-  return compareBytes(x, 0, x.length, y, 0, y.length);
-}
 
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
@@ -158,4 +151,32 @@ export function shortOf<T>(
   keyOf: (item: T) => string,
 ): string[] {
   return Array.from(events, ({ type, item }) => `${type} ${keyOf(item)}`);
+}
+
+/** A signal that knows who listens to it. */
+export class CountedSignal {
+  readonly signal: AbortSignal = new AbortController().signal;
+  readonly #listeners = new Set<unknown>();
+
+  constructor() {
+    const { signal } = this;
+    const { addEventListener, removeEventListener } = signal;
+    signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+      this.#listeners.add(args[1]);
+      addEventListener.apply(signal, args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+      this.#listeners.delete(args[1]);
+      removeEventListener.apply(signal, args);
+    };
+  }
+
+  /** Fails unless all listeners are gone soon. */
+  async isLeft(behind: string): Promise<void> {
+    const end = performance.now() + PROMPT;
+    while (this.#listeners.size > 0 && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assert.equal(this.#listeners.size, 0, `${behind} must leave no listener on its signal`);
+  }
 }

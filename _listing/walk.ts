@@ -117,25 +117,6 @@ function beginFirst(stack: readonly Pending[], room: Room, begin: (task: Pending
   }
 }
 
-/**
- * Less than, equal to or greater than 0, as the first text is before, equal to or after the second in
- * UTF-8 byte order.
- */
-export function compareText(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    // UTF-16 puts the surrogates of characters beyond U+FFFF before U+E000.
-    if (x !== y) return (x < 0xd800 || y < 0xd800) ? x - y : rank(x) - rank(y);
-  }
-  return a.length - b.length;
-}
-
-function rank(unit: number): number {
-  return unit >= 0xe000 ? unit - 0x10000 : unit;
-}
-
 /** Whether a folder, with its final slash, can hold a key with this prefix. */
 export function mayHold(folder: string, prefix: string): boolean {
   return folder.startsWith(prefix) || prefix.startsWith(folder);

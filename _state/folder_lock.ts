@@ -1,20 +1,21 @@
 /**
  * One process a folder, by a lock that dies with its holder.
  *
- * Whoever wants the folder listens on a socket of its own in it: the kernel closes that when the process
- * dies, however it dies. Then it makes the link `lock.N` to its socket, N one more than the highest there
- * is, if nobody listens behind that one. A link is made by one process only and never replaced, and the
- * highest is never removed, so of any number of processes that start at once exactly one holds the folder.
- * No clock and no process id is asked: clocks jump, and ids are used again.
+ * SQLite locks the empty file `lock` by what each system has for that (`fcntl`, `LockFileEx`): the kernel lets go of it
+ * when the process dies, however it dies. Deno, Node and Bun all bring SQLite, so they exclude each other, and Deno asks
+ * for no right but to read and write the folder. No clock and no process id is asked: clocks jump, and ids are used again.
+ * Nothing is ever written to that file. It must not be opened in any other way: a process that closes one handle of a file
+ * loses all `fcntl` locks it has on it.
  *
- * The kernel of another machine knows nothing of the socket, so two machines that share a folder can take
- * it from each other. The one that lost it finds a higher link before its next write, and stops.
+ * The holder also writes its id into the file `holder`, and looks at it before each write. So wherever a lock holds nobody
+ * off, such as between machines that share a folder, or once somebody has deleted `lock`, the process that took the
+ * folder first finds another id there, and stops.
  */
-import type { Server } from "node:net";
+import { lstat, open, readdir, readFile, realpath, rename, rm } from "node:fs/promises";
+import process from "node:process";
+import type { DatabaseSync } from "node:sqlite";
 import { ExternalError } from "../_errors/external_error.ts";
-
-// The kernel's limit for the path of a socket is 108 bytes on Linux and 104 on macOS.
-const LONGEST_SOCKET_PATH = 100;
+import { checkMode, checkOwner, makeFolder } from "./private_folder.ts";
 
 // The folders this process holds. Its watches share them.
 const held = new Map<string, Promise<FolderLock>>();
@@ -22,12 +23,13 @@ const held = new Map<string, Promise<FolderLock>>();
 export class FolderLock {
   /** The folder, as an absolute path without links. */
   readonly folder: string;
-  /** Names this holder, among all there ever were. */
-  readonly id: string = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   /** Which object of this process was the last to ask for a name in the folder. */
   readonly users: Map<string, object> = new Map();
+  /** Names this holder, among all there ever were. */
+  readonly #id = randomId();
   readonly #turns = new Map<string, Promise<unknown>>();
-  #claim = 0;
+  // The lock lasts as long as this is open, so it must not be collected as garbage.
+  #file: DatabaseSync | undefined;
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -35,8 +37,7 @@ export class FolderLock {
 
   /** Takes the folder for this process, and makes it if it is missing. */
   static async take(path: string): Promise<FolderLock> {
-    const { mkdir, realpath } = await import("node:fs/promises");
-    await mkdir(path, { recursive: true });
+    await makeFolder(path);
     const folder = await realpath(path);
     let lock = held.get(folder);
     if (lock === undefined) {
@@ -54,17 +55,23 @@ export class FolderLock {
     return done;
   }
 
+  /** A path in the folder that nothing has yet. What is left there by a crash is removed by the next holder. */
+  aside(name: string): string {
+    return `${this.folder}/${name}.${randomId()}.tmp`;
+  }
+
   /** Throws if the folder is not this process's any more. */
   async check(): Promise<void> {
-    if (isWindows(await platform())) return;
-    const next = await this.#socketOf(this.#claim + 1);
-    if (next === undefined && await this.#socketOf(this.#claim) === this.#socket) return;
+    const holder = await this.#holder();
+    if (holder === this.#id) return;
     const ours = await held.get(this.folder)?.catch(() => undefined);
     if (ours === this) held.delete(this.folder);
+    this.#file?.close(); // So that a new watch of this process can take the folder again.
+    this.#file = undefined;
     throw new ExternalError(
       "checkpoint",
       `Cannot save a checkpoint in '${this.folder}' as ` +
-        (next === undefined
+        (holder === undefined
           ? "the folder was removed or emptied under this process, so another one may use it by now"
           : "another process has taken over the folder, and its state is newer") +
         ": this watch ends; let one process alone use the folder, and start again",
@@ -73,8 +80,7 @@ export class FolderLock {
 
   /** Makes renames in the folder last through a loss of power. */
   async sync(): Promise<void> {
-    if (isWindows(await platform())) return; // It can neither open a folder nor needs to.
-    const { open } = await import("node:fs/promises");
+    if (process.platform === "win32") return; // It can neither open a folder nor needs to.
     const folder = await open(this.folder, "r");
     try {
       await folder.sync();
@@ -83,94 +89,41 @@ export class FolderLock {
     }
   }
 
-  get #socket(): string {
-    return `${this.id}.sock`;
-  }
-
   async #take(): Promise<this> {
-    if (isWindows(await platform())) {
-      // A pipe of that name can be there once, and is gone with its process.
-      if (await listen(await pipeOf(this.folder)) === undefined) throw this.#inUse();
-      await this.#tidy();
-      return this;
-    }
-    const { rm } = await import("node:fs/promises");
-    const server = await withShortPath(
-      this.folder,
-      (folder) => listen(`${folder}/${this.#socket}`),
-    );
+    await checkMode(this.folder);
+    const aside = this.aside("holder");
     try {
-      await this.#claimFolder();
+      // Before the lock: whose file this is tells which user this process is, without asking for that right.
+      await checkOwner(this.folder, await createFile(aside, this.#id));
+      this.#file = await lockFile(`${this.folder}/lock`);
+      if (this.#file === undefined) throw this.#inUse();
+      await rename(aside, `${this.folder}/holder`);
       await this.#tidy();
       return this;
     } catch (thrown) {
-      server?.close();
-      await rm(this.#path(this.#socket), { force: true }).catch(() => {});
+      this.#file?.close();
+      await rm(aside, { force: true }).catch(() => {}); // What went wrong first is told.
       throw thrown;
     }
   }
 
-  async #claimFolder(): Promise<void> {
-    const { chmod, rm, symlink } = await import("node:fs/promises");
-    // So that a process of another user can tell whether it is alive. It only ever hangs up.
-    await chmod(this.#path(this.#socket), 0o666);
-    while (true) {
-      const highest = await this.#highestClaim();
-      if (highest > 0 && await this.#isAlive(`lock.${highest}`)) throw this.#inUse();
-      this.#claim = highest + 1;
-      const link = this.#path(`lock.${this.#claim}`);
-      try {
-        await symlink(this.#socket, link);
-      } catch (thrown) {
-        if (codeOf(thrown) === "EEXIST") continue; // Somebody else was as fast: is that one alive?
-        throw thrown;
-      }
-      // Others may have claimed more, died, and been tidied away between the look and the link.
-      if (await this.#highestClaim() === this.#claim) break;
-      await rm(link, { force: true });
-    }
-    // The one before may, as its last act, have taken the socket for one that was left behind.
-    if (await this.#isAlive(`lock.${this.#claim}`)) return;
-    throw Object.assign(new Error("the lock was lost while it was taken"), { code: "EAGAIN" });
-  }
-
-  /** Removes what crashes left behind. Only for the holder of the folder. */
+  /** Removes what crashes left behind, and the locks of release 0.1, which stops a process that still has one. */
   async #tidy(): Promise<void> {
-    const { readdir, rm } = await import("node:fs/promises");
     for (const name of await readdir(this.folder)) {
-      // The link before ours stays: a folder that is read while links change may miss a new one.
-      const left = isClaim(name)
-        ? claimOf(name) < this.#claim - 1
-        : /^[0-9a-f]{16}\.sock$/.test(name)
-        ? name !== this.#socket && !await this.#isAlive(name)
-        : /\.checkpoint\.[0-9a-f]{16}\.tmp$/.test(name);
-      if (left) await rm(this.#path(name), { force: true });
+      const left = /^(holder|.*\.checkpoint)\.[0-9a-f]{16}\.tmp$/.test(name) ||
+        /^lock\.[1-9][0-9]{0,14}$|^[0-9a-f]{16}\.sock$/.test(name);
+      if (left) await rm(`${this.folder}/${name}`, { force: true });
     }
   }
 
-  async #highestClaim(): Promise<number> {
-    const { readdir } = await import("node:fs/promises");
-    const names = await readdir(this.folder);
-    return names.filter(isClaim).reduce((highest, name) => Math.max(highest, claimOf(name)), 0);
-  }
-
-  /** The name of the socket behind a claim, or undefined if there is no such claim. */
-  async #socketOf(claim: number): Promise<string | undefined> {
-    const { readlink } = await import("node:fs/promises");
+  /** The id of whoever took the folder last, or undefined if that is not there any more. */
+  async #holder(): Promise<string | undefined> {
     try {
-      return await readlink(this.#path(`lock.${claim}`));
+      return await readFile(`${this.folder}/holder`, "utf8");
     } catch (thrown) {
       if (codeOf(thrown) === "ENOENT") return undefined;
       throw thrown;
     }
-  }
-
-  #isAlive(name: string): Promise<boolean> {
-    return withShortPath(this.folder, (folder) => isListening(`${folder}/${name}`));
-  }
-
-  #path(name: string): string {
-    return `${this.folder}/${name}`;
   }
 
   #inUse(): ExternalError {
@@ -182,76 +135,44 @@ export class FolderLock {
   }
 }
 
-async function platform(): Promise<string> {
-  return (await import("node:process")).platform;
+/** Locks a file until the process ends, and makes it if it is missing. Undefined if somebody else has it locked. */
+async function lockFile(path: string): Promise<DatabaseSync | undefined> {
+  await createFile(path, "").catch((thrown) => {
+    if (codeOf(thrown) !== "EEXIST") throw thrown;
+  });
+  if (!(await lstat(path)).isFile()) throw new Error(`'${path}' is no plain file: remove it`);
+  const { DatabaseSync } = await import("node:sqlite").catch(() => {
+    throw new Error("this runtime has no 'node:sqlite', as Node has from 22.13 on");
+  });
+  const file = new DatabaseSync(path);
+  try {
+    // IMMEDIATE takes one lock in one step: of many that try at once, exactly one gets it. The journal of a write that
+    // never comes is to be no file.
+    file.exec("PRAGMA journal_mode = MEMORY; BEGIN IMMEDIATE");
+    return file;
+  } catch (thrown) {
+    file.close();
+    // Deno gives no number of the error.
+    if (/\bis locked\b/.test((thrown as Error).message)) return undefined;
+    throw thrown;
+  }
 }
 
-function isWindows(platform: string): boolean {
-  return platform === "win32";
+/** Makes a file that only this user can read, and returns the number of that user. Never writes into one that is there. */
+async function createFile(path: string, content: string): Promise<number> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(content);
+    return (await file.stat()).uid;
+  } finally {
+    await file.close();
+  }
 }
 
-function isClaim(name: string): boolean {
-  return /^lock\.[1-9][0-9]{0,14}$/.test(name);
-}
-
-function claimOf(name: string): number {
-  return Number(name.slice("lock.".length));
+function randomId(): string {
+  return crypto.randomUUID().replaceAll("-", "").slice(0, 16);
 }
 
 function codeOf(thrown: unknown): unknown {
   return (thrown as { code?: unknown } | null)?.code;
-}
-
-async function pipeOf(folder: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(folder));
-  const name = btoa(String.fromCharCode(...new Uint8Array(digest))).replace(/[^A-Za-z0-9]/g, "_");
-  return `\\\\.\\pipe\\koprs-external-${name}`;
-}
-
-/** Lends a path to the folder that leaves room for the name of a socket. */
-async function withShortPath<R>(folder: string, use: (folder: string) => Promise<R>): Promise<R> {
-  const longest = LONGEST_SOCKET_PATH - "/0123456789abcdef.sock".length;
-  if (new TextEncoder().encode(folder).length <= longest) return await use(folder);
-  const { mkdtemp, rmdir, symlink, unlink } = await import("node:fs/promises");
-  const { tmpdir } = await import("node:os");
-  const aside = await mkdtemp(`${tmpdir()}/koprs-`);
-  try {
-    await symlink(folder, `${aside}/f`);
-    return await use(`${aside}/f`);
-  } finally {
-    await unlink(`${aside}/f`).catch(() => {});
-    await rmdir(aside).catch(() => {});
-  }
-}
-
-/** Listens there until the process dies. Undefined if somebody else does. */
-async function listen(address: string): Promise<Server | undefined> {
-  const { createServer } = await import("node:net");
-  const server = createServer((socket) => socket.destroy());
-  return await new Promise((resolve, reject) => {
-    server.once("error", (error) => {
-      if (codeOf(error) === "EADDRINUSE") resolve(undefined);
-      else reject(error);
-    });
-    server.listen(address, () => {
-      server.unref(); // It must not keep the process alive.
-      resolve(server);
-    });
-  });
-}
-
-/** Whether somebody listens there. When in doubt, yes. */
-async function isListening(address: string): Promise<boolean> {
-  const { connect } = await import("node:net");
-  return await new Promise((resolve) => {
-    const socket = connect(address);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", (error) => {
-      socket.destroy();
-      resolve(codeOf(error) !== "ECONNREFUSED" && codeOf(error) !== "ENOENT");
-    });
-  });
 }

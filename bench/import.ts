@@ -1,6 +1,6 @@
 /**
  * What `import "@koprs/external"` and each adapter cost: the time of a whole new process that imports it and ends, less that
- * of one that imports an empty module; the modules and bytes loaded; the npm installation.
+ * of one that imports an empty module; the modules and bytes loaded; a bundle for a browser; the npm installation.
  *
  * Run: `deno run -A bench/import.ts [--json]`. Node and Bun take part where npm is there, by the package of `deno pack`.
  *
@@ -11,6 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { bundle, specifierOf, stopBundling } from "../tests/npm/bundle.ts";
 import { config, install, pack, root } from "../tests/npm/project.ts";
 import { compare, inTurn, median, report, type Row, run, RUNTIME, SMOKE } from "./_harness.ts";
 import { npmPlaces } from "./_places.ts";
@@ -81,6 +83,21 @@ async function graphOf(path: string): Promise<{ bytes: number; others: string[] 
   };
 }
 
+/** What a page that watches one HTTP resource sends over the network. */
+async function bundled(): Promise<Row> {
+  const names = "watchExternal, HttpPoller";
+  const text = await bundle(`export { ${names} } from ${JSON.stringify(specifierOf("."))};`);
+  await stopBundling();
+  const size = gzipSync(text, { level: 9 }).length;
+  return {
+    what: `{ ${names} } bundled for a browser, gzip`,
+    ours: `${(size / 1000).toFixed(1)} kB`,
+    rival: "without @opentelemetry/api",
+    budget: "≤ 15 kB",
+    met: size <= 15_000,
+  };
+}
+
 /** Installs the package alone, as npm does. */
 function installIn(folder: string): void {
   pack(join(folder, "package.tgz"));
@@ -124,6 +141,7 @@ try {
     budget: "0",
     met: foreign.length === 0,
   });
+  rows.push(await bundled());
   const npm = join(temporary, "npm");
   mkdirSync(npm);
   const places = SMOKE ? [] : npmPlaces(npm, () => installIn(npm));

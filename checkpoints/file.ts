@@ -1,4 +1,6 @@
 /** Checkpoints as files. */
+import { constants } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
 import { checkpointName } from "../_state/name.ts";
 import { FolderLock } from "../_state/folder_lock.ts";
 import { reasonOf } from "../_errors/redact.ts";
@@ -10,18 +12,31 @@ const PASSING = new Set(
   "EAGAIN EBUSY EDQUOT EINTR EIO EMFILE ENFILE ENOBUFS ENOMEM ENOSPC ESTALE ETIMEDOUT".split(" "),
 );
 
+// Windows knows no such flag.
+const READ_NO_LINK = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
+/** Bytes asked for at once: no system reads more than 2 GiB in one go. */
+const CHUNK = 64 * 1024 * 1024;
+
+/** A save that has not begun yet. */
+interface Waiting {
+  readonly lock: FolderLock;
+  state: Uint8Array;
+  readonly done: Promise<void>;
+}
+
 /**
  * Keeps checkpoints in a folder, one file a source. A file is written aside, synced and renamed, and the
  * folder synced, so that a crash at any moment leaves the old state or the new one.
  *
- * The first use takes the folder for this process until it ends, however it ends: another process gets a
- * clear error. Any number of watches of one process share the folder. Not for a folder that several
- * machines share, such as one on NFS: there each takes it from the other, and the one that lost it stops
- * with an error before its next write.
+ * The first use takes the folder for this process until it ends, however it ends: another process, be it Deno, Node or
+ * Bun, gets a clear error. Any number of watches of one process share the folder. Where several machines share a folder,
+ * such as one on NFS, whether they can lock it depends on the file system; if they cannot, the one that came
+ * first stops with an error before its next write.
  *
- * Only the user of this process can read the files. The file system must know symbolic links and Unix
- * sockets. On Deno it needs `--allow-read` and `--allow-write` for the folder, and `--allow-net` for the
- * socket that tells whether the process is alive.
+ * The folder must be this process's own: it is made so that only its user can read and write it. A folder that others can
+ * write, such as `/tmp` or a volume of a Kubernetes pod, is refused: give a folder in it, such as
+ * `/var/lib/my-operator/checkpoints`. On Deno it needs `--allow-read` and `--allow-write` for that folder, and nothing
+ * else. Node must be 22.13 or later; Node 22 warns once that SQLite, by which the folder is locked, is experimental there.
  *
  * @example
  * ```ts
@@ -39,6 +54,8 @@ export class FileCheckpointStore implements CheckpointStore {
   readonly #folder: string;
   /** The lock under which a key was asked for last. State is saved under no other. */
   readonly #locks = new Map<string, FolderLock>();
+  /** By the name of the file. */
+  readonly #waiting = new Map<string, Waiting>();
   #last: Promise<unknown> = Promise.resolve();
 
   /**
@@ -61,24 +78,17 @@ export class FileCheckpointStore implements CheckpointStore {
    *
    * @param key The name of the source.
    * @returns The state, or undefined if there is none.
-   * @throws {ExternalError} With code `checkpoint` if the folder cannot be used, or another process uses it.
+   * @throws {ExternalError} With code `checkpoint` if the folder cannot be used, others may write to it, or another
+   * process uses it.
    */
   async load(key: string): Promise<Uint8Array | undefined> {
     const { lock, name } = await this.#opened(key, true);
-    const { readFile } = await import("node:fs/promises");
-    return await lock.inTurn(name, async () => {
-      try {
-        const bytes = await readFile(`${lock.folder}/${name}`);
-        return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      } catch (thrown) {
-        if ((thrown as { code?: unknown }).code === "ENOENT") return undefined;
-        throw thrown;
-      }
-    });
+    return await lock.inTurn(name, () => readState(`${lock.folder}/${name}`, key));
   }
 
   /**
-   * Replaces the state under this key.
+   * Replaces the state under this key. Of several saves that wait for one that is under way, the newest is done, for all
+   * of them.
    *
    * @param key The name of the source.
    * @param state What the source gave.
@@ -87,7 +97,18 @@ export class FileCheckpointStore implements CheckpointStore {
    */
   async save(key: string, state: Uint8Array): Promise<void> {
     const { lock, name } = await this.#opened(key, false);
-    await lock.inTurn(name, () => this.#write(lock, key, name, state));
+    const before = this.#waiting.get(name);
+    if (before?.lock === lock) {
+      before.state = state;
+      return await before.done;
+    }
+    const done = lock.inTurn(name, () => {
+      if (this.#waiting.get(name) === waiting) this.#waiting.delete(name);
+      return this.#write(lock, key, name, waiting.state);
+    });
+    const waiting: Waiting = { lock, state, done };
+    this.#waiting.set(name, waiting);
+    await done;
   }
 
   /**
@@ -101,7 +122,6 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   async #write(lock: FolderLock, key: string, name: string, state: Uint8Array): Promise<void> {
-    const { open, rename, rm } = await import("node:fs/promises");
     if (lock.users.get(name) !== this) {
       throw new ExternalError(
         "checkpoint",
@@ -111,9 +131,9 @@ export class FileCheckpointStore implements CheckpointStore {
       );
     }
     await lock.check();
-    const aside = `${lock.folder}/${name}.${lock.id}.tmp`;
+    const aside = lock.aside(name);
     try {
-      const file = await open(aside, "w", 0o600);
+      const file = await open(aside, "wx", 0o600);
       try {
         await file.writeFile(state);
         await file.sync();
@@ -123,7 +143,7 @@ export class FileCheckpointStore implements CheckpointStore {
       await lock.check(); // Writing may have taken long.
       await rename(aside, `${lock.folder}/${name}`);
     } catch (thrown) {
-      await rm(aside, { force: true }).catch(() => {});
+      await rm(aside, { force: true }).catch(() => {}); // What went wrong first is told.
       throw thrown;
     }
     await lock.sync();
@@ -149,16 +169,46 @@ export class FileCheckpointStore implements CheckpointStore {
       return lock;
     } catch (thrown) {
       if (thrown instanceof ExternalError) throw thrown;
-      const { code } = thrown as { code?: unknown };
-      if (typeof code === "string" && PASSING.has(code)) throw thrown;
+      if (PASSING.has(String(codeOf(thrown)))) throw thrown;
       throw new ExternalError(
         "checkpoint",
         `Cannot keep checkpoints in '${this.#folder}': ${
           reasonOf(thrown)
-        }: it must be a folder, on a ` +
-          "file system with symbolic links and sockets, that this process may read and write",
+        }: it must be a folder that ` +
+          "this process may read and write",
         { cause: thrown },
       );
     }
   }
+}
+
+/** The content of a file, or undefined if there is none. */
+async function readState(path: string, key: string): Promise<Uint8Array | undefined> {
+  const file = await open(path, READ_NO_LINK).catch((thrown) => {
+    if (codeOf(thrown) === "ENOENT") return undefined;
+    if (codeOf(thrown) !== "ELOOP") throw thrown;
+    throw new ExternalError(
+      "checkpoint",
+      `Cannot load the checkpoint of '${key}' as '${path}' is a symbolic link: put a file in its place`,
+      { source: key },
+    );
+  });
+  if (file === undefined) return undefined;
+  try {
+    const bytes = new Uint8Array((await file.stat()).size);
+    let length = 0;
+    while (length < bytes.length) {
+      const wanted = Math.min(bytes.length - length, CHUNK);
+      const { bytesRead } = await file.read(bytes, length, wanted, length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    await file.close();
+  }
+}
+
+function codeOf(thrown: unknown): unknown {
+  return (thrown as { code?: unknown } | null)?.code;
 }

@@ -1,4 +1,10 @@
 /** Checkpoints as objects of a store. */
+import {
+  checkConditions,
+  isRefusal,
+  noEtag,
+  type WritableStore,
+} from "../_listing/put_conditions.ts";
 import { checkpointName } from "../_state/name.ts";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
 import { ExternalError } from "../_errors/external_error.ts";
@@ -14,12 +20,28 @@ export interface ObjectCheckpointStoreOptions {
   prefix?: string;
 }
 
-/** What this process knows of one object: what it read or wrote last. */
+/** How often a write is tried that the store refuses though nobody else has written. */
+const TRIES = 5;
+
+/** What this process knows of one object. */
 interface Known {
-  /** Its ETag; undefined if it did not exist. */
-  readonly etag: string | undefined;
-  /** Digests of states whose write got no answer: any of them may have been done, or be done yet. */
-  readonly unanswered: readonly string[];
+  /** The ETag it had when it was read or written last; undefined if it did not exist. */
+  etag: string | undefined;
+  /** The digest of its content then; undefined if it did not exist. */
+  digest: string | undefined;
+  /** The number of the newest save that is known to be done. */
+  saved: number;
+  /**
+   * Digests of states whose write got no answer, with the numbers of their saves: any of them may have been done, or be
+   * done yet.
+   */
+  readonly unanswered: Map<string, number>;
+}
+
+/** What is there. */
+interface Found {
+  readonly etag?: string;
+  readonly state?: Uint8Array;
 }
 
 /**
@@ -27,6 +49,9 @@ interface Known {
  * is conditional on the state this process read or wrote last: a stale writer loses with a clear error,
  * and never overwrites newer state. When two processes overlap, such as in a rolling update, the first to
  * save goes on, and the other one's watch ends.
+ *
+ * Before its first save it asks once whether the server honours such conditions, by an object of its own under the prefix,
+ * `conditions.probe`: without them a stale writer would overwrite newer state in silence.
  *
  * @example
  * ```ts
@@ -40,9 +65,10 @@ interface Known {
  * ```
  */
 export class ObjectCheckpointStore implements CheckpointStore {
-  readonly #store: ObjectStore & Required<Pick<ObjectStore, "put">>;
+  readonly #store: WritableStore;
   readonly #prefix: string;
   readonly #known = new Map<string, Known>();
+  #saves = 0;
 
   /**
    * Makes no request yet.
@@ -74,35 +100,47 @@ export class ObjectCheckpointStore implements CheckpointStore {
    */
   async load(key: string): Promise<Uint8Array | undefined> {
     const { etag, state } = await this.#read(await this.#objectKey(key));
-    this.#known.set(key, { etag, unanswered: this.#known.get(key)?.unanswered ?? [] });
+    const known = this.#knownOf(key);
+    known.etag = etag;
+    known.digest = state && await digestOf(state);
     return state;
   }
 
   /**
-   * Replaces the state under this key.
+   * Replaces the state under this key. A save that is still under way when a newer one of the same key is done writes
+   * nothing any more.
    *
    * @param key The name of the source.
    * @param state What the source gave.
-   * @throws {ExternalError} With code `checkpoint` if another process has written or deleted it since, with
-   * code `store` if the store cannot be written.
+   * @throws {ExternalError} With code `checkpoint` if another process has written or deleted it since, or the store knows
+   * no conditional writes; with code `store` if the store cannot be written.
    */
   async save(key: string, state: Uint8Array): Promise<void> {
+    const number = ++this.#saves;
     const object = await this.#objectKey(key);
     const digest = await digestOf(state);
-    let { etag, unanswered } = this.#known.get(key) ?? { etag: undefined, unanswered: [] };
-    while (true) {
-      // Before the write: if its answer is lost, this is what is known.
-      this.#known.set(key, { etag, unanswered: [...unanswered, digest] });
-      if (await this.#write(key, object, state, etag)) return;
+    await checkConditions(this.#store, `${this.#prefix}conditions.probe`, key);
+    const known = this.#knownOf(key);
+    // Before the write: if its answer is lost, this is what is known.
+    known.unanswered.set(digest, number);
+    for (let tries = 0; tries < TRIES && known.saved <= number; tries++) {
+      const etag = await this.#write(object, state, known.etag);
+      if (etag !== undefined) return this.#written(known, { number, digest, etag });
       // Somebody has written, or this process itself: clients repeat a write whose answer was lost, and
-      // meet their own first try.
+      // meet their own first try. Or nobody has, and the store was busy.
       const found = await this.#read(object);
       const there = found.state && await digestOf(found.state);
-      if (there === digest) return this.#written(key, found.etag);
-      if (there === undefined || !unanswered.includes(there)) throw this.#lost(key, object, there);
-      etag = found.etag;
-      unanswered = unanswered.filter((other) => other !== there);
+      if (there !== undefined && found.etag === undefined) throw noEtag(this.#store, key);
+      if (there === digest && found.etag !== undefined) {
+        return this.#written(known, { number, digest, etag: found.etag });
+      }
+      const own = there === undefined ? undefined : known.unanswered.get(there);
+      if (own === undefined && there !== known.digest) throw this.#lost(key, object, there);
+      if (own !== undefined && own > number) return;
+      known.etag = found.etag;
+      known.digest = there;
     }
+    if (known.saved <= number) throw this.#refused(key, object);
   }
 
   /**
@@ -115,40 +153,49 @@ export class ObjectCheckpointStore implements CheckpointStore {
     return `${this.#store.name}/${await this.#objectKey(key)}`;
   }
 
-  /** False if the object is not the one that is expected. */
+  #knownOf(key: string): Known {
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      known = { etag: undefined, digest: undefined, saved: 0, unanswered: new Map() };
+      this.#known.set(key, known);
+    }
+    return known;
+  }
+
+  /** The new ETag. Undefined if the write was refused, or the store told none: then it is to be found out by reading. */
   async #write(
-    key: string,
     object: string,
     state: Uint8Array,
     expected: string | undefined,
-  ): Promise<boolean> {
+  ): Promise<string | undefined> {
+    const options = expected === undefined ? { ifNoneMatch: "*" as const } : { ifMatch: expected };
     try {
-      const { etag } = await this.#store.put(
-        object,
-        state,
-        expected === undefined ? { ifNoneMatch: "*" } : { ifMatch: expected },
-      );
-      if (etag === undefined) return false; // Then it is to be found out by reading.
-      this.#written(key, etag);
-      return true;
+      return (await this.#store.put(object, state, options)).etag;
     } catch (thrown) {
-      const { status } = thrown instanceof ExternalError ? thrown : {};
-      // S3 answers 404 where it shall replace what is not there.
-      if (status === 412 || status === 404 && expected !== undefined) return false;
+      if (isRefusal(thrown, options)) return undefined;
       throw thrown;
     }
   }
 
-  #written(key: string, etag: string | undefined): void {
-    if (etag === undefined) {
-      throw new ExternalError(
-        "checkpoint",
-        `Cannot keep the checkpoint of '${key}' in '${this.#store.name}' as the store tells no ETag, so ` +
-          "no write can be conditional: use another store",
-        { source: key },
-      );
-    }
-    this.#known.set(key, { etag, unanswered: [] });
+  #written(
+    known: Known,
+    { number, digest, etag }: { number: number; digest: string; etag: string },
+  ): void {
+    if (number < known.saved) return; // A newer one is done by now: this answer came late.
+    known.etag = etag;
+    known.digest = digest;
+    known.saved = number;
+    // What was sent before is conditional on a state that is gone.
+    for (const [other, of] of known.unanswered) if (of <= number) known.unanswered.delete(other);
+  }
+
+  #refused(key: string, object: string): ExternalError {
+    return new ExternalError(
+      "store",
+      `Cannot save the checkpoint of '${key}' as ${this.#store.name}/${object} because the store refuses ` +
+        "the write again and again, though nobody else has written it",
+      { source: key, status: 412 },
+    );
   }
 
   #lost(key: string, object: string, there: string | undefined): ExternalError {
@@ -163,7 +210,7 @@ export class ObjectCheckpointStore implements CheckpointStore {
     );
   }
 
-  async #read(object: string): Promise<{ etag?: string; state?: Uint8Array }> {
+  async #read(object: string): Promise<Found> {
     const found = await this.#find(object);
     if (found === undefined) return {};
     const { etag } = found;
@@ -185,9 +232,7 @@ export class ObjectCheckpointStore implements CheckpointStore {
   }
 }
 
-function canPut(
-  store: ObjectStore,
-): store is ObjectStore & Required<Pick<ObjectStore, "put">> {
+function canPut(store: ObjectStore): store is WritableStore {
   return typeof store?.put === "function" && typeof store.get === "function";
 }
 

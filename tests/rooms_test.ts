@@ -19,6 +19,7 @@ const rooms = [
   "_diff",
   "_http",
   "_listing",
+  "_files",
   "_watch",
   "_group",
   "checkpoints",

@@ -1,6 +1,7 @@
 // Runs the suites against what is broken. Started by testing_test.ts in a process of its own.
 import { testSource, testStore } from "@koprs/external/testing";
-import { brokenSources, brokenStores } from "./_broken.ts";
+import { brokenSources } from "./_broken_sources.ts";
+import { brokenStores } from "./_broken_stores.ts";
 
 for (const { name, setUp } of brokenStores) testStore(`store: ${name}`, setUp);
 for (const { name, setUp } of brokenSources) testSource(`source: ${name}`, setUp);

@@ -1,6 +1,4 @@
-import { CollectionPoller } from "@koprs/external/collection";
-import { type ObjectMeta, ObjectStorePoller } from "@koprs/external/store";
-import { type SourceFixture, testSource, testStore } from "@koprs/external/testing";
+import { testStore } from "@koprs/external/testing";
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -9,65 +7,12 @@ import { join } from "node:path";
 import process from "node:process";
 import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { brokenSources, brokenStores, FaultyStore, storeFixture } from "./_broken.ts";
+import { brokenSources } from "./_broken_sources.ts";
+import { brokenStores } from "./_broken_stores.ts";
+import { FaultyStore, storeFixture } from "./_faulty_store.ts";
 import { isBun, isDeno } from "../watch/_watch.ts";
 
 testStore("MemoryStore", () => Promise.resolve(storeFixture(new FaultyStore())));
-
-testSource<ObjectMeta>("ObjectStorePoller", () => {
-  const store = new FaultyStore();
-  let version = 0;
-  return Promise.resolve({
-    source: new ObjectStorePoller(store, { prefix: "objects/" }),
-    key: (object) => object.key,
-    keys: ["objects/\u{10000}", "objects/\uffff", "objects//", "objects/"],
-    add: (key) => store.inner.put(key, `${version++}`),
-    modify: (key) => store.inner.put(key, `${version++}`),
-    remove: (key) => store.inner.delete(key),
-    fail: () => store.fault = 1,
-    fresh: () => new ObjectStorePoller(store, { prefix: "objects/" }),
-  });
-});
-
-interface Item {
-  readonly id: string;
-  readonly revision: number;
-}
-
-for (const version of [undefined, (item: Item) => String(item.revision)]) {
-  testSource(`CollectionPoller ${version === undefined ? "by JSON" : "by version"}`, () => {
-    const items = new Map<string, Item>();
-    let revision = 0;
-    let failing = false;
-    const set = (id: string) => items.set(id, { id, revision: revision++ });
-    const make = () =>
-      new CollectionPoller<Item>({
-        name: "items",
-        async *list() {
-          for (const item of items.values()) {
-            yield [item];
-            await Promise.resolve();
-            if (failing) {
-              failing = false;
-              throw new Error("down");
-            }
-          }
-        },
-        key: (item) => item.id,
-        ...(version !== undefined && { version }),
-      });
-    const fixture: SourceFixture<Item> = {
-      source: make(),
-      key: (item) => item.id,
-      add: set,
-      modify: set,
-      remove: (id) => items.delete(id),
-      fail: () => failing = true,
-      fresh: make,
-    };
-    return Promise.resolve(fixture);
-  });
-}
 
 describe("each suite tells what is broken", () => {
   /** By suite and test: whether it failed. */

@@ -79,6 +79,8 @@ function run(program: string, args: readonly string[], log: string): Promise<num
     env: {
       ...process.env,
       NO_COLOR: "1",
+      // For tests of what the runtimes do to each other.
+      TEST_DENO: process.execPath,
       PATH: dirname(program) + delimiter + (process.env.PATH ?? ""),
     },
   });

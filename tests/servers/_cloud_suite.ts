@@ -125,6 +125,7 @@ export function testCloud<S extends ServerProcess>(world: CloudWorld<S>): OnClou
       return {
         store: proxied.store({ pageSize: PAGE }),
         otherStore: direct.store(),
+        leavesSignals: true,
         pageSize: PAGE,
         put: (key, body) => direct.put(key, body),
         delete: (key) => direct.delete(key),

@@ -79,6 +79,7 @@ if (missing === undefined) {
       pageSize: 10,
       accepts,
       sameContentIsNoChange: true,
+      leavesSignals: true,
       vanish: async () => {
         const { Contents = [] } = await client.listObjectsV2({ Bucket: bucket });
         for (const { Key } of Contents) await client.deleteObject({ Bucket: bucket, Key });

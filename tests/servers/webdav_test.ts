@@ -124,6 +124,7 @@ for (const { name, missing, start, refuses } of servers) {
       delete: (key) => rm(`${folder}/${key}`),
       accepts: (key) => isPath(key) && !refuses(key),
       failPage: (n) => failAt = n,
+      leavesSignals: true,
       vanish: () => rm(folder, { recursive: true }),
       close: () => server.stop(),
     };

@@ -1,4 +1,4 @@
-// The program that checkpoint_file_test.ts starts: saves, or dies in the middle of it.
+// The program that _program.ts starts: saves, or dies in the middle of it.
 import fs from "node:fs/promises";
 import process from "node:process";
 import { FileCheckpointStore } from "@koprs/external/checkpoints/file";
@@ -17,12 +17,22 @@ export interface FileWorkerOptions {
   readonly user?: number;
   /** Waits for a line on its input before it begins. */
   readonly wait?: boolean;
+  /** Then saves one state after the other until it is killed, each as long as its number tells, and says which. */
+  readonly forever?: boolean;
+  /** Says the number of such a state that it loaded, and how many lines of it there are. */
+  readonly whole?: boolean;
 }
 
 const KEY = "the source";
-const { folder, states, dieAt, stay, user, wait, large }: FileWorkerOptions = JSON.parse(
-  process.argv[2] as string,
-);
+const { folder, states, dieAt, stay, user, wait, large, forever, whole }: FileWorkerOptions = JSON
+  .parse(
+    process.argv[2] as string,
+  );
+
+/** A state of thousands of equal lines, so that a torn one shows. */
+function numbered(n: number): string {
+  return `${n}\n`.repeat(1_000 + n * 7_919 % 50_000);
+}
 
 let armed = false;
 const counts = new Map<string, number>();
@@ -62,12 +72,21 @@ try {
   process.stdout.write(
     `loaded ${loaded === undefined ? "" : new TextDecoder().decode(loaded).slice(0, 20)}\n`,
   );
+  if (whole) {
+    const lines = new TextDecoder().decode(loaded).split("\n").slice(0, -1);
+    const equal = lines.every((line) => line === lines[0]);
+    process.stdout.write(`whole ${lines[0]} ${equal ? lines.length : "torn"}\n`);
+  }
   for (const [i, state] of states.entries()) {
     armed = i === states.length - 1;
     await store.save(KEY, new TextEncoder().encode(state));
   }
   if (large !== undefined) await store.save(KEY, new Uint8Array(large));
   process.stdout.write("saved\n");
+  for (let n = 1; forever === true; n++) {
+    await store.save(KEY, new TextEncoder().encode(numbered(n)));
+    process.stdout.write(`number ${n}\n`);
+  }
 } catch (error) {
   const { name, code, message } = error as Error & { code: string };
   process.stdout.write(`failed ${name} ${code} ${message}\n`);

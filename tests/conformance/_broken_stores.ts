@@ -1,71 +1,10 @@
-/** Stores and sources that break one rule each, and the tests that must tell. */
-import { ExternalError, type ExternalSource, type PollOptions } from "@koprs/external";
-import {
-  type ListOptions,
-  type ObjectMeta,
-  type ObjectStore,
-  ObjectStorePoller,
-} from "@koprs/external/store";
+/** Stores that break one rule each, and the tests that must tell. */
+import { ExternalError } from "@koprs/external/error";
+import type { ListOptions, ObjectMeta } from "@koprs/external/store";
 import { MemoryStore } from "@koprs/external/stores/memory";
-import type { SourceFixture, StoreFixture } from "@koprs/external/testing";
+import type { StoreFixture } from "@koprs/external/testing";
 import { type ScannedPage, scanPages } from "../../_listing/scan.ts";
-
-/** One way to be wrong. `fails` names every test that must fail; none: the good one. */
-export interface Broken<F> {
-  readonly name: string;
-  readonly fails: readonly string[];
-  setUp(): Promise<F>;
-}
-
-/** A MemoryStore whose listings fail on demand. */
-export class FaultyStore implements ObjectStore {
-  readonly name: string = "memory://";
-  readonly ranged: boolean = true;
-  readonly inner: MemoryStore = new MemoryStore({ pageSize: 10 });
-  /** The page of the next listing that fails, from 1. */
-  fault = Infinity;
-  vanished = false;
-
-  async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[]> {
-    const fault = this.fault;
-    this.fault = Infinity;
-    this.check();
-    let page = 0;
-    for await (const objects of this.inner.list(options)) {
-      if (++page === fault) throw new Error("down");
-      yield objects;
-    }
-    if (page === 0 && fault === 1) throw new Error("down");
-  }
-
-  get(...args: Parameters<MemoryStore["get"]>): Promise<ReadableStream<Uint8Array>> {
-    return this.inner.get(...args);
-  }
-
-  put(...args: Parameters<MemoryStore["put"]>): Promise<{ readonly etag: string }> {
-    return this.inner.put(...args);
-  }
-
-  protected check(): void {
-    if (this.vanished) throw new Error("no such bucket");
-  }
-}
-
-/** What the suite needs to test such a store. */
-export function storeFixture(store: FaultyStore, more: Partial<StoreFixture> = {}): StoreFixture {
-  const { inner } = store;
-  return {
-    store,
-    put: (key, body) => inner.put(key, body),
-    delete: (key) => inner.delete(key),
-    pageSize: 10,
-    sameContentIsNoChange: true,
-    vanish: () => store.vanished = true,
-    failPage: (n) => store.fault = n,
-    close: () => {},
-    ...more,
-  };
-}
+import { type Broken, FaultyStore, storeFixture } from "./_faulty_store.ts";
 
 function broken(
   name: string,
@@ -103,6 +42,8 @@ const REWRITE = "a rewrite of the same size is modified and carries the previous
 const DELETED = "what is deleted is removed and carries its last state";
 const SAME = "the same content written again is no event";
 const EXACT = "keys are exact";
+const UNICODE = "what is no valid Unicode is taken for nothing else";
+const SIGNALS = "nothing leaves a listener on its signal";
 const PREFIX = "a prefix is a plain string";
 const GET = "get streams the exact bytes";
 const GET_404 = "get of a missing key rejects with status 404";
@@ -164,7 +105,11 @@ export const brokenStores: readonly Broken<StoreFixture>[] = [
     [EXACT, WHOLE, RANGES, ABORT_POLL, FAULT],
     changing((page, n) => n === 3 ? [] : page),
   ),
-  broken("ignores the prefix", [PREFIX, BOUNDS], asking(({ prefix: _, ...options }) => options)),
+  broken(
+    "ignores the prefix",
+    [PREFIX, UNICODE, BOUNDS],
+    asking(({ prefix: _, ...options }) => options),
+  ),
   broken(
     "takes the prefix for a folder",
     [PREFIX],
@@ -460,6 +405,62 @@ export const brokenStores: readonly Broken<StoreFixture>[] = [
       }
     },
   ),
+  broken(
+    "takes lone surrogates for U+FFFD",
+    [UNICODE],
+    class extends FaultyStore {
+      override list({ prefix, ...options }: ListOptions = {}) {
+        return super.list({
+          ...options,
+          ...prefix !== undefined && { prefix: prefix.toWellFormed() },
+        });
+      }
+      override get(...[key, options]: Parameters<MemoryStore["get"]>) {
+        return super.get(key.toWellFormed(), options);
+      }
+    },
+    { holdsLoneSurrogates: false },
+  ),
+  broken(
+    "loses what is no valid Unicode",
+    [UNICODE],
+    changing((page) => page.filter(({ key }) => key.isWellFormed())),
+  ),
+  ...["list", "get"].map((where) =>
+    broken(
+      `listens for ever after ${where}`,
+      [SIGNALS],
+      class extends FaultyStore {
+        override list(options: ListOptions = {}) {
+          if (where === "list") options.signal?.addEventListener("abort", () => {});
+          return super.list(options);
+        }
+        override get(...[key, options]: Parameters<MemoryStore["get"]>) {
+          if (where === "get") options?.signal?.addEventListener("abort", () => {});
+          return super.get(key, options);
+        }
+      },
+    )
+  ),
+  broken(
+    "shows its password in its identity",
+    ["the name is a non-empty string without user info"],
+    class extends FaultyStore {
+      identity() {
+        return "https://user:password@host/";
+      }
+    },
+  ),
+  broken(
+    "has another identity after a restart",
+    [SAVED],
+    class extends FaultyStore {
+      identity() {
+        return "https://host/";
+      }
+    },
+    { otherStore: new MemoryStore() },
+  ),
   broken("has another name after a restart", [SAVED], FaultyStore, {
     otherStore: new MemoryStore({ name: "memory://2" }),
   }),
@@ -525,177 +526,4 @@ export const brokenStores: readonly Broken<StoreFixture>[] = [
       }
     },
   ),
-];
-
-// ---- sources ----
-
-interface Hooks {
-  readonly store: FaultyStore;
-  readonly poller: ObjectStorePoller;
-}
-
-function brokenSource(
-  name: string,
-  fails: readonly string[],
-  make: (hooks: Hooks) => Partial<ExternalSource<ObjectMeta>>,
-): Broken<SourceFixture<ObjectMeta>> {
-  const setUp = (): Promise<SourceFixture<ObjectMeta>> => {
-    const store = new FaultyStore();
-    let version = 0;
-    const put = (key: string) => store.inner.put(key, `${version++}`);
-    const fresh = (): ExternalSource<ObjectMeta> => {
-      const poller = new ObjectStorePoller(store);
-      return {
-        name: poller.name,
-        poll: (options) => poller.poll(options),
-        save: () => poller.save(),
-        restore: (state) => poller.restore(state),
-        ...make({ store, poller }),
-      };
-    };
-    return Promise.resolve({
-      source: fresh(),
-      fresh,
-      key: (object) => object.key,
-      add: put,
-      modify: put,
-      remove: (key) => store.inner.delete(key),
-      fail: () => store.fault = 1,
-    });
-  };
-  return { name, fails, setUp };
-}
-
-const NOTHING = "nothing there is no event";
-const FIRST = "the first poll adds everything, the next nothing";
-const MODIFIED = "what changed is modified, once";
-const REMOVED = "what is gone is removed, once, and added if it comes back";
-const UNREAD = "a poll whose events were not read is forgotten";
-const PART = "a poll whose events were read in part is forgotten";
-const FAILED = "a failed poll forgets nothing";
-const POLL_ABORTED = "a poll with an aborted signal rejects with its reason";
-const POLL_ABORT = "an abort during a poll ends it and loses nothing";
-const RESTORED = "state saved by one source goes on in another";
-const MIDDLE = "state saved in the middle of a delivery loses nothing";
-const CUT = "state that was cut off or is none is refused";
-
-export const brokenSources: readonly Broken<SourceFixture<ObjectMeta>>[] = [
-  brokenSource("nothing", [], () => ({})),
-  brokenSource("no state, which is allowed", [], () => ({ save: undefined, restore: undefined })),
-  brokenSource(
-    "has no name",
-    ["the name is a non-empty string without user info"],
-    () => ({ name: "" }),
-  ),
-  brokenSource("commits before anyone reads", [UNREAD, PART, HISTORY, MIDDLE], ({ poller }) => ({
-    poll: async (options) => [...await poller.poll(options)],
-  })),
-  brokenSource("forgets everything when it fails", [FAILED], ({ store, poller }) => {
-    let current = poller;
-    return {
-      poll: (options) =>
-        current.poll(options).catch((error) => {
-          if (!options.signal.aborted) current = new ObjectStorePoller(store);
-          throw error;
-        }),
-      save: () => current.save(),
-      restore: (state) => current.restore(state),
-    };
-  }),
-  brokenSource("takes a failure for an empty list", [FAILED], ({ store, poller }) => ({
-    async poll(options) {
-      try {
-        return await poller.poll(options);
-      } catch (error) {
-        if (options.signal.aborted) throw error;
-        const { list } = store;
-        store.list = async function* () {};
-        try {
-          return await poller.poll(options);
-        } finally {
-          store.list = list;
-        }
-      }
-    },
-  })),
-  brokenSource("ignores the signal", [POLL_ABORTED], ({ poller }) => ({
-    poll: () => poller.poll({ signal: new AbortController().signal }),
-  })),
-  brokenSource(
-    "rejects with another error than the reason",
-    [POLL_ABORTED, POLL_ABORT],
-    ({ poller }) => ({
-      poll: (options) =>
-        poller.poll(options).catch((error) => {
-          throw options.signal.aborted ? new Error("stopped") : error;
-        }),
-    }),
-  ),
-  brokenSource("hangs when aborted", [POLL_ABORTED, POLL_ABORT], ({ poller }) => ({
-    async poll(options: PollOptions) {
-      const events = await poller.poll({ signal: new AbortController().signal });
-      if (options.signal.aborted) await new Promise(() => {});
-      return events;
-    },
-  })),
-  brokenSource("cannot begin with nothing", [NOTHING, HISTORY, RESTORED], ({ store, poller }) => {
-    let begun = false;
-    return {
-      async poll(options) {
-        const objects = (await Array.fromAsync(store.inner.list())).flat();
-        begun ||= objects.length > 0;
-        if (!begun) throw new Error("nothing there");
-        return poller.poll(options);
-      },
-    };
-  }),
-  brokenSource("reports everything each time", [
-    FIRST,
-    MODIFIED,
-    REMOVED,
-    UNREAD,
-    PART,
-    FAILED,
-    HISTORY,
-    RESTORED,
-  ], ({ store }) => ({
-    poll: (options) => new ObjectStorePoller(store).poll(options),
-  })),
-  brokenSource(
-    "never reports a removal",
-    [REMOVED, UNREAD, FAILED, HISTORY, RESTORED],
-    ({ poller }) => ({
-      async poll(options) {
-        const events = await poller.poll(options);
-        return (function* () {
-          for (const event of events) if (event.type !== "removed") yield event;
-        })();
-      },
-    }),
-  ),
-  brokenSource("says added for modified", [MODIFIED, UNREAD, HISTORY, RESTORED], ({ poller }) => ({
-    async poll(options) {
-      const events = await poller.poll(options);
-      return (function* () {
-        for (const event of events) {
-          yield event.type === "modified" ? { type: "added", item: event.item } as const : event;
-        }
-      })();
-    },
-  })),
-  brokenSource("saves nothing", [RESTORED], ({ store }) => ({
-    save: () => new ObjectStorePoller(store).save(),
-  })),
-  brokenSource("restores nothing", [RESTORED], ({ store }) => ({
-    restore: (state) => new ObjectStorePoller(store).restore(state),
-  })),
-  brokenSource("begins anew with damaged state", [CUT], ({ poller }) => ({
-    restore: (state) => {
-      try {
-        poller.restore(state);
-      } catch {
-        // That is what is wrong.
-      }
-    },
-  })),
 ];

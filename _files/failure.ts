@@ -1,0 +1,75 @@
+/** What went wrong with a folder or a file, as errors of the store that reads it. */
+import { ExternalError } from "../_errors/external_error.ts";
+import { reasonOf, redactError } from "../_errors/redact.ts";
+
+/** Makes the errors of one store. */
+export class Failures {
+  readonly #store: string;
+
+  /** @param store The name of the store. */
+  constructor(store: string) {
+    this.#store = store;
+  }
+
+  /** A listing that failed at this path. */
+  list(path: string, thrown: unknown): ExternalError {
+    if (thrown instanceof ExternalError) return thrown;
+    return this.of("list", `'${shorten(path)}': ${explain(thrown)}`, thrown);
+  }
+
+  /** A file that could not be read. */
+  get(key: string, thrown: unknown): ExternalError {
+    if (thrown instanceof ExternalError) return thrown;
+    return this.of(`get '${key}' from`, explain(thrown), thrown);
+  }
+
+  missing(key: string, why = "does not exist"): ExternalError {
+    return new ExternalError("store", `Cannot get '${key}' from '${this.#store}' as it ${why}`, {
+      source: this.#store,
+      status: 404,
+    });
+  }
+
+  changed(key: string): ExternalError {
+    const message =
+      `Cannot get '${key}' from '${this.#store}' as it changed: its ETag is another one`;
+    return new ExternalError("store", message, { source: this.#store, status: 412 });
+  }
+
+  of(doing: string, why: string, thrown?: unknown): ExternalError {
+    return new ExternalError("store", `Cannot ${doing} '${this.#store}': ${why}`, {
+      source: this.#store,
+      ...(thrown !== undefined && { cause: redactError(thrown) }),
+    });
+  }
+}
+
+/** Whether it is because there is nothing of that name. ENOTDIR: a folder on the way to it was replaced by a file. */
+export function isVanished(thrown: unknown): boolean {
+  const code = codeOf(thrown);
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+export function codeOf(thrown: unknown): unknown {
+  return (thrown as { code?: unknown } | null)?.code;
+}
+
+/** A path of which as much is shown as leaves room for what is wrong with it. */
+function shorten(path: string): string {
+  return path.length <= 600 ? path : `${path.slice(0, 200)}…${path.slice(-200)}`;
+}
+
+function explain(thrown: unknown): string {
+  switch (codeOf(thrown)) {
+    case "ENOENT":
+      return "it does not exist (ENOENT), which will not pass before somebody makes it";
+    case "ENOTDIR":
+      return "it is not a folder (ENOTDIR), which will not pass by itself";
+    case "EACCES":
+    case "EPERM":
+      return `this process may not read it (${codeOf(thrown)}), which will not pass by itself`;
+  }
+  // As Deno names a permission that was not given to the process.
+  const denied = (thrown as { name?: unknown } | null)?.name === "NotCapable";
+  return denied ? `${reasonOf(thrown)}: this will not pass by itself` : reasonOf(thrown);
+}

@@ -1,0 +1,123 @@
+/** What is known of files, and the ETags made of it. */
+import { stat as statBack } from "node:fs";
+import { readFile } from "node:fs/promises";
+import type { ObjectMeta } from "../_diff/object_meta.ts";
+import { type Entry, type Folder, pathOf } from "./entries.ts";
+import { codeOf, type Failures, isVanished } from "./failure.ts";
+
+// The clock that stamps files ticks every 1 to 16 ms, so a file may be written again without a new time.
+const TICK = 20;
+const LOOKS = 3;
+
+/** What is asked of a file: the same on every runtime only if asked for as `bigint`. */
+export interface FileState {
+  readonly size: bigint;
+  /** Whole milliseconds: Deno knows no more. */
+  readonly mtimeMs: bigint;
+  readonly ino: bigint;
+  isFile(): boolean;
+}
+
+/** How to look at files. */
+export interface LookOptions {
+  /** Whether the inode number is part of the ETag. */
+  readonly inode: boolean;
+  readonly failures: Failures;
+}
+
+/** What is known of each of these files of a folder; undefined where there is none of that name by now. */
+export async function lookAt(
+  folder: Folder,
+  files: readonly Entry[],
+  signal: AbortSignal,
+  options: LookOptions,
+): Promise<(ObjectMeta | undefined)[]> {
+  const objects = await lookOnce(folder, files, options);
+  // Once more at files that were written just now. One of them may be written again, to the same size, before its clock
+  // ticks: a change that no later listing could see.
+  for (let look = 0; look < LOOKS && !signal.aborted; look++) {
+    const young = [...objects.keys()].filter((i) => isYoung(objects[i]));
+    if (young.length === 0) break;
+    await new Promise((resolve) => setTimeout(resolve, TICK));
+    const found = await lookOnce(folder, young.map((i) => files[i] as Entry), options);
+    for (const [j, i] of young.entries()) objects[i] = found[j];
+  }
+  return objects;
+}
+
+function lookOnce(
+  folder: Folder,
+  files: readonly Entry[],
+  { inode, failures }: LookOptions,
+): Promise<(ObjectMeta | undefined)[]> {
+  // One promise for all, and of each state only what is needed: a promise for each file, with the
+  // whole state behind it until the last one is there, takes Node twice the time.
+  return new Promise((resolve, reject) => {
+    const objects = files.map((): ObjectMeta | undefined => undefined);
+    let left = files.length;
+    for (const [i, { key, link }] of files.entries()) {
+      const path = pathOf(folder, key);
+      statBack(path, { bigint: true }, (failure, state) => {
+        if (failure) {
+          const absent = isVanished(failure) || link && codeOf(failure) === "ELOOP";
+          if (!absent) reject(failures.list(path, failure));
+        } else if (state.isFile()) {
+          objects[i] = metaOf(key, state, inode);
+        }
+        if (--left === 0) resolve(objects);
+      });
+    }
+  });
+}
+
+/** The same, with ETags made of the contents: for files that are small, and never written again under one path. */
+export async function readAll(
+  folder: Folder,
+  files: readonly Entry[],
+  options: LookOptions,
+): Promise<(ObjectMeta | undefined)[]> {
+  const objects = await lookOnce(folder, files, options);
+  return await Promise.all(objects.map(async (object) => {
+    if (object === undefined) return undefined;
+    const path = pathOf(folder, object.key);
+    try {
+      const content = new Uint8Array(await readFile(path));
+      return { ...object, size: content.length, etag: await contentEtag(content) };
+    } catch (thrown) {
+      if (isVanished(thrown)) return undefined;
+      throw options.failures.list(path, thrown);
+    }
+  }));
+}
+
+function metaOf(key: string, state: FileState, inode: boolean): ObjectMeta {
+  return {
+    key,
+    size: Number(state.size),
+    etag: stateEtag(state, inode),
+    lastModified: Number(state.mtimeMs),
+  };
+}
+
+/** The ETag of a file by what the file system says of it. */
+export function stateEtag({ size, mtimeMs, ino }: FileState, inode: boolean): string {
+  const written = `${base36(mtimeMs)}-${base36(size)}`;
+  // Through a number, as Deno has it: of numbers beyond 2⁵³ the last bits are lost.
+  return inode ? `"${written}-${base36(BigInt(Number(ino)))}"` : `"${written}"`;
+}
+
+/** The ETag of a file by its content. */
+export async function contentEtag(content: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return `"sha256-${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}"`;
+}
+
+function isYoung(object: ObjectMeta | undefined): boolean {
+  return object?.lastModified !== undefined && Math.abs(Date.now() - object.lastModified) < TICK;
+}
+
+/** Digits in base 36. Of a number they come quicker than of a bigint, and are the same if it is exact. */
+function base36(value: bigint): string {
+  const number = Number(value);
+  return (Number.isSafeInteger(number) ? number : value).toString(36);
+}

@@ -1,0 +1,32 @@
+// What needs no disk bundles for a browser or a worker: web standards alone, and small.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { bundle, packed, specifierOf, stopBundling } from "./npm/bundle.ts";
+import { config } from "./npm/project.ts";
+
+// Files and tests are the job of these.
+const onDisk = ["./stores/local", "./checkpoints/file", "./testing"];
+
+after(stopBundling);
+
+for (const entry of Object.keys(config.exports).filter((entry) => !onDisk.includes(entry))) {
+  test(`${entry} bundles for a browser`, async () => {
+    // In the repository esbuild knows no place of the dependency.
+    const text = await bundle(`export * from ${JSON.stringify(specifierOf(entry))};`, packed);
+    assert.ok(text.length > 100);
+    assert.doesNotMatch(text, /"node:|\brequire\(|\bDeno\b|\bBun\b|\bBuffer\b/);
+  });
+}
+
+test("what needs a disk does not bundle for a browser", async () => {
+  const code = `export * from ${JSON.stringify(specifierOf("./stores/local"))};`;
+  await assert.rejects(bundle(code), /node:fs/);
+});
+
+test("a watch of one HTTP resource takes at most 15 kB, compressed", async () => {
+  const names = "watchExternal, HttpPoller";
+  const text = await bundle(`export { ${names} } from ${JSON.stringify(specifierOf("."))};`);
+  const size = gzipSync(text, { level: 9 }).length;
+  assert.ok(size <= 15_000, `${size} bytes, of ${text.length}`);
+});
