@@ -187,14 +187,13 @@ test("of two items with one key the last counts, in a page and across pages", as
 });
 
 test("state whose items are no JSON is refused by restore", async () => {
-  const { seal } = await import("../../_state/seal.ts");
+  const { saveAll } = await import("../../_diff/saved_state.ts");
   const { ItemBuilder } = await import("../../_diff/builder.ts");
   const { Snapshot } = await import("../../_diff/snapshot.ts");
   const stateOf = (mode: string, version: string, json?: string) => {
     const builder = new ItemBuilder();
     builder.add("a", version, json);
-    const parts = [builder.finish(), Snapshot.empty].flatMap((snapshot) => [...snapshot.parts()]);
-    return seal(JSON.stringify(["items", "items", mode]), parts);
+    return saveAll(JSON.stringify(["items", "items", mode]), [builder.finish(), Snapshot.empty]);
   };
   const none = pages();
   const json = pollerOf(none);
