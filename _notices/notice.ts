@@ -1,5 +1,4 @@
 /** What a notification says, and how its parts are read without trusting their shape. */
-import { oneLine } from "../_errors/one_line.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 
 /** One object, or one folder, that a notification is about. */
@@ -40,5 +39,5 @@ export function notice(key: string, bucket: unknown): ObjectNotice {
 }
 
 export function notUnderstood(why: string): ExternalError {
-  return new ExternalError("invalid", `Cannot read the notification as ${oneLine(why)}`);
+  return new ExternalError("invalid", `Cannot read the notification as ${why}`);
 }
