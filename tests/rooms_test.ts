@@ -16,6 +16,7 @@ const rooms = [
   "_errors",
   "_bounds",
   "_state",
+  "_notices",
   "_diff",
   "_http",
   "_listing",
