@@ -207,8 +207,8 @@ test("what a view took away is not held by the next one that gives it", () => {
   replica.observe([], 0, 0);
   assert.ok(replica.owns(source, 0));
   replica.observe(other(["a", "b"], "1"), 1, 1);
+  replica.renewed(replica.view, 700, 700);
   // The other one died, and its lease is still there when it is read next.
   replica.observe(other(["a", "b"], "1"), 1 + LEASE, 1 + LEASE);
-  replica.renewed(["a"], 2 + LEASE, 2 + LEASE);
   assert.equal(replica.owns(source, 2 + LEASE), false, "it may have been another's meanwhile");
 });
