@@ -21,6 +21,7 @@ const rooms = [
   "_listing",
   "_watch",
   "_group",
+  "_kubernetes",
   "checkpoints",
   "stores",
   "_conformance",
