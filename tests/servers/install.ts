@@ -2,6 +2,7 @@
 // did: deno run -A tests/servers/install.ts
 // Always ends with 0: tests skip the servers that are missing.
 import process from "node:process";
+import { installKubernetes } from "./kubernetes.ts";
 import { missingNginxWebDav } from "./nginx.ts";
 import { azurite, fakeGcs, installTool, minio, onPath, run } from "./tools.ts";
 
@@ -19,6 +20,16 @@ for (const tool of [azurite, fakeGcs, minio]) {
       ` (${seconds} s)`,
   );
 }
+
+const start = performance.now();
+const kubernetes = await installKubernetes();
+console.log(
+  "kube-apiserver and etcd: " +
+    ("path" in kubernetes
+      ? `ready at ${kubernetes.path}`
+      : `not installed: ${kubernetes.missing}`) +
+    ` (${((performance.now() - start) / 1000).toFixed(1)} s)`,
+);
 
 async function installPackages(): Promise<string> {
   if (onPath("rclone") !== undefined && await missingNginxWebDav() === undefined) {

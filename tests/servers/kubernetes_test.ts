@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   CollectionPoller,
-  ExternalError,
+  type ExternalError,
   type ExternalEvent,
   HttpPoller,
   type HttpResource,
