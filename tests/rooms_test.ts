@@ -23,6 +23,7 @@ const rooms = [
   "_files",
   "_watch",
   "_group",
+  "_kubernetes",
   "checkpoints",
   "stores",
   "_conformance",

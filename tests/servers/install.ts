@@ -2,6 +2,7 @@
 // did: deno run -A tests/servers/install.ts
 // Always ends with 0, and in time: tests skip the servers that are missing, and another run goes on with them.
 import process from "node:process";
+import { installKubernetes } from "./kubernetes.ts";
 import { missingNginxWebDav } from "./nginx.ts";
 import { gofakes3, moto, s3Proxy, s3rver, s3sFs, versitygw } from "./s3_tools.ts";
 import { azurite, fakeGcs, installTool, minio, onPath, run } from "./tools.ts";
@@ -24,6 +25,16 @@ for (const tool of [...quick, fakeGcs, minio, gofakes3, versitygw, s3sFs]) {
       ` (${seconds} s)`,
   );
 }
+
+const start = performance.now();
+const kubernetes = await installKubernetes();
+console.log(
+  "kube-apiserver and etcd: " +
+    ("path" in kubernetes
+      ? `ready at ${kubernetes.path}`
+      : `not installed: ${kubernetes.missing}`) +
+    ` (${((performance.now() - start) / 1000).toFixed(1)} s)`,
+);
 
 async function installPackages(): Promise<string> {
   if (onPath("rclone") !== undefined && await missingNginxWebDav() === undefined) {
