@@ -20,7 +20,7 @@ const notDeno = process.versions.deno === undefined && "needs deno info";
 
 // Where reading and writing files, or registering tests, is the job.
 const nodeUsers =
-  /^(testing|_kubernetes\/runtime|_conformance\/\w*|_state\/(folder_lock|private_folder)|_files\/\w*|checkpoints\/file|stores\/local)\.ts$/;
+  /^(testing|_kubernetes\/runtime|_listing\/node_request|_conformance\/\w*|_state\/(folder_lock|private_folder)|_files\/\w*|checkpoints\/file|stores\/local)\.ts$/;
 
 interface GraphModule {
   readonly specifier: string;

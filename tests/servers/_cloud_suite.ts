@@ -126,7 +126,6 @@ export function testCloud<S extends ServerProcess>(world: CloudWorld<S>): OnClou
         store: proxied.store({ pageSize: PAGE }),
         otherStore: direct.store(),
         leavesSignals: true,
-        leavesSignals: true,
         pageSize: PAGE,
         put: (key, body) => direct.put(key, body),
         delete: (key) => direct.delete(key),
