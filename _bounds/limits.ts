@@ -11,6 +11,8 @@ export interface Limits {
    */
   readonly orAborted: <T>(answer: PromiseLike<T>, tooLate?: (value: T) => unknown) => Promise<T>;
   readonly stopTimer: () => void;
+  /** Begins the timeout anew, such as for the next part of a body. */
+  readonly startTimer: () => void;
   /** Takes everything off again that was attached. */
   readonly release: () => void;
 }
@@ -28,7 +30,8 @@ export function limit(
     inner.abort(reason);
     giveUp?.(signal.reason);
   };
-  const stopTimer = startTimer(timeout, () => end(timedOut()));
+  const start = () => startTimer(timeout, () => end(timedOut()));
+  let stopTimer = start();
   const onAbort = () => end(outer?.reason);
   if (outer?.aborted) onAbort();
   else outer?.addEventListener("abort", onAbort, { once: true });
@@ -43,7 +46,11 @@ export function limit(
           if (signal.aborted) return tooLate?.(value);
         }, reject).then(undefined, () => {});
       }),
-    stopTimer,
+    stopTimer: () => stopTimer(),
+    startTimer() {
+      stopTimer();
+      stopTimer = start();
+    },
     release() {
       stopTimer();
       outer?.removeEventListener("abort", onAbort);

@@ -41,7 +41,7 @@ export function parseHttpDate(text: string | null): number | undefined {
  * What `Retry-After` asks for, in milliseconds from now, or undefined for `0`, a date in the past and
  * garbage. A date is measured against the answer's own `Date`, so that clocks need not agree.
  */
-export function parseRetryAfter(headers: Headers): number | undefined {
+export function parseRetryAfter(headers: Pick<Headers, "get">): number | undefined {
   const text = headers.get("retry-after");
   if (text === null) return undefined;
   const now = parseHttpDate(headers.get("date")) ?? Date.now();

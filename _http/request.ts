@@ -3,7 +3,8 @@
  * and token kept to their origin, bounded in time and size, no body left behind, no secret in an error.
  */
 import { orAborted } from "../_bounds/abort.ts";
-import { parseRetryAfter } from "./http_date.ts";
+import { headerText } from "./headers.ts";
+import { askedWait } from "./rate_limit.ts";
 import { limit, type Limits } from "../_bounds/limits.ts";
 import { checkPositive } from "../_errors/checks.ts";
 import {
@@ -74,6 +75,13 @@ export interface Exchange {
   readonly onRequest?: (() => void) | undefined;
   /** Default: the client's own URL. */
   readonly url?: URL;
+  /**
+   * False if the way to the URL led through another origin, as `Reply.trusted` of the answer that named it tells: then
+   * nothing of the caller's is sent, whatever the origin of the URL.
+   *
+   * @default {true}
+   */
+  readonly trusted?: boolean;
   readonly method?: string;
   readonly body?: string | Uint8Array<ArrayBuffer>;
   /** Headers for a request to this URL, such as conditions that hold for no other. By lower-case names. */
@@ -86,6 +94,8 @@ export interface Exchange {
 export interface Reply {
   /** The URL that answered, after redirects; without user info. */
   readonly url: string;
+  /** Whether every request on the way to this answer went to the origin of the client's URL. */
+  readonly trusted: boolean;
   readonly status: number;
   readonly headers: Headers;
   /** Empty where the body was not wanted. */
@@ -109,6 +119,7 @@ const FOREIGN_HEADERS: PlainHeaders = {
 /** A reply whose body is still to be read. */
 interface Opened {
   readonly url: string;
+  readonly trusted: boolean;
   readonly response: Response;
   /** Whether the runtime was asked to decode a compressed body. */
   readonly compressed: boolean;
@@ -164,13 +175,13 @@ export class HttpClient {
     const limits = this.#limit(exchange.signal);
     try {
       const opened = await this.#open(exchange, limits);
-      const { response, url } = opened;
+      const { response, url, trusted } = opened;
       const { status, headers } = response;
       if (exchange.wants(status, headers)) {
-        return { url, status, headers, body: await this.#readBody(opened, limits.signal) };
+        return { url, trusted, status, headers, body: await this.#readBody(opened, limits.signal) };
       }
       discard(response);
-      return { url, status, headers, body: new Uint8Array() };
+      return { url, trusted, status, headers, body: new Uint8Array() };
     } catch (thrown) {
       throw this.#presentable(thrown, limits.signal);
     } finally {
@@ -199,10 +210,19 @@ export class HttpClient {
     }
   }
 
-  /** The error for an answer whose status is no success. */
-  statusError(status: number, headers: Headers): ExternalError {
-    const retryAfter = parseRetryAfter(headers);
-    return this.error("status", `the server answered ${status}${hintFor(status)}`, {
+  /**
+   * The error for an answer whose status is no success.
+   *
+   * @param from Where the answer came from, such as the whole `Reply`, for the error to name.
+   */
+  statusError(
+    status: number,
+    headers: Headers,
+    _from?: Pick<Reply, "url" | "trusted">,
+  ): ExternalError {
+    const { retryAfter, rateLimit } = askedWait(status, (name) => headers.get(name));
+    const hint = rateLimit === undefined ? hintFor(status) : `: ${rateLimit}`;
+    return this.error("status", `the server answered ${status}${hint}`, {
       status,
       ...(retryAfter !== undefined && { retryAfter }),
     });
@@ -255,7 +275,7 @@ export class HttpClient {
     let url = exchange.url ?? this.url;
     const { signal } = limits;
     let { method = "GET", body } = exchange;
-    let trusted = url === this.url || url.origin === this.url.origin;
+    let trusted = exchange.trusted !== false && url.origin === this.url.origin;
     let tokenRenewed = false;
     const seen = [url.href];
     for (;;) {
@@ -283,10 +303,10 @@ export class HttpClient {
       const location = REDIRECTS.includes(status) ? response.headers.get("location") : null;
       if (location === null) {
         const codings = headers["accept-encoding"] ?? "identity";
-        return { url: url.href, response, compressed: codings !== "identity" };
+        return { url: url.href, trusted, response, compressed: codings !== "identity" };
       }
       discard(response);
-      url = this.#nextUrl(location, url, seen);
+      url = this.#nextUrl(headerText(location), url, seen);
       trusted &&= url.origin === this.url.origin;
       if (status === 303) {
         method = "GET";
@@ -536,8 +556,6 @@ function hintFor(status: number): string {
       return ": check the credentials";
     case 403:
       return ": check what the credentials allow";
-    case 429:
-      return ": poll less often";
     default:
       return "";
   }

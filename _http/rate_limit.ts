@@ -1,0 +1,129 @@
+/** What an answer says of when to ask again: `Retry-After` and the fields of rate limits, read strictly. */
+import { parseHttpDate, parseRetryAfter } from "./http_date.ts";
+
+/** A field of an answer by its lower-case name. */
+export type HeaderOf = (name: string) => string | null | undefined;
+
+/** How a server asks to be left alone for a while. */
+export interface AskedWait {
+  /** Milliseconds from now, above zero. */
+  readonly retryAfter?: number;
+  /** Words for the error, where the answer is a rate limit: "its rate limit is used up, and resets in 30 s". */
+  readonly rateLimit?: string;
+}
+
+/** A quota of which nothing is left, and the milliseconds until there is something again. */
+interface UsedUp {
+  readonly wait: number | undefined;
+}
+
+/** The longest wait a reset can mean, in seconds: a larger number is a time since the epoch. */
+const YEAR = 366 * 24 * 3600;
+/** From here on a number is a time in milliseconds: in seconds it would be the year 5138. */
+const FIRST_MILLISECONDS = 1e11;
+/** A field that is longer says nothing that is understood. */
+const LONGEST_FIELD = 1_000;
+
+/** What the fields of a quota begin with. */
+const FAMILIES = ["ratelimit", "x-ratelimit", "x-rate-limit"];
+
+/**
+ * What an answer that is no success says of when to ask again. What is not understood changes nothing.
+ *
+ * - `Retry-After`, in seconds or as a date, goes before all else.
+ * - `RateLimit-Remaining` and `RateLimit-Reset`, also as `X-RateLimit-…` and `X-Rate-Limit-…`: the reset counts
+ *   where nothing remains. It is in seconds from now, or a time in seconds or milliseconds since the epoch.
+ * - `RateLimit: "default";r=0;t=30`, and the older `RateLimit: limit=10, remaining=0, reset=30`.
+ *
+ * A 429 is a rate limit whatever its fields say, and so is a 403 that names a time to wait (GitHub).
+ *
+ * @param status The status of the answer, where it is known.
+ * @param header Reads a field of the answer.
+ */
+export function askedWait(status: number | undefined, header: HeaderOf): AskedWait {
+  const given = parseRetryAfter({ get: (name) => header(name) ?? null });
+  const usedUp = quotaOf(status, header);
+  const retryAfter = given ?? usedUp?.wait;
+  if (usedUp === undefined && status !== 429 && !(status === 403 && given !== undefined)) {
+    return retryAfter === undefined ? {} : { retryAfter };
+  }
+  const rateLimit = retryAfter === undefined
+    ? "its rate limit is used up: poll less often"
+    : `its rate limit is used up, and resets in ${Math.ceil(retryAfter / 1000)} s`;
+  return retryAfter === undefined ? { rateLimit } : { rateLimit, retryAfter };
+}
+
+/** The quota that is used up, if one is; of several the one that takes longest. */
+function quotaOf(status: number | undefined, header: HeaderOf): UsedUp | undefined {
+  const now = parseHttpDate(header("date") ?? null) ?? Date.now();
+  const found = [
+    ...FAMILIES.map((family) => pairOf(status, header, family, now)),
+    ...listOf(header("ratelimit"), now),
+  ].filter((quota) => quota !== undefined);
+  if (found.length === 0) return undefined;
+  const waits = found.map(({ wait }) => wait).filter((wait) => wait !== undefined);
+  return { wait: waits.length === 0 ? undefined : Math.max(...waits) };
+}
+
+/** A quota that is told in two fields. */
+function pairOf(
+  status: number | undefined,
+  header: HeaderOf,
+  family: string,
+  now: number,
+): UsedUp | undefined {
+  const remaining = header(`${family}-remaining`)?.trim();
+  // A 429 says itself that nothing remains.
+  if (!isNothing(remaining) && (status !== 429 || remaining !== undefined)) return undefined;
+  const wait = waitOf(header(`${family}-reset`), now) ??
+    waitOf(header(`${family}-reset-after`), now);
+  return remaining === undefined && wait === undefined ? undefined : { wait };
+}
+
+/** The quotas in one structured field (RFC 9651) that are used up; none if it is not well-formed. */
+function listOf(field: string | null | undefined, now: number): UsedUp[] {
+  if (!field || field.length > LONGEST_FIELD) return [];
+  const quotas: UsedUp[] = [];
+  const part =
+    /\s*(?:("[^"\\]*"|[A-Za-z*][\w.:*\/-]*)(?:=(\d+))?)((?:\s*;\s*[a-z*][\w.*-]*(?:=(?:\d+(?:\.\d+)?|"[^"\\]*"|:[\w+\/=]*:|[A-Za-z*][\w.:*\/-]*))?)*)\s*(,|$)/y;
+  const dictionary = new Map<string, string>();
+  for (let separator = ","; separator !== "";) {
+    const found = part.exec(field);
+    if (found === null) return [];
+    const [, name = "", value, parameters = ""] = found;
+    separator = found[4] ?? "";
+    if (value !== undefined) dictionary.set(name, value);
+    else if (isNothing(parameterOf(parameters, "r"))) {
+      quotas.push({ wait: waitOf(parameterOf(parameters, "t"), now) });
+    }
+  }
+  if (isNothing(dictionary.get("remaining"))) {
+    quotas.push({ wait: waitOf(dictionary.get("reset"), now) });
+  }
+  return quotas;
+}
+
+function parameterOf(parameters: string, name: string): string | undefined {
+  for (const parameter of parameters.split(";")) {
+    const [key = "", value] = parameter.trim().split("=");
+    if (key === name) return value;
+  }
+  return undefined;
+}
+
+function isNothing(remaining: string | undefined): boolean {
+  return remaining !== undefined && /^0+(?:\.0+)?$/.test(remaining);
+}
+
+/** Milliseconds from now until a reset, or undefined where it is past, absurd or no number. */
+function waitOf(reset: string | null | undefined, now: number): number | undefined {
+  const text = reset?.trim() ?? "";
+  if (!/^\d{1,15}(?:\.\d{1,9})?$/.test(text)) return undefined;
+  const value = Number(text);
+  const wait = value >= FIRST_MILLISECONDS
+    ? value - now
+    : value > YEAR
+    ? value * 1000 - now
+    : value * 1000;
+  return wait > 0 && wait <= YEAR * 1000 ? Math.ceil(wait) : undefined;
+}
