@@ -1,5 +1,6 @@
 /** The one error class of this package. */
 import { oneLine } from "./one_line.ts";
+import { redactError } from "./redact.ts";
 
 /**
  * What kind of failure an {@linkcode ExternalError} reports.
@@ -37,7 +38,10 @@ export interface ExternalErrorOptions {
   status?: number;
   /** What the server asked to wait, in milliseconds from now. */
   retryAfter?: number;
-  /** What led to this error. It must not hold a secret. */
+  /**
+   * What led to this error. A copy is kept, with its name, message, code, stack and causes alone, and without what looks
+   * like a secret in them: clients hang requests with all their headers on their errors.
+   */
   cause?: unknown;
 }
 
@@ -74,11 +78,13 @@ export class ExternalError extends Error {
    * For sources and stores of one's own.
    *
    * @param code What kind of failure this is.
-   * @param message What failed, for which source, and what to do about it. No secrets.
+   * @param message What failed, for which source, and what to do about it. No secrets. Control characters are escaped,
+   * so that it is one line, and what is longer than 2,000 characters is cut off.
    * @param options What else is known.
    */
   constructor(code: ExternalErrorCode, message: string, options: ExternalErrorOptions = {}) {
-    super(oneLine(message), "cause" in options ? { cause: options.cause } : undefined);
+    const { cause } = options;
+    super(oneLine(message), cause === undefined ? undefined : { cause: redactError(cause) });
     this.code = code;
     if (options.source !== undefined) this.source = options.source;
     if (options.status !== undefined) this.status = options.status;

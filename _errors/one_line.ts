@@ -1,15 +1,35 @@
-/** Text that cannot forge a line of a log: one line, without control characters. */
+/** Text that cannot forge a line of a log: one line, without control characters, of bounded length. */
 
 const LONGEST = 2_000;
 
 // C0 and C1 controls, the separators of lines and paragraphs, what turns the direction of text, and lone surrogates.
-// deno-lint-ignore no-control-regex
-const CONTROLS = /[\0-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]|\p{Cs}/gu;
+const CONTROLS = /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/u;
+const EVERY_CONTROL = new RegExp(CONTROLS, "gu");
+const LINE_BREAK = /[\n\v\f\r\x85\u2028\u2029]/;
 
-/** The text with control characters escaped as JavaScript writes them, and cut where it is longer than a log can bear. */
-export function oneLine(text: string): string {
-  const cut = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
-  return cut.replace(CONTROLS, escape);
+/**
+ * The text with control characters escaped as JavaScript writes them, and cut where it is longer than a log can bear.
+ *
+ * @param longest The most UTF-16 code units, without the `…` that stands for what was cut off.
+ */
+export function oneLine(text: string, longest: number = LONGEST): string {
+  if (text.length <= longest && !CONTROLS.test(text)) return text;
+  const shown = cut(text, longest).replace(EVERY_CONTROL, escape);
+  // Escapes take room as well.
+  return shown.length <= longest + 1 ? shown : cut(shown.replace(/…$/, ""), longest);
+}
+
+/** The text on one line as far as that can be had without escapes: a run of white space that breaks the line is one blank. */
+export function foldLines(text: string): string {
+  // By runs: `\s*\n\s*` takes quadratic time on a run of blanks.
+  return text.replace(/\s+/g, (run) => LINE_BREAK.test(run) ? " " : run).trim();
+}
+
+function cut(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  // Not between the two halves of a character.
+  const last = text.charCodeAt(longest - 1);
+  return `${text.slice(0, last >= 0xd800 && last < 0xdc00 ? longest - 1 : longest)}…`;
 }
 
 function escape(character: string): string {

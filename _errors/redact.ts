@@ -1,16 +1,10 @@
 /** Keeps secrets out of names, messages, causes, logs and spans. */
+import { foldLines, oneLine } from "./one_line.ts";
+import { decodePart, isSecretName } from "./secret_names.ts";
 
 const MASK = "***";
-
-// Signed URLs of the clouds, API keys, OAuth parameters. Matched on the decoded name without its
-// separators, so that `api_key`, `api-key` and `apiKey` are one.
-const SECRET_NAME =
-  /token|secret|passw|passphrase|signature|credential|session|authorization|bearer|assertion|key$|keyid$|accessid$|^(sig|sign|code|auth|pwd|pass|jwt|sas|sid|nonce|otp|hmac|ticket)$/;
-
-/** Whether a query parameter of this name carries a credential. */
-export function isSecretName(name: string): boolean {
-  return SECRET_NAME.test(decode(name).toLowerCase().replace(/[^a-z0-9]/g, ""));
-}
+/** URLs within parameters of URLs, and so on: what is deeper is masked. */
+const DEEPEST_URL = 3;
 
 /** The URL without user info and fragment, the values of secret query parameters masked. */
 export function redactUrl(url: URL): string {
@@ -19,11 +13,19 @@ export function redactUrl(url: URL): string {
   return redactText(shown.href);
 }
 
-/** What may be shown of a text that should have been a URL: where its parts begin is anybody's guess. */
+/**
+ * What may be shown of a text that should have been a URL. Where its parts begin is anybody's guess, so nothing is shown
+ * that might be of a user name or a password: at most the scheme and what is plain text behind it.
+ */
 export function redactInvalidUrl(text: string): string {
-  return redactText(
-    text.replace(/[?#].*$/s, "?…").replace(/^([a-z][a-z0-9+.-]*:)?(\/*).*@/is, "$1$2"),
-  );
+  // As the parser of URLs does.
+  const plain = text.replace(/[\t\n\r]/g, "").trim();
+  const scheme = /^https?:[\\/]*/i.exec(plain)?.[0] ?? "";
+  const rest = plain.slice(scheme.length);
+  // Also as `%40`, and as the wide characters that the parser takes for it.
+  const hasUserInfo = [rest, decodePart(rest)].some((form) => form.normalize("NFKC").includes("@"));
+  const shown = hasUserInfo ? "" : /^[\w.~\/ -]*/.exec(rest)?.[0] ?? "";
+  return shown === rest ? plain : `${scheme}${shown}…`;
 }
 
 /** The secret values of the query, as they stand there and decoded. */
@@ -31,25 +33,39 @@ export function secretsOf(url: URL): string[] {
   return url.search.slice(1).split(/[&;]/).flatMap((parameter) => {
     const [name = "", ...value] = parameter.split("=");
     const text = value.join("=");
-    return isSecretName(name) ? [text, decode(text), decode(text.replaceAll("+", " "))] : [];
+    if (!isSecretName(name)) return [];
+    return [text, decodePart(text), decodePart(text.replaceAll("+", " "))];
   });
 }
 
 /**
  * The text with what looks like a credential taken out: user info and secret query values of any URL in
- * it, and every one of `secrets`, the values the caller knows to be secret.
+ * it, the credentials of an `Authorization`, and every one of `secrets`, the values the caller knows to be secret.
  */
 export function redactText(text: string, secrets: readonly string[] = []): string {
+  return redactUrls(withoutKnown(text, secrets), 0);
+}
+
+function withoutKnown(text: string, secrets: readonly string[]): string {
   // The longest first: a secret inside another would leave the rest of that one.
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
     // A very short "secret" would punch holes into every word and give itself away by them.
     if (secret.length >= 4) text = text.replaceAll(secret, MASK);
   }
-  return redactParameters(text.replace(/:\/\/[^\s/?#"<>]*@/g, "://"));
+  return text;
+}
+
+function redactUrls(text: string, depth: number): string {
+  const shown = text
+    .replace(/:[\\/]{2,}[^\s\\/?#"<>]*@/g, "://")
+    .replace(/\b(bearer|basic) +[\w.~+\/=-]{8,}/gi, (found, scheme) =>
+      // Words such as "Basic authentication" are no credentials.
+      /\d/.test(found) ? `${scheme} ${MASK}` : found);
+  return redactParameters(shown, depth);
 }
 
 /** Masks the secret values of every query in the text, in time linear in its length. */
-function redactParameters(text: string): string {
+function redactParameters(text: string, depth: number): string {
   const start = /[?&;#]([^\s=&;?#"'<>]+)=/g;
   let shown = "";
   let at = 0;
@@ -59,7 +75,7 @@ function redactParameters(text: string): string {
     const value = secret ? /[^\s&#"'<>]*/y : /[^\s&;?#"'<>]*/y;
     value.lastIndex = start.lastIndex;
     const [given = ""] = value.exec(text) ?? [];
-    if (!secret && !holdsSecret(given)) continue;
+    if (!secret && !holdsSecret(given, depth)) continue;
     // Texts put a URL in brackets: those that close it are not part of the value.
     shown += text.slice(at, start.lastIndex) + MASK + (/\)[.,:;]*$/.exec(given)?.[0] ?? "");
     at = start.lastIndex += given.length;
@@ -68,69 +84,147 @@ function redactParameters(text: string): string {
 }
 
 /** Whether a value is itself an encoded URL that carries a credential, as proxies are given one. */
-function holdsSecret(value: string): boolean {
-  const decoded = decode(value);
-  return decoded !== value && redactText(decoded) !== decoded;
+function holdsSecret(value: string, depth: number): boolean {
+  const decoded = decodePart(value);
+  if (decoded === value) return false;
+  return depth >= DEEPEST_URL || redactUrls(decoded, depth + 1) !== decoded;
 }
+
+/** A message is a line; what is longer is no help in one. */
+const LONGEST_MESSAGE = 1_000;
+const LONGEST_NAME = 100;
+/** Causes of causes, and frames of a stack, that are kept. */
+const DEEPEST_CAUSE = 5;
+const MOST_FRAMES = 20;
+
+/** A copy is told by the same class, where that is one of the language. */
+const CLASSES = [TypeError, RangeError, SyntaxError, ReferenceError, URIError, EvalError] as const;
+
+/** The copies made here: what has been cleaned is not copied again. */
+const clean = new WeakSet<object>();
 
 /**
- * A copy of what was thrown that holds only its name, code, message, stack and causes, each redacted.
- * Copied and not passed on, since clients hang requests with all their headers on their errors.
+ * A copy of what was thrown that holds only its name, message, code, stack and causes, each without secrets, and on one
+ * line where it is a message. Copied and never passed on as it is: clients hang requests with all their headers on
+ * their errors, where printing shows them.
  */
-export function redactError(thrown: unknown, secrets: readonly string[] = [], depth = 0): unknown {
-  if (!(thrown instanceof Error)) return redactText(describe(thrown), secrets);
-  const copy = new Error(redactText(String(thrown.message), secrets));
-  copy.name = redactText(String(thrown.name), secrets);
-  if (thrown.stack !== undefined) copy.stack = redactText(String(thrown.stack), secrets);
-  const { code } = thrown as { code?: unknown };
-  if (typeof code === "number") Object.assign(copy, { code });
-  if (typeof code === "string") Object.assign(copy, { code: redactText(code, secrets) });
-  // Node reports a refused connection as an aggregate, one error an address.
-  const cause = thrown.cause ?? (thrown as Partial<AggregateError>).errors?.[0];
-  if (cause !== undefined && depth < 5) copy.cause = redactError(cause, secrets, depth + 1);
-  return copy;
+export function redactError(thrown: unknown, secrets: readonly string[] = []): unknown {
+  if (typeof thrown === "object" && thrown !== null && clean.has(thrown) && secrets.length === 0) {
+    return thrown;
+  }
+  return copyOf(thrown, secrets, []);
 }
 
-/** What was thrown, untouched if nothing in it or its causes needs redacting, else a redacted copy. */
-export function withoutSecrets(thrown: unknown, secrets: readonly string[] = []): unknown {
-  return hasSecret(thrown, secrets) ? redactError(thrown, secrets) : thrown;
+/** The same as `redactError`. */
+export const withoutSecrets: typeof redactError = redactError;
+
+function copyOf(thrown: unknown, secrets: readonly string[], above: readonly unknown[]): unknown {
+  if (!isErrorLike(thrown)) return messageOf(thrown, secrets);
+  const message = messageOf(thrown, secrets);
+  const Class = CLASSES.find((known) => isInstance(thrown, known)) ?? Error;
+  const copy: Error & { code?: unknown } = new Class(message);
+  const name = textOf(thrown, "name", LONGEST_NAME, secrets) ?? "Error";
+  Object.defineProperty(copy, "name", { value: name, configurable: true, writable: true });
+  Object.defineProperty(copy, "stack", {
+    value: [`${name}: ${message}`, ...framesOf(thrown, secrets)].join("\n"),
+    configurable: true,
+    writable: true,
+  });
+  const code = read(thrown, "code");
+  if (typeof code === "number") copy.code = code;
+  if (typeof code === "string") copy.code = textOf(thrown, "code", LONGEST_NAME, secrets);
+  const cause = causeOf(thrown);
+  const path = [...above, thrown];
+  if (cause !== undefined && path.length <= DEEPEST_CAUSE && !path.includes(cause)) {
+    const inner = copyOf(cause, secrets, path);
+    Object.defineProperty(copy, "cause", { value: inner, configurable: true, writable: true });
+  }
+  clean.add(copy);
+  return copy;
 }
 
 /** The message of whatever was thrown, redacted, with the message of its innermost cause. */
 export function reasonOf(thrown: unknown, secrets: readonly string[] = []): string {
   const messages: string[] = [];
   for (let at = thrown, depth = 0; at !== undefined && at !== null && depth < 6; depth++) {
-    const message = redactText(describe(at), secrets);
+    const message = messageOf(at, secrets);
     if (message !== "" && !messages.some((known) => known.includes(message))) {
       messages.push(message);
     }
-    at = at instanceof Error ? at.cause ?? (at as Partial<AggregateError>).errors?.[0] : undefined;
+    at = causeOf(at);
   }
-  return messages.join(": ");
+  return oneLine(messages.join(": "), LONGEST_MESSAGE);
 }
 
-function hasSecret(thrown: unknown, secrets: readonly string[], depth = 0): boolean {
-  if (thrown === undefined || depth > 5) return false;
-  const texts = thrown instanceof Error ? [thrown.message, thrown.stack ?? ""] : [describe(thrown)];
-  if (texts.some((text) => redactText(String(text), secrets) !== text)) return true;
-  if (!(thrown instanceof Error)) return false;
-  const { errors = [] } = thrown as Partial<AggregateError>;
-  return [thrown.cause, ...errors].some((inner) => hasSecret(inner, secrets, depth + 1));
+/** The message of whatever was thrown, or else what it is called; on one line. */
+function messageOf(thrown: unknown, secrets: readonly string[]): string {
+  if (isErrorLike(thrown)) {
+    return textOf(thrown, "message", LONGEST_MESSAGE, secrets) ||
+      (textOf(thrown, "name", LONGEST_NAME, secrets) ?? "Error");
+  }
+  // The text of a function is its code.
+  if (typeof thrown === "function") return "a function";
+  return shownText(thrown, LONGEST_MESSAGE, secrets);
 }
 
-function describe(thrown: unknown): string {
+/** The calls that led to an error. What stands before them is its message, in any number of lines. */
+function framesOf(thrown: object, secrets: readonly string[]): string[] {
+  const stack = read(thrown, "stack");
+  if (typeof stack !== "string") return [];
+  return stack.split("\n").filter((line) => /^\s+at |^[^\s@]*@\S+:\d+$/.test(line))
+    .slice(0, MOST_FRAMES)
+    .map((line) => `    ${shownText(line, LONGEST_MESSAGE, secrets)}`);
+}
+
+/** What led to an error. Node reports a refused connection as an aggregate, one error an address. */
+function causeOf(thrown: unknown): unknown {
+  if (!isErrorLike(thrown)) return undefined;
+  const errors = read(thrown, "errors");
+  const first = typeof errors === "object" && errors !== null ? read(errors, "0") : undefined;
+  return read(thrown, "cause") ?? first;
+}
+
+/** Errors of this realm, of others, and what clients throw in their place. */
+function isErrorLike(thrown: unknown): thrown is object {
+  return typeof thrown === "object" && thrown !== null &&
+    (isInstance(thrown, Error) || typeof read(thrown, "message") === "string");
+}
+
+/** A property, as text that may be shown. */
+function textOf(
+  of: object,
+  property: string,
+  longest: number,
+  secrets: readonly string[],
+): string | undefined {
+  const value = read(of, property);
+  return value === undefined ? undefined : shownText(value, longest, secrets);
+}
+
+function shownText(value: unknown, longest: number, secrets: readonly string[]): string {
+  let text: string;
   try {
-    return String(thrown instanceof Error ? thrown.message || thrown.name : thrown);
+    text = String(value);
   } catch {
     // An object without a prototype, or with a toString that throws.
-    return "an unprintable value";
+    text = "an unprintable value";
+  }
+  return oneLine(foldLines(redactText(text, secrets)), longest);
+}
+
+/** A property that may be a getter, or of a proxy, which throws. */
+function read(of: object, property: string): unknown {
+  try {
+    return (of as Record<string, unknown>)[property];
+  } catch {
+    return undefined;
   }
 }
 
-function decode(name: string): string {
+function isInstance<T>(value: unknown, of: abstract new (...args: never[]) => T): value is T {
   try {
-    return decodeURIComponent(name);
+    return value instanceof of;
   } catch {
-    return name;
+    return false;
   }
 }
