@@ -18,15 +18,18 @@ export class Gatherer {
   /** Bytes gathered so far. */
   length = 0;
   readonly #max: number;
-  #room: Uint8Array;
+  readonly #given: Uint8Array | undefined;
+  #room: Uint8Array<ArrayBufferLike>;
 
   /**
    * @param max The most bytes that are taken.
-   * @param room An array to write to, such as that of the answer before; it grows where it must.
+   * @param room An array to write to, such as that of the answer before; it grows where it must. Or how many bytes are
+   * expected.
    */
-  constructor(max: number, room: Uint8Array = new Uint8Array(FIRST_ROOM)) {
+  constructor(max: number, room: Uint8Array | number = FIRST_ROOM) {
     this.#max = max;
-    this.#room = room;
+    this.#given = typeof room === "number" ? undefined : room;
+    this.#room = typeof room === "number" ? new Uint8Array(room) : room;
   }
 
   /** Copies a chunk. False if that would be more than the most bytes: then nothing more is to be read. */
@@ -44,8 +47,11 @@ export class Gatherer {
     return this.#room;
   }
 
-  /** The bytes, in an array of their own length. */
+  /** The bytes, in an array of their own length. Nothing is to be added afterwards. */
   take(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#room.subarray(0, this.length));
+    const room = this.#room;
+    return room.length === this.length && room !== this.#given && room.buffer instanceof ArrayBuffer
+      ? room as Uint8Array<ArrayBuffer>
+      : new Uint8Array(room.subarray(0, this.length));
   }
 }

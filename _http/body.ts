@@ -1,0 +1,62 @@
+/** Reading the body of an answer, bounded, or freeing its connection. */
+import type { Limits } from "../_bounds/limits.ts";
+import { Gatherer } from "../_bytes/gather.ts";
+import type { Faults, Place } from "./faults.ts";
+import { lengthOf } from "./headers.ts";
+
+/** A body of known length gets its array at once, up to this many bytes: a length is easily said. */
+const MOST_EXPECTED = 1024 * 1024;
+
+/**
+ * The whole body.
+ *
+ * @param decoded Whether the runtime may have decoded it, so that `Content-Length` is not its length.
+ */
+export async function readBody(
+  response: Response,
+  { limits, maxBytes, decoded, faults, from }: {
+    readonly limits: Limits;
+    readonly maxBytes: number;
+    readonly decoded: boolean;
+    readonly faults: Faults;
+    readonly from: Place;
+  },
+): Promise<Uint8Array<ArrayBuffer>> {
+  const length = lengthOf(response.headers);
+  const tooLarge = () =>
+    faults.error(
+      "too-large",
+      `a body of more than ${maxBytes} bytes; raise 'maxBytes' if that is right`,
+      {
+        from,
+      },
+    );
+  if (length !== undefined && length > maxBytes) throw tooLarge();
+  if (response.body === null) return checked(new Uint8Array());
+  const reader = response.body.getReader();
+  try {
+    const gathered = new Gatherer(maxBytes, length && Math.min(length, MOST_EXPECTED));
+    for (;;) {
+      const { done, value } = await limits.orAborted(reader.read());
+      if (done) return checked(gathered.take());
+      if (!gathered.add(value)) throw tooLarge();
+    }
+  } catch (error) {
+    reader.cancel().catch(() => {}); // It failed already, for a reason that is thrown.
+    throw error;
+  } finally {
+    reader.releaseLock();
+  }
+
+  function checked(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    if (length === undefined || length === bytes.length || decoded) return bytes;
+    const what = `a body of ${bytes.length} bytes where Content-Length says ${length}`;
+    throw faults.error("protocol", what, { from });
+  }
+}
+
+/** Cancels a body nobody will read, or the connection would stay taken. */
+export function discard(response: Response): void {
+  // A locked body is being cancelled by whoever reads it; a broken one has nothing left to free.
+  if (!response.body?.locked) response.body?.cancel().catch(() => {});
+}

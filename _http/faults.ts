@@ -1,0 +1,135 @@
+/** The errors of one source's requests: each names it and where it failed, none shows what the source keeps secret. */
+import { ExternalError, type ExternalErrorCode } from "../_errors/external_error.ts";
+import { oneLine } from "../_errors/one_line.ts";
+import { reasonOf, redactError, redactText, redactUrl } from "../_errors/redact.ts";
+import { askedWait } from "./rate_limit.ts";
+
+/** Where a request went. */
+export interface Place {
+  readonly url: string | URL;
+  /** Whether what is the caller's was sent there. */
+  readonly trusted: boolean;
+}
+
+/** What else is known of a failure. */
+export interface FaultOptions {
+  readonly status?: number;
+  readonly retryAfter?: number;
+  readonly cause?: unknown;
+  /** What was asked when it failed, such as the `Reply`; named where it is not the source's own URL. */
+  readonly from?: Place;
+}
+
+const LONGEST_URL = 500;
+
+export class Faults {
+  /** What errors call the source. */
+  readonly name: string;
+  /** Whether requests to the source's own origin hold something secret. */
+  credentials = false;
+  readonly #url: URL;
+  readonly #secrets: string[] = [];
+  #token: string | undefined;
+  /** The path of a source with a name of its own may be what the name is to hide. */
+  readonly #hidden: string | undefined;
+
+  /**
+   * @param url The source's own, without user info.
+   * @param name Where the caller gave one.
+   */
+  constructor(url: URL, name: string | undefined) {
+    const shown = redactUrl(url);
+    this.name = name ?? shown;
+    if (typeof this.name !== "string" || this.name === "") {
+      throw new TypeError("Cannot poll as 'name' must be a string that is not empty");
+    }
+    this.#url = url;
+    if (!this.name.endsWith(shown) && url.pathname !== "/") this.#hidden = url.pathname;
+  }
+
+  /** Remembers what must not be shown. */
+  hide(...secrets: readonly string[]): void {
+    for (const secret of secrets) this.#secrets.push(...formsOf(secret));
+  }
+
+  /** Remembers the token of the last request. Those before it would pile up. */
+  hideToken(token: string): void {
+    this.#token = token;
+  }
+
+  /** An error that names the source. What a server or a callback said is part of it, and may repeat what it was given. */
+  error(code: ExternalErrorCode, what: string, options: FaultOptions = {}): ExternalError {
+    const { status, retryAfter, cause, from } = options;
+    return new ExternalError(
+      code,
+      `Cannot poll '${this.name}': ${this.#at(from)}${this.#shown(what)}`,
+      {
+        source: this.name,
+        ...(status !== undefined && { status }),
+        ...(retryAfter !== undefined && { retryAfter }),
+        ...(cause !== undefined && { cause: redactError(cause, this.#known()) }),
+      },
+    );
+  }
+
+  /** The error for an answer whose status is no success. */
+  status(status: number, headers: Headers, from?: Place): ExternalError {
+    const { retryAfter, rateLimit } = askedWait(status, (name) => headers.get(name));
+    const hint = rateLimit ?? this.#hintFor(status, from);
+    return this.error("status", `the server answered ${status}${hint === "" ? "" : `: ${hint}`}`, {
+      status,
+      ...(retryAfter !== undefined && { retryAfter }),
+      ...(from !== undefined && { from }),
+    });
+  }
+
+  /** The error for what was thrown where no answer came. */
+  network(thrown: unknown, from: Place): ExternalError {
+    return this.error("network", this.reason(thrown), { cause: thrown, from });
+  }
+
+  /** The message of what was thrown. */
+  reason(thrown: unknown): string {
+    return reasonOf(thrown, this.#known());
+  }
+
+  #hintFor(status: number, from: Place | undefined): string {
+    if (status !== 401 && status !== 403) return "";
+    if (this.credentials && from?.trusted === false) {
+      return "no credentials were sent there, as the way to it led to another origin";
+    }
+    return status === 401 ? "check the credentials" : "check what the credentials allow";
+  }
+
+  /** A URL as a message may show it. */
+  shownUrl(url: string | URL): string {
+    return oneLine(this.#shown(redactUrl(new URL(url))), LONGEST_URL);
+  }
+
+  #at(from: Place | undefined): string {
+    const elsewhere = from !== undefined && String(from.url) !== this.#url.href;
+    return elsewhere ? `at ${this.shownUrl(from.url)}: ` : "";
+  }
+
+  #known(): string[] {
+    return this.#token === undefined ? this.#secrets : [...this.#secrets, ...formsOf(this.#token)];
+  }
+
+  #shown(text: string): string {
+    const { host, pathname } = this.#url;
+    if (this.#hidden !== undefined) text = text.replaceAll(host + pathname, `${host}/…`);
+    return redactText(text, this.#known());
+  }
+}
+
+/** A secret as it may stand in a message: by itself, in a URL, in JSON. */
+function formsOf(secret: string): string[] {
+  const whole = secret.trim().toWellFormed();
+  const forms = [
+    whole,
+    encodeURIComponent(whole),
+    encodeURI(whole),
+    JSON.stringify(whole).slice(1, -1),
+  ];
+  return [secret, ...forms.filter((form) => form !== secret)];
+}

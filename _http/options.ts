@@ -1,0 +1,94 @@
+/** How to make requests: the options that all HTTP sources share. */
+import { checkPositive } from "../_errors/checks.ts";
+import { redactInvalidUrl, redactUrl } from "../_errors/redact.ts";
+
+const DEFAULT_TIMEOUT = 30_000;
+const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
+
+/** How to make requests: the options all HTTP sources share. */
+export interface RequestOptions {
+  /**
+   * Sent with every request to the origin of the URL. `Cache-Control: max-age=0` and `Accept-Encoding: identity` are
+   * added unless they are here.
+   *
+   * Where a redirect or a link leads to another origin, only what says nothing of who asks goes along: `Accept`,
+   * `Accept-Charset`, `Accept-Encoding`, `Accept-Language`, `Cache-Control`, `Pragma`, `Prefer` and `User-Agent`. All
+   * others may be keys, whatever they are called, and are not sent again in the same exchange, even if it leads back.
+   */
+  headers?: NonNullable<RequestInit["headers"]>;
+  /**
+   * Sent as `Authorization: Bearer …` to the origin of the URL, and to no other. A function is asked
+   * before every request, and once more after a 401: cache the token in it.
+   */
+  bearerToken?: string | (() => string | Promise<string>);
+  /**
+   * What makes the requests. For a private CA, a client certificate or a proxy pass one that has them.
+   *
+   * @default {globalThis.fetch}
+   */
+  fetch?: typeof fetch;
+  /**
+   * Milliseconds for one request, its redirects and its body included. Where the body is handed over as a stream:
+   * for the answer, and then for each part of the body that is waited for.
+   *
+   * @default {30_000}
+   */
+  timeout?: number;
+  /**
+   * The largest body that is read, in bytes. Does not hold where the body is handed over as a stream.
+   *
+   * @default {16_777_216} 16 MiB
+   */
+  maxBytes?: number;
+}
+
+/** What of the options bounds and makes the requests, checked. */
+export interface RequestSettings {
+  readonly fetch: typeof fetch;
+  readonly timeout: number;
+  readonly maxBytes: number;
+}
+
+/** Checks the options. */
+export function settingsOf(options: RequestOptions): RequestSettings {
+  const {
+    fetch = (input: Parameters<typeof globalThis.fetch>[0], init?: RequestInit) =>
+      globalThis.fetch(input, init),
+    timeout = DEFAULT_TIMEOUT,
+    maxBytes = DEFAULT_MAX_BYTES,
+  } = options;
+  if (typeof fetch !== "function") {
+    throw new TypeError("Cannot poll as 'fetch' must be a function");
+  }
+  checkPositive("poll", "timeout", timeout);
+  checkPositive("poll", "maxBytes", maxBytes);
+  return { fetch, timeout, maxBytes };
+}
+
+/** A copy of the URL, without its fragment. */
+export function parseUrl(url: string | URL): URL {
+  let parsed: URL;
+  try {
+    parsed = new URL(url);
+  } catch {
+    const shown = redactInvalidUrl(String(url));
+    const hint = shown.endsWith("…")
+      ? ": characters such as '#', '/', '?', '@' and '\\' in a user name or a password must be percent-encoded"
+      : "";
+    throw new TypeError(`Cannot poll as the URL is invalid: '${shown}'${hint}`);
+  }
+  const { protocol } = parsed;
+  if (protocol !== "http:" && protocol !== "https:") {
+    // Without slashes the "scheme" may be a user name, and what is behind it a password.
+    const shown = /^[a-z]+:\/\//.test(parsed.href)
+      ? `'${redactUrl(parsed)}' as the URL must be http or https: it is ${protocol}`
+      : KNOWN_SCHEMES.includes(protocol)
+      ? `as the URL must be http or https: it is ${protocol}`
+      : "as the URL must be http or https, and begin with 'http://' or 'https://'";
+    throw new TypeError(`Cannot poll ${shown}`);
+  }
+  parsed.hash = "";
+  return parsed;
+}
+
+const KNOWN_SCHEMES = ["about:", "blob:", "data:", "file:", "javascript:", "mailto:"];
