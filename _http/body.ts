@@ -1,4 +1,5 @@
 /** Reading the body of an answer, bounded, or freeing its connection. */
+import { gatherBody } from "../_bounds/gather_body.ts";
 import type { Limits } from "../_bounds/limits.ts";
 import { Gatherer } from "../_bytes/gather.ts";
 import type { Faults, Place } from "./faults.ts";
@@ -32,27 +33,14 @@ export async function readBody(
       },
     );
   if (length !== undefined && length > maxBytes) throw tooLarge();
-  if (response.body === null) return checked(new Uint8Array());
-  const reader = response.body.getReader();
-  try {
-    const gathered = new Gatherer(maxBytes, length && Math.min(length, MOST_EXPECTED));
-    for (;;) {
-      const { done, value } = await limits.orAborted(reader.read());
-      if (done) return checked(gathered.take());
-      if (!gathered.add(value)) throw tooLarge();
-    }
-  } catch (error) {
-    reader.cancel().catch(() => {}); // It failed already, for a reason that is thrown.
-    throw error;
-  } finally {
-    reader.releaseLock();
+  const gathered = new Gatherer(maxBytes, length && Math.min(length, MOST_EXPECTED));
+  if (response.body !== null && !await gatherBody(response.body, gathered, limits)) {
+    throw tooLarge();
   }
-
-  function checked(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-    if (length === undefined || length === bytes.length || decoded) return bytes;
-    const what = `a body of ${bytes.length} bytes where Content-Length says ${length}`;
-    throw faults.error("protocol", what, { from });
-  }
+  const bytes = gathered.take();
+  if (length === undefined || length === bytes.length || decoded) return bytes;
+  const what = `a body of ${bytes.length} bytes where Content-Length says ${length}`;
+  throw faults.error("protocol", what, { from });
 }
 
 /** Cancels a body nobody will read, or the connection would stay taken. */
