@@ -90,8 +90,8 @@ function holdsSecret(value: string, depth: number): boolean {
   return depth >= DEEPEST_URL || redactUrls(decoded, depth + 1) !== decoded;
 }
 
-/** A message is a line; what is longer is no help in one. */
-const LONGEST_MESSAGE = 1_000;
+/** Of a message that ends with a reason, all of the reason is kept: see `oneLine`. */
+const LONGEST_MESSAGE = 800;
 const LONGEST_NAME = 100;
 /** Causes of causes, and frames of a stack, that are kept. */
 const DEEPEST_CAUSE = 5;

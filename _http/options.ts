@@ -65,30 +65,40 @@ export function settingsOf(options: RequestOptions): RequestSettings {
   return { fetch, timeout, maxBytes };
 }
 
+/** Named in an error where a URL has one of these. Others may be a user name, with a password behind it. */
+const KNOWN_SCHEMES = ["about:", "blob:", "data:", "file:", "javascript:", "mailto:"];
+
+/** A port that is empty, and an "@" behind it: the password begins with what should have been encoded. */
+const SPLIT_PASSWORD = /^\s*https?:[\\/]*[^\\/?#@]*:[\\/?#].*@/is;
+
 /** A copy of the URL, without its fragment. */
 export function parseUrl(url: string | URL): URL {
   let parsed: URL;
   try {
     parsed = new URL(url);
+    if (SPLIT_PASSWORD.test(String(url))) throw new TypeError();
   } catch {
-    const shown = redactInvalidUrl(String(url));
-    const hint = shown.endsWith("…")
-      ? ": characters such as '#', '/', '?', '@' and '\\' in a user name or a password must be percent-encoded"
-      : "";
-    throw new TypeError(`Cannot poll as the URL is invalid: '${shown}'${hint}`);
+    throw new TypeError(`Cannot poll as the URL is invalid: ${whyInvalid(url)}`);
   }
-  const { protocol } = parsed;
-  if (protocol !== "http:" && protocol !== "https:") {
-    // Without slashes the "scheme" may be a user name, and what is behind it a password.
-    const shown = /^[a-z]+:\/\//.test(parsed.href)
-      ? `'${redactUrl(parsed)}' as the URL must be http or https: it is ${protocol}`
-      : KNOWN_SCHEMES.includes(protocol)
-      ? `as the URL must be http or https: it is ${protocol}`
-      : "as the URL must be http or https, and begin with 'http://' or 'https://'";
-    throw new TypeError(`Cannot poll ${shown}`);
+  if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
+    throw new TypeError(`Cannot poll ${whyNotHttp(parsed)}`);
   }
   parsed.hash = "";
   return parsed;
 }
 
-const KNOWN_SCHEMES = ["about:", "blob:", "data:", "file:", "javascript:", "mailto:"];
+function whyInvalid(url: unknown): string {
+  if (typeof url !== "string") return `it is of type ${typeof url}`;
+  const shown = redactInvalidUrl(url);
+  return shown.endsWith("…")
+    ? `'${shown}': if '#', '/', '?', '@' or '\\' is in a user name or a password, it must be percent-encoded`
+    : `'${shown}'`;
+}
+
+function whyNotHttp(url: URL): string {
+  const { href, protocol } = url;
+  const must = "as the URL must be http or https";
+  if (/^[a-z]+:\/\//.test(href)) return `'${redactUrl(url)}' ${must}: it is ${protocol}`;
+  if (KNOWN_SCHEMES.includes(protocol)) return `${must}: it is ${protocol}`;
+  return `${must}, and begin with 'http://' or 'https://'`;
+}

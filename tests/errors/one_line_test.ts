@@ -20,13 +20,17 @@ test("B3: control characters are escaped, one by one", () => {
   for (const [given, shown] of cases) assert.equal(oneLine(given), shown);
 });
 
-test("B3: a long text is cut, never within a character", () => {
+test("B3: of a long text the middle is left out, and no half of a character stays", () => {
   assert.equal(oneLine("a".repeat(2_000)), "a".repeat(2_000));
-  assert.equal(oneLine("a".repeat(2_001)), `${"a".repeat(2_000)}…`);
-  assert.equal(oneLine("abc", 2), "ab…");
-  assert.equal(oneLine("a😀b", 2), "a…");
-  assert.equal(oneLine("a😀b", 3), "a😀…");
-  assert.equal(oneLine("\n".repeat(10), 4), "\\n\\n…", "escapes count as what they are");
+  assert.equal(
+    oneLine(`Cannot get '${"k".repeat(3_000)}': refused`),
+    `Cannot get '${"k".repeat(988)}…${"k".repeat(990)}': refused`,
+  );
+  assert.equal(oneLine("abcdefghijkl", 10), "abcde…hijkl");
+  assert.equal(oneLine("abcd😀ghijkl", 10), "abcd…hijkl", "half a character");
+  assert.equal(oneLine("abcdef😀ijkl", 10), "abcde…ijkl", "half a character");
+  assert.equal(oneLine("abcdef", 0), "…");
+  assert.equal(oneLine("\n".repeat(10), 8), "\\n\\n…\\n\\n", "escapes count as what they are");
 });
 
 test("B3: whatever the text, the line is one, printable, and of bounded length", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { WebDavStore } from "@koprs/external/stores/webdav";
 import { clientOf, errorOf, exchange } from "./_client.ts";
 import { serve } from "./_http_server.ts";
 
@@ -222,4 +223,19 @@ test("what only asks goes along with its body", { timeout }, async (t) => {
   });
   const reply = await exchange(clientOf(server), { method: "PROPFIND", body: "<propfind/>" });
   assert.equal(new TextDecoder().decode(reply.body), "PROPFIND <propfind/>");
+});
+
+test("a WebDAV put carries its content to no other origin", { timeout }, async (t) => {
+  const other = await serve(t, (_, response) => response.writeHead(201).end());
+  const server = await serve(t, (_, response) => {
+    response.writeHead(307, { location: `${other.origin}/x` }).end();
+  });
+  const store = new WebDavStore(`${server.origin}/dav/`);
+  const error = await errorOf(store.put("key", new TextEncoder().encode("content")));
+  assert.equal(error.code, "store");
+  assert.match(
+    error.message,
+    /redirects a PUT to another origin, http:.*, and its body is not sent/,
+  );
+  assert.equal(other.requests.length, 0);
 });
