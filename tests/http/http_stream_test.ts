@@ -20,37 +20,37 @@ test(
       );
       socket.on("close", () => clearInterval(id));
     });
-    const body = await stream(clientOf(server, { timeout: 200 }));
+    const body = await stream(clientOf(server, { timeout: 500 }));
     assert.equal((await new Response(body).text()).length, 100);
   },
 );
 
 test("a reader may take longer than the timeout between two reads", { timeout }, async (t) => {
   const server = await serve(t, (_, response) => response.end("x".repeat(300_000)));
-  const reader = (await stream(clientOf(server, { timeout: 50 }))).getReader();
+  const reader = (await stream(clientOf(server, { timeout: 500 }))).getReader();
   let size = 0;
   for (let nth = 0;; nth++) {
     const { done, value } = await reader.read();
     if (done) break;
     size += value.length;
-    if (nth === 0) await new Promise((resolve) => setTimeout(resolve, 150));
+    if (nth === 0) await new Promise((resolve) => setTimeout(resolve, 700));
   }
   assert.equal(size, 300_000);
 });
 
 test("a body that stalls is a timeout, and its connection is closed", { timeout }, async (t) => {
   const server = await serveRaw(t, (socket) => socket.write(`${HEAD}some`));
-  const body = await stream(clientOf(server, { timeout: 50 }));
+  const body = await stream(clientOf(server, { timeout: 400 }));
   const error = await errorOf(new Response(body).text());
   assert.equal(error.code, "timeout");
-  assert.match(error.message, /nothing more of the body within 50 ms; see 'timeout'$/);
+  assert.match(error.message, /nothing more of the body within 400 ms; see 'timeout'$/);
   await server.connections[0]!.closed;
 });
 
 test("a body that never begins is a timeout", { timeout }, async (t) => {
   const server = await serveRaw(t, (socket) => socket.write(HEAD));
   const error = await errorOf(
-    stream(clientOf(server, { timeout: 50 })).then((body) => new Response(body).text()),
+    stream(clientOf(server, { timeout: 400 })).then((body) => new Response(body).text()),
   );
   assert.equal(error.code, "timeout");
 });
