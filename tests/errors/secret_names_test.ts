@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isSecretName } from "../../_errors/secret_names.ts";
+import { workOf } from "./_cpu.ts";
 
 test("names of query parameters that carry credentials", () => {
   const secret = [
@@ -198,9 +199,7 @@ test("names of query parameters that carry credentials", () => {
 
 test("a name takes time linear in its length, and is told by how it begins", () => {
   for (const part of ["A", "a", "aA", "%", "_", "key", "%41"]) {
-    const start = performance.now();
-    isSecretName(part.repeat(300_000));
-    assert(performance.now() - start < 1_000, part);
+    assert(workOf(() => isSecretName(part.repeat(300_000))) < 1_000, part);
   }
   assert(isSecretName(`api_key${"_".repeat(1_000)}`));
 });
