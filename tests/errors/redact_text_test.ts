@@ -138,7 +138,7 @@ test("redactText takes time linear in texts of any parts", () => {
 
 test("redactText takes time linear in what is encoded again and again", () => {
   let text = "x";
-  while (text.length < 1_000_000) text = `?a=${encodeURIComponent(text)}${text.slice(0, 1_000)}`;
+  while (text.length < 500_000) text = `?a=${encodeURIComponent(text)}`;
   const work = workOf(() => {
     redactText(text);
     redactText(`?a=%${"25".repeat(500_000)}`);

@@ -49,6 +49,18 @@ test(
   },
 );
 
+test("a Host of the caller's is for its origin alone", { timeout }, async () => {
+  const hosts: unknown[] = [];
+  const fetch = (_input: unknown, init?: RequestInit) => {
+    hosts.push((init?.headers as Record<string, string>)["host"]);
+    const headers = { location: "http://other.example/" };
+    return Promise.resolve(new Response(null, hosts.length === 1 ? { status: 302, headers } : {}));
+  };
+  const client = clientOf({ origin: "http://own.example" }, { fetch, headers: { Host: "inside" } });
+  await exchange(client);
+  assert.deepEqual(hosts, ["inside", undefined]);
+});
+
 test("another origin gets the defaults where the caller has no headers", { timeout }, async (t) => {
   const other = await serve(t, (_, response) => response.end("theirs"));
   const server = await serve(t, (_, response) => {

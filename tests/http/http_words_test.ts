@@ -123,6 +123,17 @@ test("a name of one's own hides a path that is secret", { timeout }, async (t) =
   );
 });
 
+test("a secret is not shown encoded either", { timeout }, async () => {
+  const headers = { "X-Api-Key": 'k3y "value" \\ /?' };
+  for (const encode of [JSON.stringify, encodeURIComponent, encodeURI, String]) {
+    const shown = encode(headers["X-Api-Key"]);
+    const fetch = () => Promise.reject(new Error(`cannot send ${shown}`));
+    const client = clientOf({ origin: "http://own.example" }, { fetch, headers });
+    const { message } = await errorOf(exchange(client));
+    assert.match(message, /cannot send "?\*\*\*"?$/);
+  }
+});
+
 const password = "hunter22";
 const invalid = [
   `http://user:${password}`,
