@@ -38,6 +38,7 @@ import { parseHttpDate } from "../_http/http_date.ts";
 import { type DavResource, parseMultistatus } from "../_listing/multistatus.ts";
 import { reasonOf, redactUrl } from "../_errors/redact.ts";
 import { HttpClient, type RequestOptions } from "../_http/request.ts";
+import { openStream } from "../_http/stream.ts";
 import { compareText, mayHold, type Step, type Task, walk } from "../_listing/walk.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type {
@@ -166,7 +167,7 @@ export class WebDavStore implements ObjectStore {
     const conditions: Record<string, string> = {};
     if (ifMatch !== undefined && isStrong(ifMatch)) conditions["if-match"] = ifMatch;
     try {
-      return await this.#client.stream({
+      return await openStream(this.#client, {
         signal,
         url: this.#urlOf(key),
         headersFor: () => conditions,
