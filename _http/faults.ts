@@ -22,6 +22,7 @@ export interface FaultOptions {
 
 const LONGEST_URL = 500;
 
+/** Makes the errors of one source's requests. */
 export class Faults {
   /** What errors call the source. */
   readonly name: string;
@@ -30,8 +31,8 @@ export class Faults {
   readonly #url: URL;
   readonly #secrets: string[] = [];
   #token: string | undefined;
-  /** The path of a source with a name of its own may be what the name is to hide. */
-  readonly #hidden: string | undefined;
+  /** Whether the source has a name of its own: its path may be what that is to hide. */
+  readonly #hidesPath: boolean;
 
   /**
    * @param url The source's own, without user info.
@@ -44,7 +45,8 @@ export class Faults {
       throw new TypeError("Cannot poll as 'name' must be a string that is not empty");
     }
     this.#url = url;
-    if (!this.name.endsWith(shown) && url.pathname !== "/") this.#hidden = url.pathname;
+    this.#hidesPath = !this.name.endsWith(shown) && url.pathname !== "/";
+    if (this.#hidesPath) this.hide(url.host + url.pathname);
   }
 
   /** Remembers what must not be shown. */
@@ -117,8 +119,9 @@ export class Faults {
 
   #shown(text: string): string {
     const { host, pathname } = this.#url;
-    if (this.#hidden !== undefined) text = text.replaceAll(host + pathname, `${host}/…`);
-    return redactText(text, this.#known());
+    // The host says nothing new, and what is behind the path tells one page from another.
+    const known = this.#hidesPath ? text.replaceAll(host + pathname, `${host}/…`) : text;
+    return redactText(known, this.#known());
   }
 }
 

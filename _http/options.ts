@@ -1,4 +1,4 @@
-/** How to make requests: the options that all HTTP sources share. */
+/** What may be set of requests, and how it is checked. */
 import { checkPositive } from "../_errors/checks.ts";
 import { redactInvalidUrl, redactUrl } from "../_errors/redact.ts";
 

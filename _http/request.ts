@@ -2,7 +2,6 @@
  * One HTTP exchange as every source of this package makes it: redirects by hand, the caller's headers
  * and token kept to their origin, bounded in time and size, no body left behind, no secret in an error.
  */
-import { boundedStream } from "../_bounds/bounded_stream.ts";
 import { limit, type Limits } from "../_bounds/limits.ts";
 import { ExternalError, type ExternalErrorCode } from "../_errors/external_error.ts";
 import { discard, readBody } from "./body.ts";
@@ -48,9 +47,12 @@ export interface Reply {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** A reply whose body is still to be read. */
-interface Opened {
+/** An answer whose body is still to be read. Whoever has it must release its limits. */
+export interface Opened {
   readonly response: Response;
+  /** Where it came from. */
+  readonly route: Route;
+  readonly limits: Limits;
   /** The `Accept-Encoding` that was sent. */
   readonly accepted: string;
 }
@@ -74,49 +76,55 @@ export class HttpClient {
 
   /** Makes one exchange, and reads its body if it is wanted. */
   async exchange(exchange: Exchange): Promise<Reply> {
-    const route = this.#route(exchange);
-    const limits = this.#limit(exchange.signal, () => this.#late(route));
+    const opened = await this.open(exchange);
+    const { response, route, limits } = opened;
+    const { status, headers } = response;
     try {
-      const { response, accepted } = await this.#open(exchange, route, limits);
-      const { status, headers } = response;
       let body = new Uint8Array();
-      if (exchange.wants(status, headers)) {
-        body = await this.#read(response, accepted, route, limits);
-      } else discard(response);
+      if (exchange.wants(status, headers)) body = await this.#read(opened);
+      else discard(response);
       return { url: route.url.href, trusted: route.trusted, status, headers, body };
     } catch (thrown) {
-      throw this.#presentable(thrown, route, limits.signal);
+      discard(response);
+      throw this.presentable(thrown, opened);
     } finally {
       limits.release();
     }
   }
 
   /**
-   * Makes one exchange and hands its body over as a stream. `timeout` bounds the time until the answer, and then
-   * each read of the body. `maxBytes` does not hold: whoever asked for the stream decides how much of it to read.
+   * Follows redirects and answers a 401, up to the answer that counts.
+   *
+   * @param late What the error says when the timeout has passed.
    */
-  async stream(exchange: Exchange): Promise<ReadableStream<Uint8Array>> {
-    const route = this.#route(exchange);
-    let answered = false;
-    const limits = this.#limit(
-      exchange.signal,
-      () => answered ? this.#stalled(route) : this.#late(route),
-    );
+  async open(exchange: Exchange, late = () => "no whole answer"): Promise<Opened> {
+    const { url = this.url, trusted, method = "GET", body, signal } = exchange;
+    signal?.throwIfAborted();
+    const start = { url, trusted, method, body };
+    const route = new Route(this.url.origin, this.#faults, start);
+    const { timeout } = this.#settings;
+    const limits = limit(signal, timeout, () => {
+      return this.error("timeout", `${late()} within ${timeout} ms; see 'timeout'`, {
+        from: route,
+      });
+    });
     try {
-      const { response, accepted } = await this.#open(exchange, route, limits);
-      limits.stopTimer();
-      answered = true;
-      this.#checkContent(exchange, response, accepted, route);
-      const body = response.body ?? new Blob([]).stream();
-      return boundedStream(
-        body,
-        limits,
-        (thrown) => this.#presentable(thrown, route, limits.signal),
-      );
+      return await this.#follow(exchange, route, limits);
     } catch (thrown) {
       limits.release();
-      throw this.#presentable(thrown, route, limits.signal);
+      throw this.presentable(thrown, { route, limits });
     }
+  }
+
+  /** What the caller is to see of a failure: the reason of an abort, or an error without secrets. */
+  presentable(thrown: unknown, { route, limits }: Pick<Opened, "route" | "limits">): unknown {
+    if (limits.signal.aborted) return limits.signal.reason;
+    return thrown instanceof ExternalError ? thrown : this.#faults.network(thrown, route);
+  }
+
+  /** Throws unless what `fetch` gives for the body is the content. */
+  checkCoding({ response, accepted, route }: Opened): void {
+    checkCoding(response.headers, accepted, this.#faults, route);
   }
 
   /**
@@ -133,36 +141,7 @@ export class HttpClient {
     return this.#faults.error(code, what, options);
   }
 
-  #route({ url = this.url, trusted, method = "GET", body }: Exchange): Route {
-    return new Route(this.url.origin, this.#faults, { url, trusted, method, body });
-  }
-
-  /** A signal that aborts with the caller's, or at the timeout. */
-  #limit(outer: AbortSignal | undefined, timedOut: () => Error): Limits {
-    outer?.throwIfAborted();
-    return limit(outer, this.#settings.timeout, timedOut);
-  }
-
-  #late(from: Place): Error {
-    const { timeout } = this.#settings;
-    return this.error("timeout", `no whole answer within ${timeout} ms; see 'timeout'`, { from });
-  }
-
-  #stalled(from: Place): Error {
-    const { timeout } = this.#settings;
-    return this.error("timeout", `nothing more of the body within ${timeout} ms; see 'timeout'`, {
-      from,
-    });
-  }
-
-  /** What the caller is to see of a failure: the reason of an abort, or an error without secrets. */
-  #presentable(thrown: unknown, from: Place, signal: AbortSignal): unknown {
-    if (signal.aborted) return signal.reason;
-    return thrown instanceof ExternalError ? thrown : this.#faults.network(thrown, from);
-  }
-
-  /** Follows redirects and answers a 401, up to the answer that counts. */
-  async #open(exchange: Exchange, route: Route, limits: Limits): Promise<Opened> {
+  async #follow(exchange: Exchange, route: Route, limits: Limits): Promise<Opened> {
     let tokenRenewed = false;
     for (;;) {
       const { trusted } = route;
@@ -175,7 +154,7 @@ export class HttpClient {
       const location = locationOf(response);
       const refused = response.status === 401 && asks && !tokenRenewed;
       if (!refused && location === null) {
-        return { response, accepted: headers["accept-encoding"] ?? "identity" };
+        return { response, route, limits, accepted: headers["accept-encoding"] ?? "identity" };
       }
       discard(response);
       if (refused) tokenRenewed = true;
@@ -194,27 +173,11 @@ export class HttpClient {
     throw this.error("invalid", "'fetch' must give a Response");
   }
 
-  /** Throws, and frees the connection, unless the body is what is wanted. */
-  #checkContent(exchange: Exchange, response: Response, accepted: string, from: Place): void {
-    const { status, headers } = response;
-    try {
-      if (!exchange.wants(status, headers)) throw this.statusError(status, headers, from);
-      checkCoding(headers, accepted, this.#faults, from);
-    } catch (error) {
-      discard(response);
-      throw error;
-    }
-  }
-
-  async #read(response: Response, accepted: string, from: Place, limits: Limits) {
+  #read(opened: Opened): Promise<Uint8Array<ArrayBuffer>> {
+    this.checkCoding(opened);
+    const { response, route, limits, accepted } = opened;
     const { maxBytes } = this.#settings;
     const decoded = accepted !== "identity";
-    try {
-      checkCoding(response.headers, accepted, this.#faults, from);
-      return await readBody(response, { limits, maxBytes, decoded, faults: this.#faults, from });
-    } catch (error) {
-      discard(response);
-      throw error;
-    }
+    return readBody(response, { limits, maxBytes, decoded, faults: this.#faults, from: route });
   }
 }

@@ -12,6 +12,7 @@ export function locationOf({ status, headers }: Response): string | null {
   return REDIRECTS.includes(status) ? headers.get("location") : null;
 }
 
+/** The way of one exchange. */
 export class Route implements Place {
   url: URL;
   /** Whether the whole way up to here kept to the client's origin. Once lost it is never regained. */
@@ -80,15 +81,15 @@ export class Route implements Place {
     if (protocol !== "http:" && protocol !== "https:") {
       throw this.#fault(`a redirect to ${protocol} is not followed, only to http(s)`);
     }
-    const shown = this.#faults.shownUrl(url);
-    if (this.#seen.includes(url.href)) throw this.#fault(`a redirect loop through ${shown}`);
+    const shown = () => this.#faults.shownUrl(url);
+    if (this.#seen.includes(url.href)) throw this.#fault(`a redirect loop through ${shown()}`);
     if (this.#redirects >= MAX_REDIRECTS) {
-      throw this.#fault(`more than ${MAX_REDIRECTS} redirects, the next to ${shown}`);
+      throw this.#fault(`more than ${MAX_REDIRECTS} redirects, the next to ${shown()}`);
     }
     const carries = this.body !== undefined && !SAFE_METHODS.test(this.method);
     if (carries && (!this.trusted || url.origin !== this.#origin)) {
       throw this.#fault(
-        `the server redirects a ${this.method} to another origin, ${shown}, and its body is not sent there`,
+        `the server redirects a ${this.method} to another origin, ${shown()}, and its body is not sent there`,
       );
     }
   }

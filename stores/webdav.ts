@@ -38,8 +38,8 @@ import { parseHttpDate } from "../_http/http_date.ts";
 import { type DavResource, parseMultistatus } from "../_listing/multistatus.ts";
 import { reasonOf, redactUrl } from "../_errors/redact.ts";
 import { HttpClient, type RequestOptions } from "../_http/request.ts";
-import { mayHold, type Step, type Task, walk } from "../_listing/walk.ts";
-import { compareKeys } from "../_bytes/order.ts";
+import { openStream } from "../_http/stream.ts";
+import { compareText, mayHold, type Step, type Task, walk } from "../_listing/walk.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type {
   GetOptions,
@@ -167,7 +167,7 @@ export class WebDavStore implements ObjectStore {
     const conditions: Record<string, string> = {};
     if (ifMatch !== undefined && isStrong(ifMatch)) conditions["if-match"] = ifMatch;
     try {
-      return await this.#client.stream({
+      return await openStream(this.#client, {
         signal,
         url: this.#urlOf(key),
         headersFor: () => conditions,
@@ -336,7 +336,7 @@ export class WebDavStore implements ObjectStore {
       throw this.#listError(folder, "the server names what is in the folder, but not the folder");
     }
     if (!self.folder) return undefined;
-    return entries.sort((a, b) => compareKeys(a.key, b.key));
+    return entries.sort((a, b) => compareText(a.key, b.key));
   }
 
   #entry(folder: Folder, url: URL, name: string, resource: DavResource): Entry {

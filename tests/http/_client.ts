@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { ExternalError } from "@koprs/external/error";
 import { type Exchange, HttpClient, type Reply, type RequestOptions } from "../../_http/request.ts";
+import { openStream } from "../../_http/stream.ts";
 
 export interface ClientOptions extends RequestOptions {
   name?: string;
@@ -26,7 +27,7 @@ export function stream(
   client: HttpClient,
   more: Partial<Exchange> = {},
 ): Promise<ReadableStream<Uint8Array>> {
-  return client.stream({ signal: undefined, wants: (status) => status === 200, ...more });
+  return openStream(client, { signal: undefined, wants: (status) => status === 200, ...more });
 }
 
 /** The error that something rejects with, which must be of this package. */

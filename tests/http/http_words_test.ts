@@ -117,6 +117,15 @@ test("a name of one's own hides a path that is secret", { timeout }, async (t) =
     assert(!(await shown({ name: "hook" }, more)).includes("hunter22"), more);
     assert((await shown({}, more)).includes("hunter22"), "without a name the path is the name");
   }
+  const fetch = (input: unknown) =>
+    Promise.reject(new TypeError(`error sending request for url (${input})`));
+  const client = clientOf({ origin: "http://own.example" }, { fetch, name: "hook" }, path);
+  const error = await errorOf(exchange(client));
+  assert.equal(
+    error.message,
+    "Cannot poll 'hook': error sending request for url (http://***)",
+  );
+  assert(!`${(error.cause as Error).message} ${(error.cause as Error).stack}`.includes("hunter22"));
   assert.match(
     await shown({ name: "hook" }, "?page=2"),
     /at http:\/\/127\.0\.0\.1:\d+\/…\?page=2: /,
