@@ -60,12 +60,12 @@ export class Conditions {
       throw thrown;
     }
     if (reply.status !== 304) return reply;
-    if (!asked) throw unasked(client);
+    if (!asked) throw unasked(client, reply);
     if (!isOther(reply.headers.get("etag"), seen?.etag)) return reply;
     // A confused cache: it answers for another version than the one asked about.
     const whole = await client.exchange(exchange);
     checkStatus(client, whole);
-    if (whole.status === 304) throw unasked(client);
+    if (whole.status === 304) throw unasked(client, whole);
     return whole;
   }
 
@@ -86,17 +86,20 @@ function isRefusal(thrown: unknown): boolean {
 }
 
 /** Throws unless the answer says what the resource is, or that it is as it was, or that it is gone. */
-function checkStatus(client: HttpClient, { status, headers }: Reply): void {
+function checkStatus(client: HttpClient, reply: Reply): void {
+  const { status, headers } = reply;
   if (isContent(status) || status === 304 || status === 404 || status === 410) return;
-  if (status !== 206) throw client.statusError(status, headers);
+  if (status !== 206) throw client.statusError(status, headers, reply);
   throw client.error("protocol", "a part of the content, 206, though all was asked for", {
     status,
+    from: reply,
   });
 }
 
-function unasked(client: HttpClient): Error {
+function unasked(client: HttpClient, reply: Reply): Error {
   return client.error("protocol", "the server answered 304 though nothing was conditional", {
     status: 304,
+    from: reply,
   });
 }
 

@@ -1,7 +1,7 @@
 /** The source that watches one HTTP resource. */
 import { orAborted } from "../_bounds/abort.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
-import { reasonOf, redactUrl, withoutSecrets } from "../_errors/redact.ts";
+import { reasonOf, redactUrl } from "../_errors/redact.ts";
 import { Conditions } from "./conditional.ts";
 import { type Fingerprint, fingerprintOf, sha256 } from "./fingerprint.ts";
 import { restoreState, saveState, type Seen } from "./http_state.ts";
@@ -129,19 +129,20 @@ export class HttpPoller implements ExternalSource<HttpResource> {
     const digest = await sha256(reply.body);
     const changed = digest !== seen?.digest || this.#doubt !== undefined;
     const resource = resourceOf(reply);
-    if (changed) await this.#check(resource, signal);
+    if (changed) await this.#check(resource, reply, signal);
     const next: Seen = { digest, ...validatorsOf(reply, seen) };
     const type = seen === undefined ? "added" : "modified";
     return this.#deliver(changed ? { type, item: resource } : undefined, next);
   }
 
-  async #check(resource: HttpResource, signal: AbortSignal): Promise<void> {
+  async #check(resource: HttpResource, from: Reply, signal: AbortSignal): Promise<void> {
     try {
       await orAborted(Promise.resolve(this.#validate?.(resource)), signal);
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       throw this.#client.error("invalid", `'validate' rejected it: ${reasonOf(thrown)}`, {
-        cause: withoutSecrets(thrown),
+        cause: thrown,
+        from,
       });
     }
   }

@@ -1,7 +1,8 @@
 /** The `list` of a collection that a paged JSON API gives. */
 import type { PollOptions } from "../_diff/source.ts";
 import { checkCount, checkFunction } from "../_errors/checks.ts";
-import { type JsonPage, PageWalker } from "./page_walker.ts";
+import type { JsonPage } from "./page_reader.ts";
+import { PageWalker } from "./page_walker.ts";
 import { HttpClient, type RequestOptions } from "./request.ts";
 import type { HttpResource } from "./resource.ts";
 
@@ -98,6 +99,7 @@ export function jsonPages<T>(
     checkFunction("poll", option, value);
   }
   checkCount("poll", "maxPages", maxPages);
-  const walker = new PageWalker<T>(new HttpClient(url, options), { parse, items, next, maxPages });
+  const client = new HttpClient(url, options);
+  const walker = new PageWalker<T>(client, { parse, items, next }, maxPages);
   return (poll) => walker.walk(poll);
 }

@@ -1,35 +1,12 @@
-/** Walking the pages of a JSON API, from the first to the one without a next. */
-import { orAborted } from "../_bounds/abort.ts";
+/** Walking the pages of a JSON API, from the first to the one without a next, each page a conditional request. */
 import type { PollOptions } from "../_diff/source.ts";
 import { ExternalError } from "../_errors/external_error.ts";
-import { kindOf } from "../_errors/kind_of.ts";
-import { reasonOf, redactUrl } from "../_errors/redact.ts";
+import { redactUrl } from "../_errors/redact.ts";
 import { Conditions } from "./conditional.ts";
-import { headerText } from "./headers.ts";
-import { nextTarget } from "./link.ts";
-import { findLostInteger } from "./lost_integers.ts";
 import { PageMemory, type RememberedPage, updatedBy, worthKeeping } from "./page_memory.ts";
+import { type PageOptions, PageReader } from "./page_reader.ts";
 import type { HttpClient, Reply } from "./request.ts";
-import { type HttpResource, Resource } from "./resource.ts";
 import { renewedBy, validatorsOf } from "./validators.ts";
-
-/** One page of a JSON API. */
-export interface JsonPage {
-  /** The URL that answered. */
-  readonly url: string;
-  /** The parsed body. */
-  readonly body: unknown;
-  /** The headers of the answer. Of a page that has not changed: those known, with what the 304 says anew. */
-  readonly headers: Headers;
-}
-
-/** How to read the pages. */
-export interface PageReaders<T> {
-  readonly parse: ((resource: HttpResource) => unknown) | undefined;
-  readonly items: ((page: JsonPage) => readonly T[]) | undefined;
-  readonly next: ((page: JsonPage) => string | URL | undefined | null) | undefined;
-  readonly maxPages: number;
-}
 
 /** A page to be asked for. */
 interface Place {
@@ -40,16 +17,27 @@ interface Place {
   readonly trusted: boolean;
 }
 
+/** What a walk learned of a page. */
+interface Step<T> {
+  readonly items: readonly T[];
+  /** For the next walk; undefined if there is nothing to ask with. */
+  readonly kept: RememberedPage | undefined;
+  /** Undefined behind the last page. */
+  readonly next: Place | undefined;
+}
+
 /** Walks the same pages again and again. */
 export class PageWalker<T> {
   readonly #client: HttpClient;
-  readonly #readers: PageReaders<T>;
+  readonly #options: PageOptions<T>;
+  readonly #maxPages: number;
   readonly #memory: PageMemory = new PageMemory();
   readonly #conditions: Conditions = new Conditions();
 
-  constructor(client: HttpClient, readers: PageReaders<T>) {
+  constructor(client: HttpClient, options: PageOptions<T>, maxPages: number) {
     this.#client = client;
-    this.#readers = readers;
+    this.#options = options;
+    this.#maxPages = maxPages;
   }
 
   /** The items, page by page. What a walk learned is kept when it ends, well or not. */
@@ -60,21 +48,12 @@ export class PageWalker<T> {
     try {
       let place: Place | undefined = { url: this.#client.url, nth: 1, trusted: true };
       while (place !== undefined) {
-        const { url, nth }: Place = place;
-        asked.add(url.href);
-        let items: readonly T[];
-        try {
-          const { reply, page, kept } = await this.#fetch(poll, place);
-          items = this.#itemsOf(page);
-          const next = this.#nextOf(page);
-          if (next !== undefined) this.#checkNext(next, asked);
-          if (kept !== undefined) pages.set(url.href, kept);
-          place = next && { url: next, nth: nth + 1, trusted: reply.trusted };
-        } catch (thrown) {
-          if (poll.signal.aborted) throw thrown;
-          throw this.#onPage(thrown, url, nth);
-        }
+        const { href } = place.url;
+        asked.add(href);
+        const { items, kept, next }: Step<T> = await this.#step(poll, place, asked);
+        if (kept !== undefined) pages.set(href, kept);
         yield items;
+        place = next;
       }
       whole = true;
     } finally {
@@ -83,154 +62,73 @@ export class PageWalker<T> {
     }
   }
 
-  async #fetch(
-    poll: PollOptions,
-    { url, trusted }: Place,
-  ): Promise<{ reply: Reply; page: JsonPage; kept: RememberedPage | undefined }> {
-    const client = this.#client;
-    const known = this.#memory.get(url.href);
-    const seen = known?.validators;
-    const reply = await this.#conditions.ask({ client, poll, seen, url, trusted });
-    // Also a first page that is gone: an empty collection is an empty page, not a missing one.
-    if (reply.status === 404 || reply.status === 410) {
-      throw client.statusError(reply.status, reply.headers, reply);
-    }
-    const answer: RememberedPage = reply.status === 304 && known !== undefined
-      ? {
-        ...known,
-        validators: renewedBy(reply, known.validators),
-        headers: updatedBy(reply.headers, known.headers),
-      }
-      : {
-        validators: validatorsOf(reply, seen),
-        status: reply.status,
-        headers: [...reply.headers],
-        body: reply.body,
+  async #step(poll: PollOptions, place: Place, asked: ReadonlySet<string>): Promise<Step<T>> {
+    try {
+      const reply = await this.#fetch(poll, place);
+      const page = this.#pageOf(reply, place);
+      const headers = new Headers(page.headers.map(([name, value]) => [name, value]));
+      const reader = new PageReader(this.#client, this.#options, reply);
+      const { items, next } = await reader.read({ ...page, headers }, poll.signal);
+      if (next !== undefined) this.#checkNext(next, asked, reply);
+      return {
+        items,
+        kept: worthKeeping(page),
+        next: next && { url: next, nth: place.nth + 1, trusted: reply.trusted },
       };
-    const headers = new Headers(answer.headers.map(([name, value]) => [name, value]));
-    const body = await this.#parse(answer, headers, poll.signal);
-    return { reply, page: { url: reply.url, body, headers }, kept: worthKeeping(answer) };
-  }
-
-  async #parse(page: RememberedPage, headers: Headers, signal: AbortSignal): Promise<unknown> {
-    const { parse } = this.#readers;
-    if (parse === undefined) return this.#parseJson(page.body);
-    const resource = new Resource({
-      url: page.validators.url,
-      status: page.status,
-      // A copy: what is kept must not change.
-      body: page.body.slice(),
-      etag: headers.get("etag"),
-      lastModified: headers.get("last-modified"),
-      contentType: headers.get("content-type"),
-    });
-    try {
-      return await orAborted(Promise.resolve(parse(resource)), signal);
     } catch (thrown) {
-      if (signal.aborted) throw thrown;
-      throw this.#failed("parse", thrown);
+      throw poll.signal.aborted ? thrown : this.#onPage(thrown, place.nth);
     }
   }
 
-  #parseJson(bytes: Uint8Array): unknown {
-    let body: unknown;
-    try {
-      body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    } catch {
-      // The runtime's message quotes the body.
-      throw this.#client.error("protocol", `a page of ${bytes.length} bytes that is no JSON`);
-    }
-    const lost = findLostInteger(bytes);
-    if (lost === undefined) return body;
-    throw this.#client.error(
-      "invalid",
-      `the integer at byte ${lost} is too large for a JavaScript number, which would round it: read the page by 'parse'`,
-    );
+  async #fetch(poll: PollOptions, { url, trusted }: Place): Promise<Reply> {
+    const client = this.#client;
+    const seen = this.#memory.get(url.href)?.validators;
+    const reply = await this.#conditions.ask({ client, poll, seen, url, trusted });
+    const { status, headers } = reply;
+    // Also a first page that is gone: an empty collection is an empty page, not a missing one.
+    if (status === 404 || status === 410) throw client.statusError(status, headers, reply);
+    return reply;
   }
 
-  #itemsOf(page: JsonPage): readonly T[] {
-    const { items } = this.#readers;
-    if (items === undefined) {
-      // The caller says by T what the items are.
-      if (Array.isArray(page.body)) return page.body as readonly T[];
-      throw this.#client.error(
-        "invalid",
-        "'items' failed: the body is no array: name the one inside it with 'items'",
-      );
+  /** The page of an answer, or the one remembered, with what a 304 says anew. */
+  #pageOf(reply: Reply, { url }: Place): RememberedPage {
+    const { status, headers, body } = reply;
+    const known = this.#memory.get(url.href);
+    if (status !== 304 || known === undefined) {
+      const validators = validatorsOf(reply, known?.validators);
+      return { validators, status, headers: [...headers], body };
     }
-    const given: unknown = this.#ask("items", items, page);
-    if (Array.isArray(given)) return given;
-    throw this.#client.error("invalid", `'items' gave ${kindOf(given)}, no array`);
+    return {
+      ...known,
+      validators: renewedBy(reply, known.validators),
+      headers: updatedBy(headers, known.headers),
+    };
   }
 
-  /** Where the next page is; undefined behind the last. */
-  #nextOf(page: JsonPage): URL | undefined {
-    const { next } = this.#readers;
-    if (next === undefined) return this.#nextLink(page);
-    const target: unknown = this.#ask("next", next, page);
-    if (target === undefined || target === null || target === "") return undefined;
-    if (typeof target !== "string" && !(target instanceof URL)) {
-      throw this.#client.error("invalid", `'next' gave ${kindOf(target)}, no string and no URL`);
-    }
-    try {
-      return new URL(target, page.url);
-    } catch {
-      throw this.#client.error("protocol", "the link to the next page is no URL");
-    }
-  }
-
-  #nextLink({ url, headers }: JsonPage): URL | undefined {
-    const value = headers.get("link");
-    if (value === null) return undefined;
-    try {
-      return nextTarget(headerText(value), url);
-    } catch (thrown) {
-      // The runtime's message of an invalid URL quotes it.
-      const why = thrown instanceof SyntaxError ? thrown.message : "a target or anchor is no URL";
-      throw this.#client.error(
-        "protocol",
-        `the 'Link' header is not understood, ${why}; see 'next'`,
-      );
-    }
-  }
-
-  /** Throws unless the link leads to a page that was not asked for. */
-  #checkNext(next: URL, asked: ReadonlySet<string>): void {
-    if (next.protocol !== "http:" && next.protocol !== "https:") {
-      throw this.#client.error("protocol", `the link to the next page leads to ${next.protocol}`);
+  /** Throws unless the link leads to a page that was not asked for yet. */
+  #checkNext(next: URL, asked: ReadonlySet<string>, from: Reply): void {
+    const { protocol } = next;
+    if (protocol !== "http:" && protocol !== "https:") {
+      const what = `the link to the next page leads to ${protocol}`;
+      throw this.#client.error("protocol", what, { from });
     }
     next.username = next.password = next.hash = "";
     if (asked.has(next.href)) {
-      throw this.#client.error("protocol", `the pages lead back to ${redactUrl(next)}`);
+      const what = `the pages lead back to ${redactUrl(next)}`;
+      throw this.#client.error("protocol", what, { from });
     }
-    const { maxPages } = this.#readers;
-    if (asked.size >= maxPages) {
-      throw this.#client.error("protocol", `more than ${maxPages} pages; see 'maxPages'`);
-    }
-  }
-
-  #ask<R>(option: string, callback: (page: JsonPage) => R, page: JsonPage): R {
-    try {
-      return callback(page);
-    } catch (thrown) {
-      throw this.#failed(option, thrown);
+    if (asked.size >= this.#maxPages) {
+      const what = `more than ${this.#maxPages} pages; see 'maxPages'`;
+      throw this.#client.error("protocol", what, { from });
     }
   }
 
-  #failed(option: string, thrown: unknown): Error {
-    return this.#client.error("invalid", `'${option}' failed: ${reasonOf(thrown)}`, {
-      cause: thrown,
-    });
-  }
-
-  /** The same error, with the page it happened on. */
-  #onPage(thrown: unknown, url: URL, nth: number): unknown {
+  /** The same error, with the number of the page. */
+  #onPage(thrown: unknown, nth: number): unknown {
     if (!(thrown instanceof ExternalError)) return thrown;
-    const { code, message, status, retryAfter, cause } = thrown;
-    const what = message.replace(`Cannot poll '${this.#client.name}': `, "");
-    const shown = redactUrl(url);
-    const place = message.includes(shown) ? `page ${nth}` : `page ${nth}, ${shown}`;
-    return this.#client.error(code, `${what} (${place})`, {
+    const { code, message, source, status, retryAfter, cause } = thrown;
+    return new ExternalError(code, `${message} (page ${nth})`, {
+      ...(source !== undefined && { source }),
       ...(status !== undefined && { status }),
       ...(retryAfter !== undefined && { retryAfter }),
       ...(cause !== undefined && { cause }),

@@ -1,7 +1,7 @@
 /** What a collection's options say of an item: its key, its version, its JSON. */
 import { ExternalError } from "../_errors/external_error.ts";
 import { kindOf } from "../_errors/kind_of.ts";
-import { reasonOf, withoutSecrets } from "../_errors/redact.ts";
+import { reasonOf, redactError } from "../_errors/redact.ts";
 
 /** Asks the options about items. What they cannot say is an error that names the item. */
 export class ItemReader<T> {
@@ -64,7 +64,7 @@ export class ItemReader<T> {
   error(code: "invalid" | "protocol", what: string, thrown?: unknown): ExternalError {
     return new ExternalError(code, `Cannot poll '${this.#name}': ${what}`, {
       source: this.#name,
-      ...(thrown !== undefined && { cause: withoutSecrets(thrown) }),
+      ...(thrown !== undefined && { cause: redactError(thrown) }),
     });
   }
 

@@ -7,7 +7,6 @@ import { send, serve, type Step } from "./_http_server.ts";
 import { failure, ids, itemsOf, servePages, told } from "./_json_pages.ts";
 
 const timeout = 10_000;
-const time = "Sun, 06 Nov 1994 08:49:37 GMT";
 
 test("pages that have not changed are answered with 304, and are read all the same", {
   timeout,
@@ -184,7 +183,7 @@ test("a 304 that nobody asked for fails the walk", { timeout }, async (t) => {
   api.intercept = (page, _, response) => page === 3 && !!response.writeHead(304).end();
   const error = await failure(poller);
   assert.equal(error.code, "protocol");
-  assert.match(error.message, /304 though nothing was conditional \(page 3[,)]/);
+  assert.match(error.message, /304 though nothing was conditional \(page 3\)$/);
 });
 
 test("a 304 with another strong ETag leads to an unconditional request", { timeout }, async (t) => {

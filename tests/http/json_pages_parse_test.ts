@@ -21,7 +21,7 @@ test("two ids that would become one fail the walk, and the error names `parse`",
   assert.equal(error.code, "invalid");
   assert.match(
     error.message,
-    /the integer at byte 7 is too large .* 'parse' \(page 2[,)]/,
+    /the integer at byte 7 is too large .* 'parse' \(page 2\)$/,
   );
   assert(!error.message.includes("9007199254740993"), "it may be somebody's secret");
   api.intercept = () => false;
@@ -104,7 +104,7 @@ test("what `parse` throws or rejects with fails the walk", { timeout }, async (t
   ) {
     const error = await failure(itemsOf(server, { parse }));
     assert.equal(error.code, "invalid");
-    assert.match(error.message, /'parse' failed: not my format \(page 1[,)]/);
+    assert.match(error.message, /'parse' failed: not my format \(page 1\)$/);
     assert(error.cause instanceof Error);
     assert.equal(error.cause.message, "not my format");
   }

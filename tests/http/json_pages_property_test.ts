@@ -140,7 +140,8 @@ test("replay equals the last complete walk", { timeout: 120_000 }, async (t) => 
         for (const { type, item } of await poller.poll({ signal: AbortSignal.timeout(30_000) })) {
           if (type === "removed") replayed.delete(item.id);
           else replayed.set(item.id, item.revision);
-          if (stopped = nth++ === step.stopAt) break;
+          stopped = nth++ === step.stopAt;
+          if (stopped) break;
         }
         assert.equal(faults, before, "a walk with a fault is not taken for whole");
       } catch (error) {

@@ -1,0 +1,151 @@
+/** Reading one page of a JSON API: its body, its items, and where the next page is. */
+import { orAborted } from "../_bounds/abort.ts";
+import type { ExternalError, ExternalErrorCode } from "../_errors/external_error.ts";
+import { kindOf } from "../_errors/kind_of.ts";
+import { reasonOf } from "../_errors/redact.ts";
+import { headerText } from "./headers.ts";
+import { nextTarget } from "./link.ts";
+import { findLostInteger } from "./lost_integers.ts";
+import type { HttpClient, Reply } from "./request.ts";
+import { type HttpResource, Resource } from "./resource.ts";
+
+/** One page of a JSON API. */
+export interface JsonPage {
+  /** The URL that answered. */
+  readonly url: string;
+  /** The parsed body. */
+  readonly body: unknown;
+  /** The headers of the answer. Of a page that has not changed: those known, with what the 304 says anew. */
+  readonly headers: Headers;
+}
+
+/** How to read the pages, as the caller says. */
+export interface PageOptions<T> {
+  readonly parse: ((resource: HttpResource) => unknown) | undefined;
+  readonly items: ((page: JsonPage) => readonly T[]) | undefined;
+  readonly next: ((page: JsonPage) => string | URL | undefined | null) | undefined;
+}
+
+/** What a page is read from. Where the answer was 304 it is what was remembered. */
+export interface PageContent {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+}
+
+/** What was read of a page. */
+export interface ReadPage<T> {
+  readonly items: readonly T[];
+  /** Absolute; undefined behind the last page. */
+  readonly next: URL | undefined;
+}
+
+/** Reads one page. Whatever cannot be read, or is not understood, is an error. */
+export class PageReader<T> {
+  readonly #client: HttpClient;
+  readonly #options: PageOptions<T>;
+  readonly #from: Reply;
+
+  /** @param from The answer, for errors to name. */
+  constructor(client: HttpClient, options: PageOptions<T>, from: Reply) {
+    this.#client = client;
+    this.#options = options;
+    this.#from = from;
+  }
+
+  async read(content: PageContent, signal: AbortSignal): Promise<ReadPage<T>> {
+    const body = await this.#parse(content, signal);
+    const page = { url: this.#from.url, body, headers: content.headers };
+    return { items: this.#itemsOf(page), next: this.#nextOf(page) };
+  }
+
+  async #parse({ status, headers, body }: PageContent, signal: AbortSignal): Promise<unknown> {
+    const { parse } = this.#options;
+    if (parse === undefined) return this.#parseJson(body);
+    const resource = new Resource({
+      url: this.#from.url,
+      status,
+      body: body.slice(), // What is remembered must not change.
+      etag: headers.get("etag"),
+      lastModified: headers.get("last-modified"),
+      contentType: headers.get("content-type"),
+    });
+    try {
+      return await orAborted(Promise.resolve(parse(resource)), signal);
+    } catch (thrown) {
+      if (signal.aborted) throw thrown;
+      throw this.#failed("parse", thrown);
+    }
+  }
+
+  #parseJson(bytes: Uint8Array): unknown {
+    let body: unknown;
+    try {
+      body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    } catch {
+      // The runtime's message quotes the body.
+      throw this.#error("protocol", `a page of ${bytes.length} bytes that is no JSON`);
+    }
+    const lost = findLostInteger(bytes);
+    if (lost === undefined) return body;
+    throw this.#error(
+      "invalid",
+      `the integer at byte ${lost} is too large for a JavaScript number, which would round it: read the page by 'parse'`,
+    );
+  }
+
+  #itemsOf(page: JsonPage): readonly T[] {
+    const { items } = this.#options;
+    if (items === undefined) {
+      // The caller says by T what the items are.
+      if (Array.isArray(page.body)) return page.body as readonly T[];
+      throw this.#error("invalid", "the body is no array: name the one inside it with 'items'");
+    }
+    const given: unknown = this.#ask("items", items, page);
+    if (Array.isArray(given)) return given;
+    throw this.#error("invalid", `'items' gave ${kindOf(given)}, no array`);
+  }
+
+  #nextOf(page: JsonPage): URL | undefined {
+    const { next } = this.#options;
+    if (next === undefined) return this.#nextLink(page);
+    const target: unknown = this.#ask("next", next, page);
+    if (target === undefined || target === null || target === "") return undefined;
+    if (typeof target !== "string" && !(target instanceof URL)) {
+      throw this.#error("invalid", `'next' gave ${kindOf(target)}, no string and no URL`);
+    }
+    try {
+      return new URL(target, page.url);
+    } catch {
+      throw this.#error("protocol", "the link to the next page is no URL");
+    }
+  }
+
+  #nextLink({ url, headers }: JsonPage): URL | undefined {
+    const value = headers.get("link");
+    if (value === null) return undefined;
+    try {
+      return nextTarget(headerText(value), url);
+    } catch (thrown) {
+      // The runtime's message of an invalid URL quotes it.
+      const why = thrown instanceof SyntaxError ? thrown.message : "a target or anchor is no URL";
+      throw this.#error("protocol", `the 'Link' header is not understood, ${why}; see 'next'`);
+    }
+  }
+
+  #ask<R>(option: string, callback: (page: JsonPage) => R, page: JsonPage): R {
+    try {
+      return callback(page);
+    } catch (thrown) {
+      throw this.#failed(option, thrown);
+    }
+  }
+
+  #failed(option: string, cause: unknown): ExternalError {
+    return this.#error("invalid", `'${option}' failed: ${reasonOf(cause)}`, cause);
+  }
+
+  #error(code: ExternalErrorCode, what: string, cause?: unknown): ExternalError {
+    return this.#client.error(code, what, { cause, from: this.#from });
+  }
+}
