@@ -128,6 +128,32 @@ test("a load that hangs is reported, and tried again with more patience", () =>
     assert.equal(watch.status.phase, "delivering");
   }, { holdLoads: true }));
 
+test("the patience with a load has an end, and begins anew with the next watch", () =>
+  withStore(async ({ clock, source, store, watch, reader, failures }) => {
+    const read = begin(reader.read());
+    for (const minutes of [1, 2, 4, 8, 16, 32, 32, 32]) {
+      const before = failures.length;
+      await clock.tick(minutes * MINUTE - 1);
+      assert.equal(failures.length, before);
+      await clock.tick(1);
+      assert.equal(failures.length, before + 1);
+      await clock.tick(failures.at(-1)!.info.wait);
+    }
+    await watch[Symbol.asyncDispose]();
+    await read;
+    const messages: string[] = [];
+    const again = watchExternal(source, {
+      interval: 1_000,
+      logger: false,
+      checkpoint: store,
+      onError: (error) => messages.push(error.message),
+    });
+    begin(again.getReader().read());
+    await clock.tick(MINUTE);
+    assert.deepEqual(messages, [UNLOADED]);
+    await again[Symbol.asyncDispose]();
+  }, { holdLoads: true }));
+
 test("the watch's own timeout bounds a load, too", () =>
   withStore(async ({ clock, reader, failures }) => {
     begin(reader.read());
