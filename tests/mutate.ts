@@ -50,7 +50,7 @@ const OPERATORS: readonly (readonly [RegExp, string])[] = [
   [/(?<=\bif \().*(?=\) )/g, "false"],
   [/(?<=[^=!]= )true\b/g, "false"],
   [/(?<=[^=!]= )false\b/g, "true"],
-  [/(?<=\breturn ).+(?=;$)/g, "undefined as never"],
+  [/(?<=\breturn )(?!undefined|false;).+(?=;$)/g, "undefined as never"],
   // A statement, an option, or a part of one, that is a line of its own.
   [/^ +(await )?[\w.#?]+(\([^]*\)|\[[^]*\])?( [-+?|]*= [^]*|\([^]*\)|\+\+|--);$/g, ""],
   [/^ +throw [^]*;$/g, ""],

@@ -1,8 +1,16 @@
 // FileCheckpointStore on a real file system: a file a key, saves in their order, and crashes at every step of one.
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import fs from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { mock, test } from "node:test";
 import { FileCheckpointStore } from "@koprs/external/checkpoints/file";
 import { assertTidy, bytes, KEY, loaded, Program, skipPosix, temporaryFolder } from "./_program.ts";
@@ -157,6 +165,25 @@ test(
     assert.equal(await loaded(folder), "old");
   },
 );
+
+test("no file stays open but the lock", {
+  timeout,
+  skip: process.platform !== "linux" && "needs /proc",
+}, async (t) => {
+  const folder = await temporaryFolder(t);
+  const store = new FileCheckpointStore(folder);
+  await store.load(KEY);
+  await store.save(KEY, bytes("1"));
+  await store.load(KEY);
+  const paths = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return ""; // closed since, such as that of /proc itself
+    }
+  });
+  assert.deepEqual(paths.filter((path) => path.startsWith(folder)), [join(folder, "lock")]);
+});
 
 test(
   "a file that was cut off on the disk is given as it is: the source tells",

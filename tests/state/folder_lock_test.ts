@@ -1,6 +1,14 @@
 // One process a folder: who comes second is told so, who dies lets go, and who lost the folder stops.
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import fs from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
@@ -128,6 +136,23 @@ for (const how of ["taken over", "emptied", "removed"] as const) {
   });
 }
 
+test("who holds the folder cannot be read: that is told as it is, and may pass", {
+  timeout,
+  skip: skipPosix,
+}, async (t) => {
+  const folder = await temporaryFolder(t);
+  const store = new FileCheckpointStore(folder);
+  await store.save(KEY, bytes("old"));
+  const id = readFileSync(join(folder, "holder"), "utf8");
+  rmSync(join(folder, "holder"));
+  mkdirSync(join(folder, "holder"));
+  await assert.rejects(store.save(KEY, bytes("new")), { code: "EISDIR" });
+  rmdirSync(join(folder, "holder"));
+  writeFileSync(join(folder, "holder"), id);
+  await store.save(KEY, bytes("new"));
+  assert.equal(await loaded(folder), "new");
+});
+
 test("a folder that is taken over between the write and the rename keeps the other one's state", {
   timeout,
   skip: skipPosix,
@@ -149,6 +174,43 @@ test("a folder that is taken over between the write and the rename keeps the oth
   await assert.rejects(store.save(KEY, bytes("stale")), { code: "checkpoint", message: TAKEN });
   assert.equal(readFileSync(await store.locate(KEY), "utf8"), "of the other");
   assert.deepEqual(readdirSync(folder).filter((name) => name.endsWith(".tmp")), []);
+});
+
+test("a save behind one of a lock that was lost does not share its fate", {
+  timeout,
+  skip: skipPosix,
+}, async (t) => {
+  const folder = await temporaryFolder(t);
+  const store = new FileCheckpointStore(folder);
+  await store.save(KEY, bytes("old"));
+  await store.save("another", bytes("old"));
+  const file = await fs.open(join(folder, "lock.any"), "w");
+  await file.close();
+  const methods = Object.getPrototypeOf(file);
+  const { sync } = methods;
+  let goOn = () => {};
+  const hanging = new Promise<void>((reached) => {
+    mock.method(methods, "sync", function (this: fs.FileHandle) {
+      mock.restoreAll();
+      return new Promise<void>((resolve) => {
+        goOn = () => resolve(sync.call(this));
+        reached();
+      });
+    });
+  });
+  t.after(() => mock.restoreAll());
+  const first = store.save(KEY, bytes("1"));
+  await hanging;
+  const second = store.save(KEY, bytes("2"));
+  writeFileSync(join(folder, "holder"), "0123456789abcdef");
+  await assert.rejects(store.save("another", bytes("3")), { message: TAKEN });
+  await store.load(KEY);
+  const third = store.save(KEY, bytes("4"));
+  goOn();
+  await assert.rejects(first, { message: TAKEN });
+  await assert.rejects(second, { message: TAKEN });
+  await third;
+  assert.equal(await loaded(folder), "4");
 });
 
 test("locks of release 0.1 do not hold up, and are removed, so that their holder stops", {

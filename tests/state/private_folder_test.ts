@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import {
   chmodSync,
   chownSync,
+  existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -188,21 +189,24 @@ test("a lock that is a link, a folder or full of something is refused, and left 
   timeout,
   skip: skipPosix,
 }, async (t) => {
-  for (const kind of ["link", "folder", "text"]) {
+  for (const kind of ["link", "link to nothing", "folder", "text"]) {
     const base = await temporaryFolder(t);
     const folder = join(base, "state");
     mkdirSync(folder, { mode: 0o700 });
     const other = join(base, "other");
     const lock = join(folder, "lock");
     writeFileSync(other, "secret");
-    if (kind === "link") symlinkSync(other, lock);
+    // What the link leads to could be locked: it must not be.
+    if (kind === "link") writeFileSync(other, "");
+    if (kind.startsWith("link")) symlinkSync(kind === "link" ? other : join(base, "none"), lock);
     if (kind === "folder") mkdirSync(lock);
     if (kind === "text") writeFileSync(lock, "text ".repeat(1_000));
     await assert.rejects(loaded(folder), {
       code: "checkpoint",
       message: /^Cannot keep checkpoints/,
     });
-    assert.equal(readFileSync(other, "utf8"), "secret");
+    assert.equal(readFileSync(other, "utf8"), kind === "link" ? "" : "secret");
+    assert.equal(existsSync(join(base, "none")), false);
     assert.deepEqual(readdirSync(folder), ["lock"]);
   }
 });
