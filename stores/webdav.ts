@@ -39,7 +39,8 @@ import { type DavResource, parseMultistatus } from "../_listing/multistatus.ts";
 import { reasonOf, redactUrl } from "../_errors/redact.ts";
 import { HttpClient, type RequestOptions } from "../_http/request.ts";
 import { openStream } from "../_http/stream.ts";
-import { compareText, mayHold, type Step, type Task, walk } from "../_listing/walk.ts";
+import { compareKeys } from "../_bytes/order.ts";
+import { mayHold, type Step, type Task, walk } from "../_listing/walk.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type {
   GetOptions,
@@ -336,7 +337,7 @@ export class WebDavStore implements ObjectStore {
       throw this.#listError(folder, "the server names what is in the folder, but not the folder");
     }
     if (!self.folder) return undefined;
-    return entries.sort((a, b) => compareText(a.key, b.key));
+    return entries.sort((a, b) => compareKeys(a.key, b.key));
   }
 
   #entry(folder: Folder, url: URL, name: string, resource: DavResource): Entry {
