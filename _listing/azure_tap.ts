@@ -10,7 +10,10 @@ import { isNodeReadable, readNodeStream } from "./node_stream.ts";
 /** What becomes of the answers to a client's requests. */
 export interface AzureTap<C> {
   readonly client: C;
-  /** The bytes of the last listing, once; "too large"; or nothing where the client could only parse it itself. */
+  /**
+   * The bytes of the last listing, once; "too large"; or nothing where the client could only parse it itself. The next listing
+   * is written over them.
+   */
   take(): Uint8Array | "too large" | undefined;
 }
 
@@ -62,6 +65,8 @@ export function tapAzure<C extends object>(
   onFailure: (failure: unknown) => void,
 ): AzureTap<C> {
   let taken: Uint8Array | "too large" | undefined;
+  // Filled anew for each page: whoever asks for the next one is done with it.
+  let room: Uint8Array | undefined;
   const copy = withPolicy(client, part, {
     name: "koprsExternalPolicy",
     async sendRequest(request, next) {
@@ -71,7 +76,8 @@ export function tapAzure<C extends object>(
         const response = await next(request);
         const { status, headers } = response;
         if (lists && status === 200) {
-          taken = await bodyOf(response);
+          taken = await bodyOf(response, room);
+          if (taken instanceof Uint8Array) room = new Uint8Array(taken.buffer);
           if (taken !== undefined) {
             setText(response, NOTHING);
             // Of another type it would not be parsed.
@@ -122,11 +128,15 @@ function withPolicy<C extends object>(client: C, part: string, policy: Policy): 
   return Object.create(client, { [part]: { value: ownContext } });
 }
 
-async function bodyOf(response: Response): Promise<Uint8Array | "too large" | undefined> {
+async function bodyOf(
+  response: Response,
+  room: Uint8Array | undefined,
+): Promise<Uint8Array | "too large" | undefined> {
   const { readableStreamBody, blobBody, bodyAsText } = response;
   if (isNodeReadable(readableStreamBody)) {
-    const gathered = await readNodeStream(readableStreamBody, MAX_PAGE_BYTES).catch(asFailedTry);
-    return gathered?.take() ?? "too large";
+    const gathered = await readNodeStream(readableStreamBody, MAX_PAGE_BYTES, room)
+      .catch(asFailedTry);
+    return gathered?.room.subarray(0, gathered.length) ?? "too large";
   }
   if (blobBody !== undefined) return new Uint8Array(await (await blobBody).arrayBuffer());
   return typeof bodyAsText === "string" ? new TextEncoder().encode(bodyAsText) : undefined;

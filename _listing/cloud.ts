@@ -88,8 +88,11 @@ export class Cloud {
 
   /** The pages of a listing, a request each. */
   async *pages(options: ListOptions): AsyncGenerator<CloudPage, void> {
-    const { signal } = options;
+    const { prefix = "", signal } = options;
     const task: Task = { action: "list", doing: `list '${this.#name}'` };
+    if (!prefix.isWellFormed()) {
+      throw new TypeError(`Cannot ${task.doing} as 'prefix' has half of a surrogate pair`);
+    }
     signal?.throwIfAborted();
     const ask = this.#service.lister(options);
     const guard = new PageGuard((what) => this.#fault(task, what));

@@ -9,7 +9,7 @@ import {
 } from "./cloud.ts";
 import { GCS_FIELDS, scanGcsPage } from "./gcs_listing.ts";
 import { type GcsAnswer, type GcsRequestOptions, REQUEST_ID, requestGcs } from "./gcs_request.ts";
-import { endOffset, RangeOrder } from "./gcs_range.ts";
+import { endOffset, GcsRange } from "./gcs_range.ts";
 import { NodeRequest } from "./node_request.ts";
 import { readNodeStream } from "./node_stream.ts";
 import type { ListOptions, PutOptions } from "./object_store.ts";
@@ -88,22 +88,25 @@ export class GcsService implements CloudService {
     const { after, until } = options;
     const range = after === undefined && until === undefined
       ? undefined
-      : new RangeOrder(this.#name, after, until);
+      : new GcsRange(this.#name, options);
+    // Filled anew for each page: whoever asks for the next one is done with it.
+    let room: Uint8Array | undefined;
     return async (next, bounds) => {
       const uri = this.#listUri(options, next);
       const bytes = await this.#tried(bounds, async () => {
         const { stream, drop } = await this.#request(uri, bounds);
-        const gathered = await readNodeStream(stream, MAX_PAGE_BYTES);
-        if (gathered !== undefined) return gathered.take();
+        const gathered = await readNodeStream(stream, MAX_PAGE_BYTES, room);
+        if (gathered !== undefined) {
+          room = gathered.room;
+          return room.subarray(0, gathered.length);
+        }
         drop();
         throw pageTooLarge(this.#name);
       });
       return () => {
         const { page, nextPageToken } = scanGcsPage(bytes);
         const lastKey = page.lastKey();
-        range?.check(page);
-        // The bounds that were sent take in a little more: see `endOffset`.
-        const past = page.cut(after, until);
+        const past = range?.cut(page) ?? false;
         return { page, next: past ? undefined : nextPageToken, lastKey };
       };
     };

@@ -1,5 +1,6 @@
 /** Ranges of keys as Google Cloud Storage lists them. */
 import { compareBytes, textBytes } from "../_bytes/bytes.ts";
+import type { ExternalError } from "../_errors/external_error.ts";
 import type { ListedPage } from "./listed_page.ts";
 import { orderFault } from "./order_fault.ts";
 
@@ -16,33 +17,61 @@ export function endOffset(until: string | undefined): string | undefined {
   return `${until} `;
 }
 
-/** Finds out, page by page, a server that does not list the range that it was asked for. */
-export class RangeOrder {
+/** Cuts pages to a range, and finds out a server that lists another one. */
+export class GcsRange {
   readonly #source: string;
-  readonly #start: Uint8Array;
+  readonly #options: { readonly after?: string; readonly until?: string };
+  readonly #after: Uint8Array;
+  readonly #until: Uint8Array | undefined;
+  /** What is asked for ends before this key. */
   readonly #end: Uint8Array | undefined;
   #last: Uint8Array | undefined;
 
-  constructor(source: string, after: string | undefined, until: string | undefined) {
+  constructor(source: string, options: { readonly after?: string; readonly until?: string }) {
     this.#source = source;
-    this.#start = textBytes(after ?? "");
-    const end = endOffset(until);
-    this.#end = end === undefined ? undefined : textBytes(end);
+    this.#options = options;
+    this.#after = textBytes(options.after ?? "");
+    this.#until = bytesOf(options.until);
+    this.#end = bytesOf(endOffset(options.until));
   }
 
-  /** Throws if the keys of a page are not in order, or not in the range. */
-  check(page: ListedPage): void {
+  /**
+   * Leaves out what is not in the range. Of a page of which nothing is left out, only the first and the last key are looked at:
+   * who takes the keys one by one sees whether they are in order.
+   *
+   * @returns Whether all further pages are behind the range.
+   * @throws {ExternalError} an `orderFault`, before anything is left out that could be missed.
+   */
+  cut(page: ListedPage): boolean {
     const [first, last] = [page.key(0), page.lastKey()];
-    if (first === undefined || last === undefined) return;
-    const back = this.#last !== undefined && compare(first, this.#last) <= 0;
-    if (back || page.disorder() >= 0) {
-      throw orderFault(this.#source, "the server does not list in the byte order of UTF-8");
-    }
-    const outside = compare(first, this.#start) < 0 ||
-      this.#end !== undefined && compare(last, this.#end) >= 0;
-    if (outside) throw orderFault(this.#source, "the server lists keys from outside of the range");
+    if (first === undefined || last === undefined) return false;
+    if (this.#last !== undefined && compare(first, this.#last) <= 0) throw this.#disorder();
     this.#last = last;
+    if (compare(first, this.#after) < 0 || isFrom(this.#end, last)) {
+      throw orderFault(this.#source, "the server lists keys from outside of the range");
+    }
+    const whole = compare(first, this.#after) > 0 && !isBehind(this.#until, last);
+    if (whole) return false;
+    if (page.disorder() >= 0) throw this.#disorder();
+    return page.cut(this.#options.after, this.#options.until);
   }
+
+  #disorder(): ExternalError {
+    return orderFault(this.#source, "the server does not list in the byte order of UTF-8");
+  }
+}
+
+function bytesOf(key: string | undefined): Uint8Array | undefined {
+  return key === undefined ? undefined : textBytes(key);
+}
+
+/** Whether a key is the end, if there is one, or behind it. */
+function isFrom(end: Uint8Array | undefined, key: Uint8Array): boolean {
+  return end !== undefined && compare(key, end) >= 0;
+}
+
+function isBehind(end: Uint8Array | undefined, key: Uint8Array): boolean {
+  return end !== undefined && compare(key, end) > 0;
 }
 
 function compare(a: Uint8Array, b: Uint8Array): number {

@@ -38,6 +38,16 @@ for (const cloud of clouds) {
   });
 }
 
+for (const cloud of clouds) {
+  test(`${cloud.title}: a prefix that is no text is refused`, async () => {
+    const listing = cloud.store("http://127.0.0.1:1").list({ prefix: "a\ud800" }).next();
+    await assert.rejects(listing, (error) => {
+      return error instanceof TypeError &&
+        /'prefix' has half of a surrogate pair$/.test(error.message);
+    });
+  });
+}
+
 test("GcsStore: what is no bucket is refused", () => {
   const bucket = { name: "b", requestStream: () => {}, file: () => {} } as never;
   assert.equal(new GcsStore(bucket).name, "gs://b");

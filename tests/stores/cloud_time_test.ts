@@ -1,5 +1,6 @@
 // How long the stores of Google Cloud Storage and Azure wait for a server, and what becomes of the connection.
 import assert from "node:assert/strict";
+import { channel } from "node:diagnostics_channel";
 import type { ServerResponse } from "node:http";
 import { mock, test, type TestContext } from "node:test";
 import { serve } from "../http/_http_server.ts";
@@ -197,6 +198,9 @@ for (const cloud of clouds) {
     for (const [what, run] of Object.entries(ends)) {
       await run();
       assert.equal(listeners, 0, `${what}: ${listeners} left`);
+      // By which the requests of Google's client are found.
+      const { hasSubscribers } = channel("http.client.request.start");
+      assert.equal(hasSubscribers, false, what);
     }
   });
 }

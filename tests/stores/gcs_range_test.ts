@@ -61,8 +61,8 @@ async function storeOf(scope: Parameters<typeof serve>[0], pages: readonly strin
 const strange: Readonly<Record<string, readonly string[][]>> = {
   "begins before its start": [["a", "c", "d"]],
   "goes on behind its end": [["c", "d", "e!"]],
-  "has a page out of order": [["d", "c"]],
-  "has a key twice": [["c", "c"]],
+  "has a page out of order where it is cut": [["d", "e\u0001", "c", "e\u0002"]],
+  "has a page out of order behind its start": [["b", "a", "c"]],
   "has pages out of order": [["d"], ["c"]],
   "has a page twice": [["c", "d"], ["c", "d"]],
 };
@@ -75,6 +75,12 @@ for (const [how, pages] of Object.entries(strange)) {
     assert.deepEqual(listed.map(({ key }) => key), pages.flat());
   });
 }
+
+test("a page of which nothing is cut is handed on, whatever its order", async (t) => {
+  const store = await storeOf(t, [["d", "c", "c", "e"]]);
+  const listed = await objectsOf(store, { after: "b", until: "e" });
+  assert.deepEqual(listed.map(({ key }) => key), ["d", "c", "c", "e"]);
+});
 
 test("a range may hold its own bounds, and what lies right behind its end", async (t) => {
   const store = await storeOf(t, [["b", "c"], [], ["e", "e\u0001"], ["e\u0002"]]);
