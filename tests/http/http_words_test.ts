@@ -24,10 +24,11 @@ test(
       else socket.write(answer(503, {}, "busy"));
     });
     const { origin } = server;
-    const client = clientOf(server, { timeout: 150, maxBytes: 10 }, "/items");
+    const client = clientOf(server, { maxBytes: 10 }, "/items");
+    const hasty = clientOf(server, { timeout: 150 }, "/items");
     const message = async (path: string) => {
       const url = new URL(path, client.url);
-      const { code, message } = await errorOf(exchange(client, { url }));
+      const { code, message } = await errorOf(exchange(path === "/slow" ? hasty : client, { url }));
       assert(message.startsWith(`Cannot poll '${origin}/items': `), message);
       return `${code} ${message.slice(`Cannot poll '${origin}/items': `.length)}`;
     };
