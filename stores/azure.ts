@@ -21,7 +21,7 @@
 import { orAborted } from "../_bounds/abort.ts";
 import { type AzureCapture, capturing } from "../_listing/azure_client.ts";
 import { scanAzurePage } from "../_listing/azure_listing.ts";
-import type { ListedPage } from "../_listing/listed_page.ts";
+import { ListedPage } from "../_listing/listed_page.ts";
 import { isNodeReadable, toWebStream } from "../_listing/node_stream.ts";
 import { checkPageSize } from "../_listing/page_size.ts";
 import { type ScannedPage, scanPages } from "../_listing/scan.ts";
@@ -264,6 +264,7 @@ export class AzureStore implements ObjectStore {
     const doing = `list '${this.name}'`;
     const limit = follow(signal);
     const seen = new Set<string>();
+    const reused = new ListedPage(new Uint8Array(), this.name, prefix);
     try {
       const capture = capturing(this.#container);
       const listOptions = {
@@ -271,7 +272,7 @@ export class AzureStore implements ObjectStore {
         ...(prefix !== undefined && prefix !== "" && { prefix }),
       };
       for (let marker = "";;) {
-        const { page, next } = await this.#page(capture, listOptions, marker, signal);
+        const { page, next } = await this.#page(capture, listOptions, marker, signal, reused);
         yield page;
         signal?.throwIfAborted();
         if (next === "") return;
@@ -293,6 +294,7 @@ export class AzureStore implements ObjectStore {
     options: { prefix?: string; abortSignal: AbortSignal },
     marker: string,
     signal: AbortSignal | undefined,
+    reused: ListedPage,
   ): Promise<{ page: AzurePageOfBlobs; next: string }> {
     const pages = capture.client.listBlobsFlat(options).byPage({
       ...(marker !== "" && { continuationToken: marker }),
@@ -301,7 +303,7 @@ export class AzureStore implements ObjectStore {
     const result = await orAborted(pages.next(), signal);
     const bytes = capture.take();
     if (bytes !== undefined) {
-      const { page, nextMarker } = scanAzurePage(bytes);
+      const { page, nextMarker } = scanAzurePage(bytes, reused);
       return { page, next: nextMarker };
     }
     const own = result.value as AzureListPage | undefined;

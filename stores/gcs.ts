@@ -18,7 +18,7 @@
  */
 import { orAborted } from "../_bounds/abort.ts";
 import { GCS_FIELDS, scanGcsPage } from "../_listing/gcs_listing.ts";
-import type { ListedPage } from "../_listing/listed_page.ts";
+import { ListedPage } from "../_listing/listed_page.ts";
 import {
   dropNodeStream,
   isNodeReadable,
@@ -247,12 +247,13 @@ export class GcsStore implements ObjectStore {
   }
 
   async *#pages(options: ListOptions): AsyncGenerator<ListedPage, void> {
-    const { after, until, signal } = options;
+    const { prefix, after, until, signal } = options;
     const doing = `list '${this.name}'`;
     const seen = new Set<string>();
+    const reused = new ListedPage(new Uint8Array(), this.name, prefix);
     for (let token: string | undefined, first = true; first || token !== undefined; first = false) {
       const { stream } = await this.#open(doing, signal, () => this.#listUri(options, token));
-      const page = await this.#readPage(doing, stream, signal);
+      const page = await this.#readPage(doing, stream, signal, reused);
       // The bounds that were sent take in a little more: see #listUri.
       const beyond = page.page.cut(after, until);
       yield page.page;
@@ -286,9 +287,14 @@ export class GcsStore implements ObjectStore {
     return `/o?${query.join("&")}`;
   }
 
-  async #readPage(doing: string, stream: NodeReadable, signal: AbortSignal | undefined) {
+  async #readPage(
+    doing: string,
+    stream: NodeReadable,
+    signal: AbortSignal | undefined,
+    page: ListedPage,
+  ) {
     try {
-      return scanGcsPage(await orAborted(readNodeStream(stream), signal));
+      return scanGcsPage(await orAborted(readNodeStream(stream), signal), page);
     } catch (thrown) {
       dropNodeStream(stream);
       if (signal?.aborted) throw signal.reason;

@@ -34,13 +34,9 @@ import {
   tapClient,
   type TappedClient,
 } from "../_listing/s3_client.ts";
-import {
-  decodeUrl,
-  isErrorAnswer,
-  pageOfObjects,
-  readListing,
-  S3Page,
-} from "../_listing/s3_listing.ts";
+import { isErrorAnswer, readListing } from "../_listing/s3_listing.ts";
+import { ListedPage, pageOfObjects } from "../_listing/listed_page.ts";
+import { decodeUrl } from "../_listing/url_encoding.ts";
 import { type ScannedPage, scanPages } from "../_listing/scan.ts";
 import { storeError } from "../_listing/store_error.ts";
 import { ExternalError } from "../_errors/external_error.ts";
@@ -198,13 +194,11 @@ export class S3Store implements ObjectStore {
     return this.#pages(options);
   }
 
-  async *#pages(options: ListOptions): AsyncGenerator<S3Page, void> {
+  async *#pages(options: ListOptions): AsyncGenerator<ListedPage, void> {
     const { prefix = "", after, until, signal } = options;
     if (!this.#ordered && (after !== undefined || until !== undefined)) {
       throw new TypeError(`Cannot list a range of '${this.name}' as it is not in order`);
     }
-    const afterKey = after === undefined ? undefined : textBytes(after);
-    const untilKey = until === undefined ? undefined : textBytes(until);
     const input: S3ListInput = {
       Bucket: this.#bucket,
       MaxKeys: this.#pageSize,
@@ -214,7 +208,7 @@ export class S3Store implements ObjectStore {
     };
     const tapped = this.#tappable ? tapClient(this.#client, isErrorAnswer, this.name) : undefined;
     // Filled anew for each page: whoever asks for the next one is done with it.
-    const reused = new S3Page(new Uint8Array(), this.name);
+    const reused = new ListedPage(new Uint8Array(), this.name, prefix);
     let token: string | undefined;
     const tokens = new Set<string>();
     let lastKey: Uint8Array | undefined;
@@ -235,7 +229,12 @@ export class S3Store implements ObjectStore {
         throw this.#fault("the server does not say whether the listing is whole ('IsTruncated')");
       }
       const newLast = page.lastKey();
-      const past = (afterKey ?? untilKey) !== undefined && page.clip(afterKey, untilKey);
+      if ((after ?? until) !== undefined && page.disorder() >= 0) {
+        throw this.#fault(
+          "the server does not list in UTF-8 order: pass the option 'ranged: false'",
+        );
+      }
+      const past = page.cut(after, until);
       const progress = newLast === undefined
         ? 0
         : lastKey === undefined
@@ -267,8 +266,8 @@ export class S3Store implements ObjectStore {
     input: S3ListInput,
     signal: AbortSignal | undefined,
     tapped: TappedClient | undefined,
-    reused: S3Page,
-  ): Promise<S3Page> {
+    reused: ListedPage,
+  ): Promise<ListedPage> {
     if (tapped !== undefined) {
       tapped.reached = false;
       tapped.answer = undefined;
@@ -293,9 +292,9 @@ export class S3Store implements ObjectStore {
     if (tapped?.error !== undefined) throw tapped.error;
     if (tapped?.answer === undefined) {
       this.#fallBack();
-      return this.#pageOf(output);
+      return this.#pageOf(output, input.Prefix);
     }
-    return readListing(tapped.answer.bytes, tapped.answer.length, this.name, reused);
+    return readListing(tapped.answer.bytes, tapped.answer.length, reused);
   }
 
   #fallBack(): void {
@@ -307,22 +306,22 @@ export class S3Store implements ObjectStore {
     );
   }
 
-  #pageOf(output: S3ListOutput): S3Page {
+  #pageOf(output: S3ListOutput, prefix: string | undefined): ListedPage {
     const { Contents = [], EncodingType, IsTruncated, NextContinuationToken } = output ?? {};
     const objects = Contents.map(({ Key = "", Size, ETag, LastModified }): ObjectMeta => {
       if (Key === "") throw this.#fault("the listing has an object without a key");
-      if (!(Number.isSafeInteger(Size) && Number(Size) >= 0)) {
-        throw this.#fault("the listing has an object without a size");
+      if (Size !== undefined && !(Number.isSafeInteger(Size) && Number(Size) >= 0)) {
+        throw this.#fault("the listing has a Size that is no whole number below 2^53");
       }
       const lastModified = LastModified?.getTime();
       return {
         key: EncodingType === "url" ? this.#decode(Key) : Key,
-        size: Number(Size),
+        size: Size ?? -1,
         ...(ETag !== undefined && { etag: ETag }),
         ...(lastModified !== undefined && { lastModified }),
       };
     });
-    const page = pageOfObjects(objects, this.name);
+    const page = pageOfObjects(objects, this.name, prefix);
     page.truncated = IsTruncated;
     page.nextToken = NextContinuationToken || undefined;
     return page;

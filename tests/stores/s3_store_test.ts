@@ -82,7 +82,7 @@ function isFault(code: string, pattern: RegExp): (error: unknown) => boolean {
 }
 
 test("pages are asked for one by one, and the client stays as it was", { timeout }, async () => {
-  await serving(pages(["a", "b ü"], ["c"], []), async ({ client, requests, store }) => {
+  await serving(pages(["p/a", "p/b ü"], ["p/c"], []), async ({ client, requests, store }) => {
     const before = client.middlewareStack.identify();
     const logger = { debug() {}, info() {}, error() {}, warn: assert.fail };
     const all = await Array.fromAsync(store({ logger }).list({ prefix: "p/" }));
@@ -93,7 +93,7 @@ test("pages are asked for one by one, and the client stays as it was", { timeout
       etag: `"${key.length}"`,
       lastModified,
     });
-    assert.deepEqual(all, [[object("a"), object("b ü")], [object("c")], []]);
+    assert.deepEqual(all, [[object("p/a"), object("p/b ü")], [object("p/c")], []]);
     assert.deepEqual(requests.map(({ query }) => query.get("continuation-token")), [
       null,
       "1",
