@@ -2,14 +2,22 @@
 // did: deno run -A tests/servers/install.ts
 // Always ends with 0: tests skip the servers that are missing.
 import process from "node:process";
+import { missingApache } from "./apache.ts";
+import { missingLighttpd } from "./lighttpd.ts";
 import { missingNginxWebDav } from "./nginx.ts";
 import { azurite, fakeGcs, installTool, minio, onPath, run } from "./tools.ts";
+import { wsgiDav } from "./wsgidav.ts";
 
-const packages = ["nginx", "libnginx-mod-http-dav-ext", "rclone"];
+const packages = [
+  ...["nginx", "libnginx-mod-http-dav-ext", "rclone"],
+  ...["apache2", "lighttpd", "lighttpd-mod-webdav"],
+];
+/** Debian starts them when they are installed: the tests start their own, on ports of their own. */
+const services = ["nginx", "apache2", "lighttpd"];
 
 console.log(`Debian packages (${packages.join(", ")}): ${await installPackages()}`);
 // One after the other: a Go build uses every core by itself.
-for (const tool of [azurite, fakeGcs, minio]) {
+for (const tool of [azurite, wsgiDav, fakeGcs, minio]) {
   const start = performance.now();
   const result = await installTool(tool);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
@@ -21,7 +29,8 @@ for (const tool of [azurite, fakeGcs, minio]) {
 }
 
 async function installPackages(): Promise<string> {
-  if (onPath("rclone") !== undefined && await missingNginxWebDav() === undefined) {
+  const missing = [await missingNginxWebDav(), await missingApache(), await missingLighttpd()];
+  if (onPath("rclone") !== undefined && missing.every((why) => why === undefined)) {
     return "already installed";
   }
   const apt = onPath("apt-get");
@@ -29,8 +38,7 @@ async function installPackages(): Promise<string> {
   if (process.getuid?.() !== 0) {
     return `not installed: needs root: apt-get install ${packages.join(" ")}`;
   }
-  // Debian starts nginx when it is installed: the tests start their own, on ports of their own.
-  const hadNginx = onPath("nginx") !== undefined;
+  const begun = services.filter((name) => onPath(name) === undefined);
   const options = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
   const install = () =>
     run(apt, ["install", "-y", "--no-install-recommends", ...packages], "/", options);
@@ -40,8 +48,9 @@ async function installPackages(): Promise<string> {
     failure = await run(apt, ["update"], "/", options) ?? await install();
   }
   if (failure !== undefined) return `not installed: ${failure}`;
-  if (hadNginx) return "installed";
   const service = onPath("service");
-  if (service !== undefined) await run(service, ["nginx", "stop"], "/");
+  if (service !== undefined) {
+    for (const name of begun) await run(service, [name, "stop"], "/");
+  }
   return "installed";
 }
