@@ -1,4 +1,5 @@
 /** Azure Blob Storage: what is needed of its client, and what is asked of it. */
+import { ListedPage } from "./listed_page.ts";
 import { scanAzurePage } from "./azure_listing.ts";
 import { type AzureBlobItem, inQuotes, ParsedPage } from "./azure_parsed.ts";
 import { tapAzure } from "./azure_tap.ts";
@@ -106,6 +107,8 @@ export class AzureService implements CloudService {
       true,
       (failure) => onFailure(failure),
     );
+    // Filled anew for each page: whoever asks for the next one is done with it.
+    const room = new ListedPage(new Uint8Array(), this.#name, prefix);
     return async (next: string | undefined, bounds: RequestBounds): Promise<() => CloudListing> => {
       onFailure = (failure) => bounds.failure = failure;
       const listed = await tap.client.listBlobsFlat({
@@ -117,7 +120,7 @@ export class AzureService implements CloudService {
       }).next();
       const bytes = tap.take();
       if (bytes === "too large") throw pageTooLarge(this.#name);
-      return () => bytes === undefined ? readParsed(listed.value) : readBytes(bytes);
+      return () => bytes === undefined ? readParsed(listed.value) : readBytes(bytes, room);
     };
   }
 
@@ -217,8 +220,8 @@ export function azureEndpoint({ url }: AzureContainer): string {
   return `${host}${pathname.replace(/\/[^/]*\/?$/, "")}`;
 }
 
-function readBytes(bytes: Uint8Array): CloudListing {
-  const { page, nextMarker } = scanAzurePage(bytes);
+function readBytes(bytes: Uint8Array, room: ListedPage): CloudListing {
+  const { page, nextMarker } = scanAzurePage(bytes, room);
   return { page, next: nextMarker === "" ? undefined : nextMarker, lastKey: page.lastKey() };
 }
 

@@ -1,14 +1,32 @@
 /**
- * Reads a page of a flat listing of Azure Blob Storage from its bytes: XML, of which only the fields of a
- * blob are looked at.
+ * Reads a page of a flat listing of Azure Blob Storage from its bytes: XML, of which only the fields of a blob are looked
+ * at.
  *
  * @module
  */
-import { readText } from "../_bytes/bytes.ts";
-import { hexValue, ListedPage, readDigits, writePoint } from "./listed_page.ts";
+import { readText, textBytes } from "../_bytes/bytes.ts";
+import type { ExternalError } from "../_errors/external_error.ts";
+import type { ListedPage } from "./listed_page.ts";
+import { httpTime } from "./times.ts";
+import { decodePercent } from "./url_encoding.ts";
+import { readDigits } from "./utf8.ts";
+import { XmlReader } from "./xml.ts";
+import { ETAG_VALUE, KEY_VALUE, SIZE_VALUE, TIME_VALUE, XmlPattern } from "./xml_pattern.ts";
 
-const LESS = 0x3c, GREATER = 0x3e, SLASH = 0x2f, AMPERSAND = 0x26, SEMICOLON = 0x3b, PERCENT = 0x25;
-const QUOTE = 0x22, BANG = 0x21, QUESTION = 0x3f;
+const ROOT = textBytes("EnumerationResults");
+const BLOBS = textBytes("Blobs");
+const NEXT_MARKER = textBytes("NextMarker");
+const BLOB = textBytes("Blob");
+const NAME = textBytes("Name");
+const PROPERTIES = textBytes("Properties");
+const DELETED = textBytes("Deleted");
+const SNAPSHOT = textBytes("Snapshot");
+const ETAG = textBytes("Etag");
+const RESOURCE_TYPE = textBytes("ResourceType");
+const LAST_MODIFIED = textBytes("Last-Modified");
+const CONTENT_LENGTH = textBytes("Content-Length");
+
+const QUOTE = 0x22;
 
 /** A page, and the marker of the next one: empty behind the last. */
 export interface AzurePage {
@@ -17,339 +35,233 @@ export interface AzurePage {
 }
 
 /**
- * Scans a page. Directories of accounts with a hierarchical namespace, snapshots, and blobs that were deleted are
- * left out.
+ * Reads a page. Directories of accounts with a hierarchical namespace, snapshots, and blobs that were deleted are left
+ * out.
  *
  * @param bytes The whole answer. It is written to: escapes are undone in place, as they only ever shrink.
- * @throws {Error} if it is no listing or not a whole one. The store says which.
+ * @param page Is emptied and filled. It names the store in errors, and knows which prefix was asked for.
+ * @throws {ExternalError} with code `"protocol"` if it is no listing or not a whole one.
  */
-export function scanAzurePage(bytes: Uint8Array): AzurePage {
-  return new AzureScanner(bytes).scan();
+export function scanAzurePage(
+  bytes: Uint8Array,
+  page: ListedPage,
+): AzurePage {
+  page.reset(bytes);
+  const reader = new AzureReader(bytes, page);
+  try {
+    const nextMarker = reader.read();
+    page.check();
+    return { page, nextMarker };
+  } catch (thrown) {
+    throw thrown instanceof SyntaxError ? notWhole(page, thrown.message) : thrown;
+  }
 }
 
-class AzureScanner {
+class AzureReader {
   readonly #bytes: Uint8Array;
   readonly #page: ListedPage;
-  #at = 0;
-  /** The tag that was read last: where it begins, its name, and where it ends behind the `>`. */
-  #tag = 0;
-  #nameStart = 0;
-  #nameEnd = 0;
-  #closes = false;
-  #empty = false;
-  /** The text that was read last, escapes undone. */
-  #start = 0;
-  #end = 0;
+  readonly #xml: XmlReader;
+  readonly #pattern: XmlPattern;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, page: ListedPage) {
     this.#bytes = bytes;
-    this.#page = new ListedPage(bytes, true);
+    this.#page = page;
+    this.#xml = new XmlReader(bytes);
+    this.#pattern = new XmlPattern(bytes);
   }
 
-  scan(): AzurePage {
-    // The service begins its answers with a byte order mark.
-    if (this.#bytes[0] === 0xef && this.#bytes[1] === 0xbb && this.#bytes[2] === 0xbf) this.#at = 3;
-    if (!this.#next() || this.#closes || !this.#isTag("EnumerationResults")) {
-      throw notAListing("the answer has no 'EnumerationResults'");
-    }
+  read(): string {
+    const xml = this.#xml;
+    xml.root();
+    if (!xml.isNamed(ROOT)) throw this.#broken("the answer has no 'EnumerationResults'");
     let listed = false;
     let nextMarker: string | undefined;
-    if (!this.#empty) {
-      while (this.#child()) {
-        if (this.#isTag("Blobs")) {
-          listed = true;
-          this.#blobs();
-        } else if (this.#isTag("NextMarker")) {
-          this.#text();
-          nextMarker = readText(this.#bytes, this.#start, this.#end);
-        } else {
-          this.#leave();
-        }
+    while (xml.child()) {
+      if (xml.isNamed(BLOBS)) {
+        if (listed) throw this.#broken("'Blobs' twice");
+        listed = true;
+        this.#blobs();
+      } else if (xml.isNamed(NEXT_MARKER)) {
+        if (nextMarker !== undefined) throw this.#broken("'NextMarker' twice");
+        nextMarker = xml.string();
+      } else {
+        xml.skip();
       }
     }
-    for (let at = this.#at; at < this.#bytes.length; at++) {
-      if ((this.#bytes[at] as number) > 0x20) throw this.#broken("more behind its end");
-    }
-    if (!listed) throw notAListing("no 'Blobs'");
-    if (nextMarker === undefined) throw notAListing("no 'NextMarker'");
-    return { page: this.#page, nextMarker };
+    xml.finish();
+    if (!listed) throw this.#broken("no 'Blobs'");
+    if (nextMarker === undefined) throw this.#broken("no 'NextMarker'");
+    return nextMarker;
   }
 
   #blobs(): void {
-    if (this.#empty) return;
-    while (this.#child()) {
-      if (this.#isTag("Blob")) this.#blob();
-      else this.#leave();
+    const xml = this.#xml;
+    for (;;) {
+      while (this.#nextAlike());
+      if (!xml.child()) return;
+      if (xml.isNamed(BLOB)) this.#blob();
+      else xml.skip();
     }
   }
 
-  #blob(): void {
-    let keyStart = -1, keyEnd = -1;
-    let gone = false;
-    this.#etagStart = this.#size = -1;
-    this.#time = NaN;
-    this.#directory = false;
-    if (!this.#empty) {
-      while (this.#child()) {
-        if (this.#isTag("Name")) {
-          const encoded = this.#isEncoded();
-          this.#text();
-          if (encoded) this.#undoPercent();
-          keyStart = this.#start;
-          keyEnd = this.#end;
-        } else if (this.#isTag("Properties")) {
-          this.#properties();
-        } else if (this.#isTag("Deleted")) {
-          this.#text();
-          gone ||= this.#isText("true");
-        } else if (this.#isTag("Snapshot")) {
-          this.#text();
-          gone ||= this.#end > this.#start;
-        } else {
-          this.#leave();
-        }
-      }
-    }
-    if (keyStart < 0 || keyStart === keyEnd) throw this.#broken("a blob without a name");
-    if (this.#directory || gone) return;
-    if (this.#etagStart < 0) throw this.#broken("a blob without an ETag");
-    if (this.#size < 0) throw this.#broken("a blob without a length");
-    this.#page.add(keyStart, keyEnd, this.#etagStart, this.#etagEnd, this.#size, this.#time);
-  }
-
+  // Of the blob that is being read: where its name and its ETag are, and what else is known.
+  #keyStart = -1;
+  #keyEnd = -1;
   #etagStart = -1;
   #etagEnd = -1;
   #size = -1;
   #time = NaN;
-  #directory = false;
+  /** Whether it is a directory, a snapshot, or deleted. */
+  #hidden = false;
+
+  /** Reads a blob as XML. */
+  #blob(): void {
+    const xml = this.#xml, pattern = this.#pattern;
+    this.#keyStart =
+      this.#keyEnd =
+      this.#etagStart =
+      this.#etagEnd =
+      this.#size =
+        -1;
+    this.#time = NaN;
+    this.#hidden = false;
+    pattern.begin(xml.nameStart - 1);
+    while (xml.child()) {
+      if (xml.isNamed(NAME)) this.#name();
+      else if (xml.isNamed(PROPERTIES)) this.#properties();
+      else if (xml.isNamed(DELETED)) this.#hide(xml.string() === "true");
+      else if (xml.isNamed(SNAPSHOT)) this.#hide(xml.string() !== "");
+      else this.#skip();
+    }
+    if (!this.#hidden) pattern.end(xml.at);
+    this.#add();
+  }
+
+  #name(): void {
+    const xml = this.#xml;
+    if (this.#keyStart >= 0) throw this.#broken("a blob with two names");
+    // So the service writes what XML has no character for.
+    const encoded = xml.attribute("Encoded")?.toLowerCase() === "true";
+    xml.text();
+    this.#keyStart = xml.textStart;
+    this.#keyEnd = xml.textEnd;
+    if (encoded) this.#pattern.spoil();
+    else this.#learn(KEY_VALUE);
+    if (!encoded) return;
+    this.#keyEnd = decodePercent(this.#bytes, xml.textStart, xml.textEnd);
+    if (this.#keyEnd < 0) throw this.#broken("a name encoded wrongly");
+  }
 
   #properties(): void {
-    if (this.#empty) return;
-    while (this.#child()) {
-      switch (this.#nameEnd - this.#nameStart) {
+    const xml = this.#xml;
+    while (xml.child()) {
+      switch (xml.nameEnd - xml.localStart) {
         case 4:
-          if (!this.#isTag("Etag")) break;
-          this.#text();
-          this.#unquote();
-          if (this.#end > this.#start) {
-            this.#etagStart = this.#start;
-            this.#etagEnd = this.#end;
-          }
+          if (!xml.isNamed(ETAG)) break;
+          if (this.#etagStart >= 0) throw this.#broken("a blob with two ETags");
+          xml.quotedText();
+          this.#learn(ETAG_VALUE);
+          this.#setEtag(xml.textStart, xml.textEnd);
           continue;
         case 12:
-          if (!this.#isTag("ResourceType")) break;
-          this.#text();
-          this.#directory = this.#isText("directory");
+          if (!xml.isNamed(RESOURCE_TYPE)) break;
+          this.#hide(xml.string() === "directory");
           continue;
         case 13:
-          if (!this.#isTag("Last-Modified")) break;
-          this.#text();
-          this.#time = this.#httpDate();
+          if (!xml.isNamed(LAST_MODIFIED)) break;
+          xml.text();
+          this.#learn(TIME_VALUE);
+          this.#setTime(xml.textStart, xml.textEnd);
           continue;
         case 14:
-          if (!this.#isTag("Content-Length")) break;
-          this.#text();
-          this.#size = readDigits(this.#bytes, this.#start, this.#end);
+          if (!xml.isNamed(CONTENT_LENGTH)) break;
+          xml.text();
+          this.#learn(SIZE_VALUE);
+          this.#setSize(xml.textStart, xml.textEnd);
           continue;
       }
-      this.#leave();
+      this.#skip();
     }
   }
 
-  /** Reads up to the next element in this one. False at its end. */
-  #child(): boolean {
-    if (!this.#next()) throw this.#broken("cut short");
-    return !this.#closes;
+  #hide(hidden: boolean): void {
+    this.#hidden ||= hidden;
+    if (!this.#xml.plain) this.#pattern.spoil();
   }
 
-  /** Reads up to the next tag. False at the end of the answer. */
-  #next(): boolean {
-    const bytes = this.#bytes, length = bytes.length;
-    let at = this.#at;
-    for (;;) {
-      while (at < length && bytes[at] !== LESS) at++;
-      if (at === length) return false;
-      const byte = bytes[at + 1];
-      if (byte === BANG) throw this.#broken("markup that no listing has");
-      if (byte !== QUESTION) break;
-      while (at < length && bytes[at] !== GREATER) at++;
-    }
-    this.#tag = at++;
-    this.#closes = bytes[at] === SLASH;
-    if (this.#closes) at++;
-    this.#nameStart = at;
-    while (at < length && (bytes[at] as number) > 0x20 && bytes[at] !== GREATER) {
-      if (bytes[at] === SLASH) break;
-      at++;
-    }
-    this.#nameEnd = at;
-    // A `>` within the value of an attribute is legal.
-    for (let quote = 0; at < length; at++) {
-      const byte = bytes[at] as number;
-      if (quote !== 0) {
-        if (byte === quote) quote = 0;
-      } else if (byte === QUOTE || byte === 0x27) {
-        quote = byte;
-      } else if (byte === GREATER) {
-        this.#empty = bytes[at - 1] === SLASH;
-        this.#at = at + 1;
-        return true;
-      }
-    }
-    throw this.#broken("cut short");
+  #skip(): void {
+    const start = this.#xml.at;
+    this.#xml.skip();
+    this.#pattern.unwanted(start, this.#xml.at);
   }
 
-  /** Reads past the end of the element whose begin tag was read last. */
-  #leave(): void {
-    if (this.#empty) return;
-    for (let depth = 1; depth > 0;) {
-      if (!this.#next()) throw this.#broken("cut short");
-      if (this.#closes) depth--;
-      else if (!this.#empty) depth++;
-    }
+  #learn(which: number): void {
+    const { plain, textStart, textEnd } = this.#xml;
+    if (plain && textStart < textEnd) this.#pattern.value(which, textStart, textEnd);
+    else this.#pattern.spoil();
   }
 
-  /** Reads the text of the element whose begin tag was read last, and its end tag. */
-  #text(): void {
-    const start = this.#start = this.#end = this.#at;
-    if (this.#empty) return;
-    const nameStart = this.#nameStart, length = this.#nameEnd - nameStart;
-    if (!this.#next()) throw this.#broken("cut short");
-    const bytes = this.#bytes;
-    let same = this.#closes && this.#nameEnd - this.#nameStart === length;
-    for (let i = 0; same && i < length; i++) {
-      same = bytes[nameStart + i] === bytes[this.#nameStart + i];
-    }
-    if (!same) throw this.#broken("an element where a text belongs");
-    this.#end = this.#tag;
-    for (let at = start; at < this.#tag; at++) {
-      if (bytes[at] === AMPERSAND) return this.#undoEntities(at);
-    }
+  /** Reads a blob that is written like the last one; false if it is not. */
+  #nextAlike(): boolean {
+    const pattern = this.#pattern;
+    const end = pattern.match(this.#xml.at, this.#xml.limit);
+    if (end < 0) return false;
+    const { starts, ends } = pattern;
+    const timeStart = starts[TIME_VALUE] as number;
+    this.#keyStart = starts[KEY_VALUE] as number;
+    this.#keyEnd = ends[KEY_VALUE] as number;
+    this.#setEtag(starts[ETAG_VALUE] as number, ends[ETAG_VALUE] as number);
+    this.#setSize(starts[SIZE_VALUE] as number, ends[SIZE_VALUE] as number);
+    if (timeStart < 0) this.#time = NaN;
+    else this.#setTime(timeStart, ends[TIME_VALUE] as number);
+    this.#add();
+    this.#xml.goTo(end);
+    return true;
   }
 
-  #undoEntities(from: number): void {
-    const bytes = this.#bytes;
-    let to = from;
-    for (let at = from; at < this.#tag; at++) {
-      const byte = bytes[at] as number;
-      if (byte !== AMPERSAND) {
-        bytes[to++] = byte;
-        continue;
-      }
-      const start = at + 1;
-      while (at < this.#tag && bytes[at] !== SEMICOLON) at++;
-      to = writePoint(this.#entity(readText(bytes, start, Math.min(at, start + 12))), bytes, to);
+  #add(): void {
+    const page = this.#page;
+    if (this.#keyEnd <= this.#keyStart) throw this.#broken("a blob without a name");
+    if (this.#hidden) return;
+    if (this.#etagStart < 0) {
+      const name = readText(this.#bytes, this.#keyStart, this.#keyEnd);
+      throw this.#broken(`a blob without an ETag, '${name}'`);
     }
-    this.#end = to;
-  }
-
-  #entity(name: string): number {
-    switch (name) {
-      case "amp":
-        return AMPERSAND;
-      case "lt":
-        return LESS;
-      case "gt":
-        return GREATER;
-      case "quot":
-        return QUOTE;
-      case "apos":
-        return 0x27;
-    }
-    const hex = /^#x([\da-f]{1,8})$/i.exec(name)?.[1];
-    const decimal = /^#(\d{1,8})$/.exec(name)?.[1];
-    const point = hex !== undefined ? parseInt(hex, 16) : Number(decimal ?? NaN);
-    if (!(point <= 0x10ffff)) throw this.#broken("a character that XML does not have");
-    return point;
-  }
-
-  /** Whether the begin tag that was read last says that its text is percent-encoded. */
-  #isEncoded(): boolean {
-    if (this.#at - this.#nameEnd < 4) return false;
-    return /\sEncoded\s*=\s*["']true["']/i.test(readText(this.#bytes, this.#nameEnd, this.#at));
-  }
-
-  #undoPercent(): void {
-    const bytes = this.#bytes;
-    let to = this.#start;
-    for (let at = this.#start; at < this.#end; at++) {
-      const byte = bytes[at] as number;
-      if (byte !== PERCENT) {
-        bytes[to++] = byte;
-        continue;
-      }
-      const high = hexValue(bytes[at + 1]), low = hexValue(bytes[at + 2]);
-      if (high < 0 || low < 0 || at + 2 >= this.#end) throw this.#broken("a name encoded wrongly");
-      bytes[to++] = high << 4 | low;
-      at += 2;
-    }
-    this.#end = to;
+    page.push(
+      this.#keyStart,
+      this.#keyEnd,
+      this.#etagStart,
+      this.#etagEnd,
+      true,
+      this.#size,
+      this.#time,
+    );
   }
 
   /** The service lists ETags bare, older versions of it in quotes: both come to the same. */
-  #unquote(): void {
+  #setEtag(start: number, end: number): void {
     const bytes = this.#bytes;
-    const long = this.#end - this.#start > 1;
-    if (long && bytes[this.#start] === QUOTE && bytes[this.#end - 1] === QUOTE) {
-      this.#start++;
-      this.#end--;
-    }
+    const quoted = end - start > 1 && bytes[start] === QUOTE && bytes[end - 1] === QUOTE;
+    this.#etagStart = quoted ? start + 1 : start;
+    this.#etagEnd = quoted ? end - 1 : end;
+    if (this.#etagStart === this.#etagEnd) this.#etagStart = -1;
   }
 
-  /** The date in the last text, in ms. */
-  #httpDate(): number {
-    const bytes = this.#bytes, at = this.#start;
-    let time = NaN;
-    // Mon, 23 Nov 2026 04:23:46 GMT, by hand: a date a line makes a listing slow.
-    if (this.#end - at === 29) {
-      const day = readDigits(bytes, at + 5, at + 7);
-      const month = monthOf(bytes, at + 8);
-      const year = readDigits(bytes, at + 12, at + 16);
-      const hour = readDigits(bytes, at + 17, at + 19);
-      const minute = readDigits(bytes, at + 20, at + 22);
-      const second = readDigits(bytes, at + 23, at + 25);
-      if (Math.min(day, month, year, hour, minute, second) >= 0 && bytes[at + 26] === 0x47) {
-        time = Date.UTC(year, month, day, hour, minute, second);
-      }
-    }
-    if (time !== time) time = Date.parse(readText(bytes, at, this.#end));
-    if (time !== time) throw this.#broken("a blob with a date that is none");
-    return time;
+  #setSize(start: number, end: number): void {
+    this.#size = start < 0 ? -1 : readDigits(this.#bytes, start, end);
+    if (start >= 0 && this.#size < 0) throw this.#broken("a blob with a length that is none");
   }
 
-  #isTag(name: string): boolean {
-    return isAt(this.#bytes, this.#nameStart, this.#nameEnd, name);
+  #setTime(start: number, end: number): void {
+    this.#time = httpTime(this.#bytes, start, end);
+    if (this.#time !== this.#time) throw this.#broken("a blob with a date that is none");
   }
 
-  #isText(text: string): boolean {
-    return isAt(this.#bytes, this.#start, this.#end, text);
-  }
-
-  #broken(what: string): Error {
-    return notAListing(`${what}, at byte ${this.#at} of ${this.#bytes.length}`);
+  #broken(what: string): ExternalError {
+    return notWhole(this.#page, what);
   }
 }
 
-function notAListing(what: string): Error {
-  return new Error(`not a whole listing: ${what}`);
-}
-
-function isAt(bytes: Uint8Array, start: number, end: number, text: string): boolean {
-  if (end - start !== text.length) return false;
-  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
-  return true;
-}
-
-const MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-/** The month from 0, or -1. */
-function monthOf(bytes: Uint8Array, at: number): number {
-  for (let month = 0; month < 12; month++) {
-    const i = month * 3;
-    if (
-      bytes[at] === MONTHS.charCodeAt(i) && bytes[at + 1] === MONTHS.charCodeAt(i + 1) &&
-      bytes[at + 2] === MONTHS.charCodeAt(i + 2)
-    ) return month;
-  }
-  return -1;
+function notWhole(page: ListedPage, what: string): ExternalError {
+  return page.fault(`the answer is not a whole listing: ${what}`);
 }

@@ -11,6 +11,7 @@ import { GCS_FIELDS, scanGcsPage } from "./gcs_listing.ts";
 import { type GcsAnswer, type GcsRequestOptions, REQUEST_ID, requestGcs } from "./gcs_request.ts";
 import { endOffset, GcsRange } from "./gcs_range.ts";
 import { NodeRequest } from "./node_request.ts";
+import { ListedPage } from "./listed_page.ts";
 import { readNodeStream } from "./node_stream.ts";
 import type { ListOptions, PutOptions } from "./object_store.ts";
 import { statusOf } from "./store_error.ts";
@@ -91,6 +92,7 @@ export class GcsService implements CloudService {
       : new GcsRange(this.#name, options);
     // Filled anew for each page: whoever asks for the next one is done with it.
     let room: Uint8Array | undefined;
+    const listed = new ListedPage(new Uint8Array(), this.#name, options.prefix);
     return async (next, bounds) => {
       const uri = this.#listUri(options, next);
       const bytes = await this.#tried(bounds, async () => {
@@ -104,7 +106,7 @@ export class GcsService implements CloudService {
         throw pageTooLarge(this.#name);
       });
       return () => {
-        const { page, nextPageToken } = scanGcsPage(bytes);
+        const { page, nextPageToken } = scanGcsPage(bytes, listed);
         const lastKey = page.lastKey();
         const past = range?.cut(page) ?? false;
         return { page, next: past ? undefined : nextPageToken, lastKey };

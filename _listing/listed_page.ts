@@ -1,66 +1,238 @@
 /**
- * A page of a listing as its scanner leaves it: the bytes of the answer, and where in them each object is.
+ * A page of a listing as its reader leaves it: the bytes of the answer, and where in them each object is.
  *
  * @module
  */
 import type { ObjectBuilder } from "../_diff/builder.ts";
-import { compareBytes, isText, readText, textBytes } from "../_bytes/bytes.ts";
+import { compareBytes, isText, readText, textBytes, withRoom, writeText } from "../_bytes/bytes.ts";
 import type { ScannedPage } from "./scan.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
+import { decodeUrl, ENCODED, RAW, signsOf } from "./url_encoding.ts";
 
-/** Offsets an object: begin and end of its key, begin and end of its ETag. */
+/** Numbers kept of an object: key start, key end, ETag start or -1, twice the ETag's end plus 1 if quotes were left out. */
 const PLACES = 4;
+/** Objects that there is room for at first: a page of most services. */
+const ROOM = 1000;
+
+const SLASH = 0x2f;
 
 export class ListedPage implements ScannedPage {
-  /** The answer, with the escapes in keys and ETags undone where they stood. */
-  readonly bytes: Uint8Array;
-  /** Whether every ETag stands for one in double quotes. */
-  readonly quoted: boolean;
+  /** Whether more pages follow. Undefined where the answer does not say. */
+  truncated: boolean | undefined;
+  /** What to ask the next page with. */
+  nextToken: string | undefined;
+  /** Holds all keys and ETags, escapes undone. */
+  bytes: Uint8Array;
+  readonly #source: string;
+  readonly #prefix: Uint8Array;
+  /** Whether it is known that keys are in UTF-8 byte order, each one once. */
+  #ordered = false;
+  /** Whether a page of this listing has shown that keys are not URL-encoded, though the server says so. */
+  #raw = false;
+  /** Whether encoded keys of this listing were decoded. */
+  #decoded = false;
   #first = 0;
   #end = 0;
-  #places: Int32Array;
-  #sizes: Float64Array;
+  #places: Int32Array = new Int32Array(PLACES * ROOM);
+  #sizes: Float64Array = new Float64Array(ROOM);
   /** NaN for none. */
-  #times: Float64Array;
+  #times: Float64Array = new Float64Array(ROOM);
 
-  constructor(bytes: Uint8Array, quoted: boolean, room = 1000) {
+  /**
+   * @param source Names the store in errors.
+   * @param prefix What all keys must begin with, as that is what the server was asked for.
+   */
+  constructor(bytes: Uint8Array, source: string, prefix = "") {
     this.bytes = bytes;
-    this.quoted = quoted;
-    this.#places = new Int32Array(room * PLACES);
-    this.#sizes = new Float64Array(room);
-    this.#times = new Float64Array(room);
+    this.#source = source;
+    this.#prefix = textBytes(prefix);
+  }
+
+  /** Empties it, to be filled with the next page of the same listing. */
+  reset(bytes: Uint8Array): void {
+    this.bytes = bytes;
+    this.truncated = this.nextToken = undefined;
+    this.#ordered = false;
+    this.#first = this.#end = 0;
   }
 
   get count(): number {
     return this.#end - this.#first;
   }
 
-  /** Adds an object by the offsets of its key and its ETag; a `time` that is NaN is none. */
-  add(
+  /**
+   * Adds an object.
+   *
+   * @param etagStart Where its ETag begins; -1 for none.
+   * @param quoted Whether the ETag stood in double quotes that are left out.
+   * @param size In bytes; -1 where the answer has none.
+   * @param time In ms since the epoch; NaN for none.
+   */
+  push(
     keyStart: number,
     keyEnd: number,
     etagStart: number,
     etagEnd: number,
+    quoted: boolean,
     size: number,
     time: number,
   ): void {
-    if (this.#end === this.#sizes.length) this.#grow();
-    const at = this.#end * PLACES;
-    this.#places[at] = keyStart;
-    this.#places[at + 1] = keyEnd;
-    this.#places[at + 2] = etagStart;
-    this.#places[at + 3] = etagEnd;
-    this.#sizes[this.#end] = size;
-    this.#times[this.#end] = time;
-    this.#end++;
+    const i = this.#end++;
+    if (i === this.#sizes.length) this.#grow();
+    const places = this.#places;
+    const at = i * PLACES;
+    places[at] = keyStart;
+    places[at + 1] = keyEnd;
+    places[at + 2] = etagStart;
+    places[at + 3] = etagEnd << 1 | (quoted ? 1 : 0);
+    this.#sizes[i] = size;
+    this.#times[i] = time;
+  }
+
+  #grow(): void {
+    const [places, sizes, times] = [this.#places, this.#sizes, this.#times];
+    (this.#places = new Int32Array(places.length * 2)).set(places);
+    (this.#sizes = new Float64Array(sizes.length * 2)).set(sizes);
+    (this.#times = new Float64Array(times.length * 2)).set(times);
+  }
+
+  /** Where a key begins. */
+  keyStart(i: number): number {
+    return this.#places[i * PLACES] as number;
+  }
+
+  /** Where a key ends. */
+  keyEnd(i: number): number {
+    return this.#places[i * PLACES + 1] as number;
+  }
+
+  /**
+   * Undoes the URL encoding of keys. Some servers say that they encode and do not: what no encoder leaves in a key shows
+   * that, and then keys are taken as they stand.
+   *
+   * @param escaped The objects whose keys have anything that an encoder writes, or would not leave.
+   * @throws {ExternalError} if some keys are encoded and some are not, on this page or on those before it.
+   */
+  decodeKeys(escaped: readonly number[]): void {
+    let signs = 0;
+    for (const i of escaped) signs |= signsOf(this.bytes, this.keyStart(i), this.keyEnd(i));
+    const raw = this.#raw || (signs & RAW) !== 0;
+    if (raw && ((signs & ENCODED) !== 0 || this.#decoded)) {
+      throw this.fault(
+        "the server says that it URL-encodes keys, and encodes some and not others: turn the encoding off",
+      );
+    }
+    this.#raw = raw;
+    if (raw || signs === 0) return;
+    this.#decoded = true;
+    for (const i of escaped) {
+      const end = decodeUrl(this.bytes, this.keyStart(i), this.keyEnd(i));
+      this.#places[i * PLACES + 1] = end;
+    }
+  }
+
+  /**
+   * Throws if its objects are not those that were asked for: a key without the prefix, a key twice, an object without a
+   * size. To be called once it is filled, before anyone uses it.
+   *
+   * @param ordered Whether the keys are known to be in UTF-8 byte order, each one once.
+   */
+  check(ordered = false): void {
+    for (let i = 0; i < this.#end; i++) {
+      if ((this.#sizes[i] as number) < 0) this.#sizes[i] = this.#sizeOfFolder(i);
+    }
+    const outside = this.without(this.#prefix);
+    if (outside >= 0) {
+      const asked = readText(this.#prefix, 0, this.#prefix.length);
+      throw this.fault(
+        `the server ignores 'prefix': asked for keys that begin with '${asked}', it lists ` +
+          this.#shownKey(outside),
+      );
+    }
+    this.#ordered = ordered || this.disorder() < 0;
+    if (!this.#ordered) this.#checkDoubles();
+  }
+
+  /** Some servers list folders without a size: these are empty objects. */
+  #sizeOfFolder(i: number): number {
+    if (this.bytes[this.keyEnd(i) - 1] === SLASH) return 0;
+    throw this.fault(`the listing has an object without a size, ${this.#shownKey(i)}`);
+  }
+
+  #checkDoubles(): void {
+    const keys = new Set<string>();
+    for (let i = 0; i < this.#end; i++) {
+      const size = keys.size;
+      // One character a byte, so that keys which are no text are told apart, too.
+      keys.add(latin1.decode(this.bytes.subarray(this.keyStart(i), this.keyEnd(i))));
+      if (keys.size === size) {
+        throw this.fault(`a page of the listing has the key ${this.#shownKey(i)} twice`);
+      }
+    }
+  }
+
+  #shownKey(i: number): string {
+    return `'${readText(this.bytes, this.keyStart(i), this.keyEnd(i))}'`;
+  }
+
+  /**
+   * Leaves out what is not in `after < key <= until`. Keys out of order may remain: see `disorder`.
+   *
+   * @returns Whether a key lay behind `until`, so that no further page can have one to keep.
+   */
+  cut(after: string | undefined, until: string | undefined): boolean {
+    if (after !== undefined) {
+      const bound = textBytes(after);
+      while (this.#first < this.#end && this.#compare(this.#first, bound) <= 0) this.#first++;
+    }
+    if (until === undefined) return false;
+    const bound = textBytes(until);
+    const end = this.#end;
+    while (this.#first < this.#end && this.#compare(this.#end - 1, bound) > 0) this.#end--;
+    return this.#end < end;
+  }
+
+  #compare(i: number, key: Uint8Array): number {
+    return compareBytes(this.bytes, this.keyStart(i), this.keyEnd(i), key, 0, key.length);
+  }
+
+  /** Whether a key that is to be added next is behind the last one, in UTF-8 byte order. */
+  isNext(keyStart: number, keyEnd: number): boolean {
+    return this.#end === 0 || this.#isBehind(this.#end - 1, keyStart, keyEnd);
+  }
+
+  #isBehind(i: number, start: number, end: number): boolean {
+    const { bytes } = this;
+    return compareBytes(bytes, start, end, bytes, this.keyStart(i), this.keyEnd(i)) > 0;
+  }
+
+  /** The first key, counted from 0, that is not behind the one before it in UTF-8 byte order; -1 if all are. */
+  disorder(): number {
+    if (this.#ordered) return -1;
+    for (let i = this.#first + 1; i < this.#end; i++) {
+      if (!this.#isBehind(i - 1, this.keyStart(i), this.keyEnd(i))) return i - this.#first;
+    }
+    return -1;
+  }
+
+  /** The first key, counted from 0, that does not begin with these bytes; -1 if all do. */
+  without(prefix: Uint8Array): number {
+    if (prefix.length === 0) return -1;
+    for (let i = this.#first; i < this.#end; i++) {
+      const start = this.keyStart(i);
+      const end = Math.min(this.keyEnd(i), start + prefix.length);
+      if (compareBytes(this.bytes, start, end, prefix, 0, prefix.length) !== 0) {
+        return i - this.#first;
+      }
+    }
+    return -1;
   }
 
   /** A key, counted from 0, as bytes of its own. Undefined where there is none. */
   key(i: number): Uint8Array | undefined {
     if (i < 0 || i >= this.count) return undefined;
-    const at = (this.#first + i) * PLACES;
-    return this.bytes.slice(this.#places[at], this.#places[at + 1]);
+    return this.bytes.slice(this.keyStart(this.#first + i), this.keyEnd(this.#first + i));
   }
 
   /** The last key. Undefined for an empty page. */
@@ -68,140 +240,86 @@ export class ListedPage implements ScannedPage {
     return this.key(this.count - 1);
   }
 
-  /** The first key, counted from 0, that is not behind the one before it in UTF-8 byte order; -1 if all are. */
-  disorder(): number {
-    const { bytes } = this;
-    for (let i = this.#first + 1; i < this.#end; i++) {
-      const at = i * PLACES;
-      const [before, start] = [at - PLACES, this.#places[at] as number];
-      const end = this.#places[at + 1] as number;
-      const [from, to] = [this.#places[before] as number, this.#places[before + 1] as number];
-      if (compareBytes(bytes, start, end, bytes, from, to) <= 0) return i - this.#first;
-    }
-    return -1;
-  }
-
-  /**
-   * Leaves out what is not in `after < key <= until`. The page must be in the order of its keys.
-   *
-   * @returns Whether a key lay behind `until`, so that no further page can have one to keep.
-   */
-  cut(after: string | undefined, until: string | undefined): boolean {
-    if (after !== undefined) {
-      const bound = textBytes(after);
-      while (this.count > 0 && this.#compare(this.#first, bound) <= 0) this.#first++;
-    }
-    if (until === undefined) return false;
-    const bound = textBytes(until);
-    const end = this.#end;
-    while (this.count > 0 && this.#compare(this.#end - 1, bound) > 0) this.#end--;
-    return this.#end < end;
-  }
-
   addTo(builder: ObjectBuilder): void {
-    const { bytes, quoted } = this;
+    const { bytes } = this;
+    const places = this.#places, sizes = this.#sizes, times = this.#times;
     for (let i = this.#first; i < this.#end; i++) {
       const at = i * PLACES;
-      const time = this.#times[i] as number;
+      const etagEnd = places[at + 3] as number;
+      const time = times[i] as number;
       builder.addRaw(
         bytes,
-        this.#places[at] as number,
-        this.#places[at + 1] as number,
+        places[at] as number,
+        places[at + 1] as number,
         bytes,
-        this.#places[at + 2] as number,
-        this.#places[at + 3] as number,
-        quoted,
-        this.#sizes[i] as number,
+        places[at + 2] as number,
+        etagEnd >> 1,
+        (etagEnd & 1) === 1,
+        sizes[i] as number,
         time === time ? time : undefined,
       );
     }
   }
 
-  /** The same objects, one by one. */
+  /** The same as objects. */
   objects(): ObjectMeta[] {
-    const quote = this.quoted ? '"' : "";
     const objects: ObjectMeta[] = [];
-    for (let i = this.#first; i < this.#end; i++) {
-      const at = i * PLACES;
-      const time = this.#times[i] as number;
-      const key = this.#text(at);
-      const etag = quote + this.#text(at + 2) + quote;
-      const size = this.#sizes[i] as number;
-      objects.push(time === time ? { key, size, etag, lastModified: time } : { key, size, etag });
-    }
+    for (let i = this.#first; i < this.#end; i++) objects.push(this.#object(i));
     return objects;
   }
 
-  #text(place: number): string {
-    const start = this.#places[place] as number;
-    const end = this.#places[place + 1] as number;
-    if (!isText(this.bytes, start, end)) {
-      throw new ExternalError("protocol", "Cannot take a listing whose keys are not UTF-8");
+  #object(i: number): ObjectMeta {
+    const { bytes } = this;
+    const keyStart = this.keyStart(i), keyEnd = this.keyEnd(i);
+    if (!isText(bytes, keyStart, keyEnd)) {
+      throw this.fault("the listing has a key that is not UTF-8");
     }
-    return readText(this.bytes, start, end);
+    const object: { key: string; size: number; etag?: string; lastModified?: number } = {
+      key: readText(bytes, keyStart, keyEnd),
+      size: this.#sizes[i] as number,
+    };
+    const etagStart = this.#places[i * PLACES + 2] as number;
+    const etagEnd = this.#places[i * PLACES + 3] as number;
+    if (etagStart >= 0) {
+      const etag = readText(bytes, etagStart, etagEnd >> 1);
+      object.etag = etagEnd & 1 ? `"${etag}"` : etag;
+    }
+    const time = this.#times[i] as number;
+    if (time === time) object.lastModified = time;
+    return object;
   }
 
-  #compare(index: number, bound: Uint8Array): number {
-    const start = this.#places[index * PLACES] as number;
-    const end = this.#places[index * PLACES + 1] as number;
-    return compareBytes(this.bytes, start, end, bound, 0, bound.length);
-  }
-
-  #grow(): void {
-    const room = this.#sizes.length * 2;
-    const places = new Int32Array(room * PLACES);
-    places.set(this.#places);
-    this.#places = places;
-    const sizes = new Float64Array(room);
-    sizes.set(this.#sizes);
-    this.#sizes = sizes;
-    const times = new Float64Array(room);
-    times.set(this.#times);
-    this.#times = times;
+  /** An error that names the store. */
+  fault(what: string): ExternalError {
+    const source = this.#source;
+    return new ExternalError("protocol", `Cannot list '${source}' as ${what}`, { source });
   }
 }
+
+const latin1 = new TextDecoder("latin1");
 
 /**
- * The number that a run of digits is.
+ * A page of what a client itself made of an answer.
  *
- * @returns -1 if it is no whole number from 0 to 2⁵³−1.
+ * @param objects A size of -1 stands for none.
+ * @param encoded Whether the client has left the keys in URL encoding.
  */
-export function readDigits(bytes: Uint8Array, start: number, end: number): number {
-  if (end <= start || end - start > 16) return -1;
-  let value = 0;
-  for (let i = start; i < end; i++) {
-    const digit = (bytes[i] as number) - 0x30;
-    if (digit < 0 || digit > 9) return -1;
-    value = value * 10 + digit;
+export function pageOfObjects(
+  objects: Iterable<ObjectMeta>,
+  source: string,
+  prefix = "",
+  encoded = false,
+): ListedPage {
+  const page = new ListedPage(new Uint8Array(64 * 1024), source, prefix);
+  let at = 0;
+  for (const { key, size, etag = "", lastModified = NaN } of objects) {
+    page.bytes = withRoom(page.bytes, at, at + 3 * (key.length + etag.length));
+    const keyEnd = writeText(key, page.bytes, at);
+    const end = writeText(etag, page.bytes, keyEnd);
+    page.push(at, keyEnd, etag === "" ? -1 : keyEnd, end, false, size, lastModified);
+    at = end;
   }
-  return Number.isSafeInteger(value) ? value : -1;
-}
-
-/** Writes a code point as UTF-8, or as three bytes where it is half of a pair, and returns the end. */
-export function writePoint(point: number, bytes: Uint8Array, at: number): number {
-  if (point < 0x80) {
-    bytes[at++] = point;
-    return at;
-  }
-  if (point < 0x800) {
-    bytes[at++] = 0xc0 | point >> 6;
-  } else {
-    if (point < 0x10000) {
-      bytes[at++] = 0xe0 | point >> 12;
-    } else {
-      bytes[at++] = 0xf0 | point >> 18;
-      bytes[at++] = 0x80 | point >> 12 & 0x3f;
-    }
-    bytes[at++] = 0x80 | point >> 6 & 0x3f;
-  }
-  bytes[at++] = 0x80 | point & 0x3f;
-  return at;
-}
-
-/** The value of a hexadecimal digit, or -1. */
-export function hexValue(byte: number | undefined): number {
-  if (byte === undefined) return -1;
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const letter = byte | 0x20;
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+  if (encoded) page.decodeKeys([...Array(page.count).keys()]);
+  page.check();
+  return page;
 }

@@ -1,13 +1,15 @@
 /**
  * Reads the answer to a PROPFIND: a `multistatus` document (RFC 4918, section 14.16).
  *
- * A small strict reader of namespaced XML: what is not well-formed, or is cut off, is an error. Document
- * types are refused, so there are no entities but XML's own five.
+ * @module
  */
+import { textBytes } from "../_bytes/bytes.ts";
+import { XmlReader } from "./xml.ts";
+import { isBlank } from "./xml_characters.ts";
 
 /** What a server says of one resource. */
 export interface DavResource {
-  /** As received, entities undone. */
+  /** As received, references undone. */
   readonly href: string;
   /** Of the resource as a whole, where the server gives one in place of properties. */
   readonly status?: number;
@@ -18,31 +20,6 @@ export interface DavResource {
   readonly etag?: string;
 }
 
-const MAX_DEPTH = 100;
-const DAV = "DAV:";
-
-// Names as loose as they may be, the rest strict: a server's odd name is not ours to judge.
-const NAME = /[^\s<>\/=&"'!?]+/y;
-const ATTRIBUTE = /\s+([^\s<>\/=&"']+)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')/y;
-const TAG_END = /\s*(\/?)>/y;
-const CLOSE_TAG = /<\/([^\s<>\/=&"'!?]+)\s*>/y;
-const REFERENCE = /&(?:#(\d{1,7})|#x([\da-fA-F]{1,6})|(lt|gt|amp|quot|apos));/y;
-const ENTITIES: Readonly<Record<string, string>> = {
-  lt: "<",
-  gt: ">",
-  amp: "&",
-  quot: '"',
-  apos: "'",
-};
-
-interface Element {
-  readonly name: string;
-  /** The local names of the DAV elements down to this one, joined by slashes; "?" for others. */
-  readonly path: string;
-  /** Prefixes that this element binds, and those of all around it. */
-  readonly namespaces: ReadonlyMap<string, string>;
-}
-
 interface Properties {
   folder?: boolean;
   length?: string;
@@ -50,106 +27,69 @@ interface Properties {
   etag?: string;
 }
 
-/** Throws a `SyntaxError` if the bytes are no whole multistatus document in UTF-8. */
+const DAV = "DAV:";
+
+const MULTISTATUS = textBytes("multistatus");
+const RESPONSE = textBytes("response");
+const HREF = textBytes("href");
+const STATUS = textBytes("status");
+const PROPSTAT = textBytes("propstat");
+const PROP = textBytes("prop");
+const TYPE = textBytes("resourcetype");
+const COLLECTION = textBytes("collection");
+const LENGTH = textBytes("getcontentlength");
+const MODIFIED = textBytes("getlastmodified");
+const ETAG = textBytes("getetag");
+
+/** Throws a `SyntaxError` if the bytes are no whole multistatus document. They are written to. */
 export function parseMultistatus(bytes: Uint8Array): DavResource[] {
-  const collector = new Collector();
-  scanXml(decode(bytes), collector);
-  return collector.finish();
+  return new MultistatusReader(bytes).read();
 }
 
-/** Makes resources of the elements as they close. */
-class Collector {
-  #text = "";
-  #resources: DavResource[] = [];
-  #hrefs: string[] = [];
-  #status: number | undefined;
-  #found: Properties = {};
-  #described = false;
-  #propStatus: number | undefined;
-  #properties: Properties = {};
-  #root = false;
+class MultistatusReader {
+  readonly #xml: XmlReader;
+  readonly #resources: DavResource[] = [];
 
-  open(path: string): void {
-    this.#text = "";
-    switch (path) {
-      case "multistatus":
-        this.#root = true;
-        break;
-      case "multistatus/response":
-        this.#hrefs = [];
-        this.#status = undefined;
-        this.#found = {};
-        this.#described = false;
-        break;
-      case "multistatus/response/propstat":
-        this.#propStatus = undefined;
-        this.#properties = {};
-        break;
-      case "multistatus/response/propstat/prop/resourcetype":
-        this.#properties.folder = false;
-        break;
-      case "multistatus/response/propstat/prop/resourcetype/collection":
-        this.#properties.folder = true;
-        break;
+  constructor(bytes: Uint8Array) {
+    this.#xml = new XmlReader(bytes);
+  }
+
+  read(): DavResource[] {
+    const xml = this.#xml;
+    xml.root();
+    if (!this.#is(MULTISTATUS)) throw new SyntaxError("the document is no DAV multistatus");
+    while (xml.child()) {
+      if (this.#is(RESPONSE)) this.#response();
+      else xml.skip();
     }
-  }
-
-  text(text: string): void {
-    this.#text += text;
-  }
-
-  close(path: string): void {
-    const text = trim(this.#text);
-    this.#text = "";
-    switch (path) {
-      case "multistatus/response/href":
-        this.#hrefs.push(text);
-        break;
-      case "multistatus/response/status":
-        this.#status = statusOf(text);
-        break;
-      case "multistatus/response/propstat/status":
-        this.#propStatus = statusOf(text);
-        break;
-      case "multistatus/response/propstat/prop/getcontentlength":
-        if (text !== "") this.#properties.length = text;
-        break;
-      case "multistatus/response/propstat/prop/getlastmodified":
-        if (text !== "") this.#properties.modified = text;
-        break;
-      case "multistatus/response/propstat/prop/getetag":
-        if (text !== "") this.#properties.etag = text;
-        break;
-      case "multistatus/response/propstat":
-        this.#endPropstat();
-        break;
-      case "multistatus/response":
-        this.#endResponse();
-        break;
-    }
-  }
-
-  finish(): DavResource[] {
-    if (!this.#root) throw new SyntaxError("the document is no DAV multistatus");
+    xml.finish();
     return this.#resources;
   }
 
-  #endPropstat(): void {
-    if (this.#propStatus === undefined) throw new SyntaxError("a propstat without a status");
-    this.#described = true;
-    if (this.#propStatus >= 200 && this.#propStatus < 300) {
-      Object.assign(this.#found, this.#properties);
+  #response(): void {
+    const xml = this.#xml;
+    const hrefs: string[] = [];
+    const found: Properties = {};
+    let status: number | undefined;
+    let described = false;
+    while (xml.child()) {
+      if (this.#is(HREF)) {
+        hrefs.push(this.#text());
+      } else if (this.#is(STATUS)) {
+        status = statusOf(this.#text());
+      } else if (this.#is(PROPSTAT)) {
+        described = true;
+        Object.assign(found, this.#propstat());
+      } else {
+        xml.skip();
+      }
     }
-  }
-
-  #endResponse(): void {
-    const status = this.#status;
-    const { folder = false, ...properties } = this.#found;
-    if (this.#hrefs.length === 0) throw new SyntaxError("a response without a href");
-    if (status === undefined && !this.#described) {
+    if (hrefs.length === 0) throw new SyntaxError("a response without a href");
+    if (status === undefined && !described) {
       throw new SyntaxError("a response without a status and without properties");
     }
-    for (const href of this.#hrefs) {
+    const { folder = false, ...properties } = found;
+    for (const href of hrefs) {
       this.#resources.push({
         href,
         folder,
@@ -158,117 +98,59 @@ class Collector {
       });
     }
   }
-}
 
-/** Tells the collector of every element and text of a well-formed document. */
-function scanXml(xml: string, collector: Collector): void {
-  const stack: Element[] = [];
-  let rooted = false;
-  let at = xml.charCodeAt(0) === 0xfeff ? 1 : 0;
-  while (at < xml.length) {
-    if (xml[at] !== "<") {
-      const end = endOf(xml.indexOf("<", at), xml.length);
-      const text = xml.slice(at, end);
-      if (stack.length > 0) collector.text(unescape(text));
-      else if (trim(text) !== "") throw new SyntaxError("text outside of the document's element");
-      at = end;
-    } else if (xml.startsWith("<!--", at)) {
-      at = after(xml, "-->", at + 4, "a comment");
-    } else if (xml.startsWith("<![CDATA[", at) && stack.length > 0) {
-      const end = after(xml, "]]>", at + 9, "a CDATA section");
-      collector.text(xml.slice(at + 9, end - 3));
-      at = end;
-    } else if (xml.startsWith("<?", at)) {
-      at = after(xml, "?>", at + 2, "a processing instruction");
-    } else if (xml.startsWith("<!", at)) {
-      throw new SyntaxError("a document type, which is not read");
-    } else if (xml.startsWith("</", at)) {
-      const element = stack.pop();
-      CLOSE_TAG.lastIndex = at;
-      const name = CLOSE_TAG.exec(xml)?.[1];
-      if (name === undefined || name !== element?.name) {
-        throw new SyntaxError(`an end tag where </${element?.name ?? "?"}> is due`);
+  /** The properties of a propstat; none if it tells of a failure. */
+  #propstat(): Properties {
+    const xml = this.#xml;
+    const properties: Properties = {};
+    let status: number | undefined;
+    while (xml.child()) {
+      if (this.#is(STATUS)) status = statusOf(this.#text());
+      else if (this.#is(PROP)) this.#prop(properties);
+      else xml.skip();
+    }
+    if (status === undefined) throw new SyntaxError("a propstat without a status");
+    return status >= 200 && status < 300 ? properties : {};
+  }
+
+  #prop(properties: Properties): void {
+    const xml = this.#xml;
+    while (xml.child()) {
+      if (this.#is(TYPE)) {
+        properties.folder = false;
+        while (xml.child()) {
+          if (this.#is(COLLECTION)) properties.folder = true;
+          xml.skip();
+        }
+      } else if (this.#is(LENGTH)) {
+        keep(properties, "length", this.#text());
+      } else if (this.#is(MODIFIED)) {
+        keep(properties, "modified", this.#text());
+      } else if (this.#is(ETAG)) {
+        keep(properties, "etag", this.#text());
+      } else {
+        xml.skip();
       }
-      collector.close(element.path);
-      at = CLOSE_TAG.lastIndex;
-    } else {
-      if (stack.length === 0 && rooted) throw new SyntaxError("a second element at the top");
-      if (stack.length >= MAX_DEPTH) throw new SyntaxError(`more than ${MAX_DEPTH} levels`);
-      rooted = true;
-      const tag = openTag(xml, at, stack.at(-1));
-      collector.open(tag.element.path);
-      if (tag.empty) collector.close(tag.element.path);
-      else stack.push(tag.element);
-      at = tag.end;
     }
   }
-  if (stack.length > 0) throw new SyntaxError("the document is cut off");
-  if (!rooted) throw new SyntaxError("the document is empty");
-}
 
-function openTag(xml: string, at: number, parent: Element | undefined) {
-  NAME.lastIndex = at + 1;
-  const name = NAME.exec(xml)?.[0];
-  if (name === undefined) throw new SyntaxError("a '<' that begins no tag");
-  let end = NAME.lastIndex;
-  let namespaces = parent?.namespaces ?? new Map<string, string>();
-  const seen = new Set<string>();
-  for (;;) {
-    ATTRIBUTE.lastIndex = end;
-    const [, attribute, double, single] = ATTRIBUTE.exec(xml) ?? [];
-    if (attribute === undefined) break;
-    end = ATTRIBUTE.lastIndex;
-    if (seen.has(attribute)) throw new SyntaxError(`the attribute ${attribute} twice`);
-    seen.add(attribute);
-    const value = unescape(double ?? single ?? "");
-    const prefix = attribute === "xmlns" ? "" : /^xmlns:(.+)$/.exec(attribute)?.[1];
-    if (prefix !== undefined) namespaces = new Map(namespaces).set(prefix, value);
+  /** Whether the element that was come upon last is this one of DAV's. */
+  #is(name: Uint8Array): boolean {
+    return this.#xml.isNamed(name) && this.#xml.namespace() === DAV;
   }
-  TAG_END.lastIndex = end;
-  const tagEnd = TAG_END.exec(xml);
-  if (tagEnd === null) throw new SyntaxError("a tag that is cut off or malformed");
-  const colon = name.indexOf(":");
-  const namespace = namespaces.get(name.slice(0, Math.max(colon, 0)));
-  if (namespace === undefined && colon >= 0) {
-    throw new SyntaxError(`the prefix of <${name}> is bound to no namespace`);
+
+  #text(): string {
+    return trim(this.#xml.string());
   }
-  const local = namespace === DAV ? name.slice(colon + 1) : "?";
-  const path = parent === undefined ? local : `${parent.path}/${local}`;
-  const element: Element = { name, path, namespaces };
-  return { element, empty: tagEnd[1] === "/", end: TAG_END.lastIndex };
 }
 
-function after(xml: string, mark: string, from: number, what: string): number {
-  const at = xml.indexOf(mark, from);
-  if (at < 0) throw new SyntaxError(`${what} that does not end`);
-  return at + mark.length;
-}
-
-function endOf(found: number, length: number): number {
-  return found < 0 ? length : found;
-}
-
-function unescape(text: string): string {
-  let at = text.indexOf("&");
-  if (at < 0) return text;
-  let whole = text.slice(0, at);
-  while (at < text.length) {
-    REFERENCE.lastIndex = at;
-    const [, decimal, hex, name] = REFERENCE.exec(text) ?? [];
-    if (name !== undefined) whole += ENTITIES[name];
-    else whole += character(decimal === undefined ? parseInt(hex ?? "", 16) : Number(decimal));
-    const next = endOf(text.indexOf("&", REFERENCE.lastIndex), text.length);
-    whole += text.slice(REFERENCE.lastIndex, next);
-    at = next;
+/** A property that is empty is none. One that a resource has twice, and not the same, says nothing. */
+function keep(properties: Properties, name: "length" | "modified" | "etag", value: string): void {
+  if (value === "") return;
+  if (properties[name] !== undefined && properties[name] !== value) {
+    throw new SyntaxError("a property with two values");
   }
-  return whole;
-}
-
-function character(point: number): string {
-  const allowed = point === 9 || point === 10 || point === 13 ||
-    point >= 0x20 && point <= 0xd7ff || point >= 0xe000 && point <= 0x10ffff;
-  if (!allowed) throw new SyntaxError("a '&' that begins no reference to a character");
-  return String.fromCodePoint(point);
+  properties[name] = value;
 }
 
 function statusOf(text: string): number {
@@ -277,21 +159,10 @@ function statusOf(text: string): number {
   return Number(code);
 }
 
-// XML's blanks only: a name may begin or end with another.
+/** Without XML's blanks: a name may begin or end with another. */
 function trim(text: string): string {
-  return text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, "");
-}
-
-function decode(bytes: Uint8Array): string {
-  let xml: string;
-  try {
-    xml = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new SyntaxError("the document is not UTF-8");
-  }
-  const declared = /^\ufeff?<\?xml\s[^>]*?encoding\s*=\s*["']([^"']*)/.exec(xml)?.[1];
-  if (declared !== undefined && !/^(utf-?8|us-ascii)$/i.test(declared)) {
-    throw new SyntaxError("the document is declared in another encoding than UTF-8");
-  }
-  return xml;
+  let start = 0, end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (start < end && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
 }

@@ -2,8 +2,9 @@
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { Logger } from "../_errors/logger.ts";
+import { ListedPage, pageOfObjects } from "./listed_page.ts";
 import type { S3Client, S3ListInput, S3ListOutput } from "./s3_client.ts";
-import { isErrorAnswer, pageOfObjects, readListing, S3Page } from "./s3_listing.ts";
+import { isErrorAnswer, readListing } from "./s3_listing.ts";
 import type { S3Requests } from "./s3_request.ts";
 import { tapClient, type TappedClient } from "./s3_tap.ts";
 
@@ -28,18 +29,18 @@ export class S3Answers {
     this.#options = options;
   }
 
-  /** Begins a listing. Its pages are to be asked for one after the other. */
-  begin(signal: AbortSignal | undefined): S3Pages {
+  /** Begins a listing of what begins with `prefix`. Its pages are to be asked for one after the other. */
+  begin(prefix: string, signal: AbortSignal | undefined): S3Pages {
     const { client, source } = this.#options;
     const tapped = this.#tappable ? tapClient(client, isErrorAnswer, source) : undefined;
     // Filled anew for each page: whoever asks for the next one is done with it.
-    const room = new S3Page(new Uint8Array(), source);
+    const room = new ListedPage(new Uint8Array(), source, prefix);
     return {
       get server() {
         return tapped?.server;
       },
       page: (input) => this.#page(input, signal, tapped, room),
-      aside: async (input) => this.#pageOf(await this.#list(client, input, signal)),
+      aside: async (input) => this.#pageOf(await this.#list(client, input, signal), input),
     };
   }
 
@@ -47,12 +48,12 @@ export class S3Answers {
     input: S3ListInput,
     signal: AbortSignal | undefined,
     tapped: TappedClient | undefined,
-    room: S3Page,
-  ): Promise<S3Page> {
+    room: ListedPage,
+  ): Promise<ListedPage> {
     if (tapped === undefined || !this.#tappable) {
       const output = await this.#list(this.#options.client, input, signal);
       this.#fallBack();
-      return this.#pageOf(output);
+      return this.#pageOf(output, input);
     }
     tapped.begin();
     let output: S3ListOutput;
@@ -69,10 +70,10 @@ export class S3Answers {
     const { error, answer } = tapped;
     if (error !== undefined) throw error;
     if (answer !== undefined) {
-      return readListing(answer.bytes, answer.length, this.#options.source, room);
+      return readListing(answer.bytes, answer.length, room);
     }
     this.#fallBack();
-    return this.#pageOf(output);
+    return this.#pageOf(output, input);
   }
 
   #list(
@@ -97,7 +98,7 @@ export class S3Answers {
   }
 
   /** The page that the SDK made of an answer. */
-  #pageOf(output: S3ListOutput | undefined): S3Page {
+  #pageOf(output: S3ListOutput | undefined, { Prefix = "" }: S3ListInput): ListedPage {
     const { Contents = [], EncodingType, IsTruncated, NextContinuationToken } = output ?? {};
     const page = pageOfObjects(
       Contents.map(({ Key = "", Size, ETag, LastModified }): ObjectMeta => {
@@ -105,24 +106,25 @@ export class S3Answers {
         const lastModified = LastModified?.getTime();
         return {
           key: Key,
-          size: this.#sizeOf(Key, Size),
+          size: this.#sizeOf(Size),
           ...(ETag !== undefined && { etag: ETag }),
           ...(lastModified !== undefined && { lastModified }),
         };
       }),
       this.#options.source,
+      Prefix,
+      EncodingType === "url" && this.#options.urlEncoding,
     );
     page.truncated = IsTruncated;
     page.nextToken = NextContinuationToken || undefined;
-    if (EncodingType === "url" && this.#options.urlEncoding) page.decodeKeys([...Contents.keys()]);
     return page;
   }
 
-  /** Some servers list folders, as keys that end in a slash, without a size: they are empty. */
-  #sizeOf(key: string, size: number | undefined): number {
-    if (size === undefined && /(\/|%2F)$/i.test(key)) return 0;
-    if (size !== undefined && Number.isSafeInteger(size) && size >= 0) return size;
-    throw this.#fault(`the listing has an object without a size: '${key}'`);
+  /** As a page takes it: -1 where the answer has none. */
+  #sizeOf(size: number | undefined): number {
+    if (size === undefined) return -1;
+    if (Number.isSafeInteger(size) && size >= 0) return size;
+    throw this.#fault("the listing has a Size that is no whole number below 2^53");
   }
 
   #fault(what: string): ExternalError {
@@ -136,7 +138,7 @@ export interface S3Pages {
   /** What the server calls itself, where that is known. */
   readonly server: string | undefined;
   /** A page; it holds until the next one is asked for. */
-  page(input: S3ListInput): Promise<S3Page>;
+  page(input: S3ListInput): Promise<ListedPage>;
   /** A page that leaves the one before as it is. Slower. */
-  aside(input: S3ListInput): Promise<S3Page>;
+  aside(input: S3ListInput): Promise<ListedPage>;
 }

@@ -5,9 +5,9 @@ import { ExternalError } from "../_errors/external_error.ts";
 import type { ListOptions } from "./object_store.ts";
 import type { S3Answers, S3Pages } from "./s3_answers.ts";
 import type { S3ListInput } from "./s3_client.ts";
-import type { S3Page } from "./s3_listing.ts";
+import type { ListedPage } from "./listed_page.ts";
 import type { S3Order } from "./s3_order.ts";
-import { askableKey, compare, isSame, type Place, placeBehind, textOf } from "./s3_place.ts";
+import { askableKey, compare, isSame, type Place, placeBehind } from "./s3_place.ts";
 import { TreeCheck } from "./s3_tree.ts";
 
 /** What a bucket is listed with. */
@@ -33,18 +33,17 @@ export class S3Lister {
    *
    * @throws {ExternalError} With code `protocol` if they are no whole listing, and what the requests reject with.
    */
-  async *list({ prefix = "", after, until, signal }: ListOptions): AsyncGenerator<S3Page, void> {
+  async *list(
+    { prefix = "", after, until, signal }: ListOptions,
+  ): AsyncGenerator<ListedPage, void> {
     const { answers, order } = this.#options;
     const range = after !== undefined || until !== undefined;
     if (range) order.checkRange();
     if (!prefix.isWellFormed()) {
       throw new TypeError("Cannot list by 'prefix' as it has half of a surrogate pair");
     }
-    const afterKey = after === undefined ? undefined : textBytes(after);
-    const untilKey = until === undefined ? undefined : textBytes(until);
-    const prefixKey = prefix === "" ? undefined : textBytes(prefix);
     const input = { ...this.#options.input, ...(prefix !== "" && { Prefix: prefix }) };
-    const pages = answers.begin(signal);
+    const pages = answers.begin(prefix, signal);
     const tree = new TreeCheck({ pages, input, order, fault: (what) => this.#fault(what) });
     const guard = new PageGuard((what) => this.#fault(what));
     const start = after === undefined ? "" : askableKey(after);
@@ -58,7 +57,6 @@ export class S3Lister {
       if (truncated === undefined) {
         throw this.#fault("the server does not say whether the listing is whole ('IsTruncated')");
       }
-      if (prefixKey !== undefined) this.#checkPrefix(page, prefixKey);
       order.learn(pages.server, nextToken);
       tree.see(page);
       if (range || order.watches) {
@@ -68,7 +66,7 @@ export class S3Lister {
       }
       const firstOfPage = page.key(0);
       const lastOfPage = page.key(page.count - 1);
-      const past = range && page.clip(afterKey, untilKey);
+      const past = range && page.cut(after, until);
       yield page;
       if (past) return;
       if (!truncated) {
@@ -91,18 +89,9 @@ export class S3Lister {
     }
   }
 
-  #checkPrefix(page: S3Page, prefix: Uint8Array): void {
-    const i = page.without(prefix);
-    if (i < 0) return;
-    throw this.#fault(
-      `the server ignores 'prefix': it lists '${textOf(page.key(i))}', which does not begin with ` +
-        `'${textOf(prefix)}'`,
-    );
-  }
-
   /** Looks at the order of a page, and at that of its first key and the last one of the page before. */
   async #look(
-    page: S3Page,
+    page: ListedPage,
     place: Place,
     last: Uint8Array | undefined,
     range: boolean,
@@ -123,7 +112,7 @@ export class S3Lister {
 
   /** A range must begin behind the key that was asked for. */
   async #checkStart(
-    page: S3Page,
+    page: ListedPage,
     pages: S3Pages,
     input: S3ListInput,
     start: string,

@@ -1,7 +1,7 @@
 /** Places in a listing of S3: the keys and tokens behind which a page begins. */
 import { compareBytes, readText, textBytes } from "../_bytes/bytes.ts";
 import type { S3ListInput } from "./s3_client.ts";
-import { decodeUrl } from "./s3_listing.ts";
+import { decodeUrl } from "./url_encoding.ts";
 
 /** Where a page begins. */
 export type Place = Pick<S3ListInput, "StartAfter" | "ContinuationToken">;

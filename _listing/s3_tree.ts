@@ -7,7 +7,7 @@
 import { compareKeys } from "../_bytes/order.ts";
 import type { S3Pages } from "./s3_answers.ts";
 import type { S3ListInput } from "./s3_client.ts";
-import type { S3Page } from "./s3_listing.ts";
+import type { ListedPage } from "./listed_page.ts";
 import type { S3Order } from "./s3_order.ts";
 import { isSame, type Place, placeBehind, textOf } from "./s3_place.ts";
 
@@ -49,7 +49,7 @@ export class TreeCheck {
    * @param place Where the page begins.
    * @param at Which of its keys is out of order.
    */
-  async within(page: S3Page, place: Place, at: number): Promise<void> {
+  async within(page: ListedPage, place: Place, at: number): Promise<void> {
     const { pages, input } = this.#options;
     const before = page.key(at - 1);
     const key = page.key(at);
@@ -67,7 +67,7 @@ export class TreeCheck {
    * On a server that is not known, looks beside the folders that the first page ends in: what is there comes before them.
    * To be called behind each page that more follow, for a folder each.
    */
-  async atEnd(page: S3Page): Promise<void> {
+  async atEnd(page: ListedPage): Promise<void> {
     const { order } = this.#options;
     if (order.settled || order.ranged === true) return;
     this.#first ??= this.#endOf(page);
@@ -88,7 +88,7 @@ export class TreeCheck {
     folders.length = 0;
   }
 
-  #endOf(page: S3Page): FirstPage {
+  #endOf(page: ListedPage): FirstPage {
     const last = textOf(page.key(page.count - 1));
     const folders: string[] = [];
     const from = this.#options.input.Prefix?.length ?? 0;
@@ -99,7 +99,7 @@ export class TreeCheck {
   }
 
   /** Takes note of the keys of a page. */
-  see(page: S3Page): void {
+  see(page: ListedPage): void {
     if (this.#missing.size === 0) return;
     const before = this.#missing.size;
     for (const key of keysOf(page)) this.#missing.delete(key);
@@ -121,7 +121,7 @@ export class TreeCheck {
   }
 }
 
-function keysOf(page: S3Page): Set<string> {
+function keysOf(page: ListedPage): Set<string> {
   return new Set(Array.from({ length: page.count }, (_, i) => textOf(page.key(i))));
 }
 

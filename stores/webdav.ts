@@ -34,14 +34,8 @@
  *
  * @module
  */
-import { parseHttpDate } from "../_http/http_date.ts";
-import { type DavResource, parseMultistatus } from "../_listing/multistatus.ts";
-import { reasonOf, redactUrl } from "../_errors/redact.ts";
-import { HttpClient, type RequestOptions } from "../_http/request.ts";
-import { openStream } from "../_http/stream.ts";
-import { compareKeys } from "../_bytes/order.ts";
-import { mayHold, type Step, type Task, walk } from "../_listing/walk.ts";
-import { ExternalError } from "../_errors/external_error.ts";
+import type { ObjectMeta } from "../_diff/object_meta.ts";
+import type { RequestOptions } from "../_http/request.ts";
 import type {
   GetOptions,
   ListOptions,
@@ -49,17 +43,12 @@ import type {
   PutOptions,
   PutResult,
 } from "../_listing/object_store.ts";
-import type { ObjectMeta } from "../_diff/object_meta.ts";
+import { DavClient } from "../_listing/webdav_client.ts";
+import { DavReader } from "../_listing/webdav_read.ts";
+import { walkDav } from "../_listing/webdav_walk.ts";
+import { DavWriter } from "../_listing/webdav_write.ts";
 
 export type { RequestOptions };
-
-/** Requests at once. */
-const AHEAD = 8;
-/** A folder nested deeper than this holds itself. */
-const MAX_DEPTH = 128;
-
-const PROPFIND = `<?xml version="1.0" encoding="utf-8"?>
-<propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/></prop></propfind>`;
 
 /** How to reach the server. */
 export interface WebDavStoreOptions extends RequestOptions {
@@ -70,17 +59,6 @@ export interface WebDavStoreOptions extends RequestOptions {
    */
   name?: string;
 }
-
-interface Folder {
-  /** Empty, or with a final slash. */
-  readonly key: string;
-  readonly url: URL;
-  readonly parent: Folder | undefined;
-  readonly depth: number;
-}
-
-/** What a folder holds, in order: objects, and folders of which the keys end with a slash. */
-type Entry = ObjectMeta | Omit<Folder, "parent" | "depth">;
 
 /**
  * The files of a folder on a WebDAV server, and of all folders in it: one `PROPFIND` of depth 1 for each
@@ -116,8 +94,8 @@ type Entry = ObjectMeta | Omit<Folder, "parent" | "depth">;
 export class WebDavStore implements ObjectStore {
   /** Names the store in logs, spans and checkpoints. */
   readonly name: string;
-  readonly #client: HttpClient;
-  #conditions: Promise<void> | undefined;
+  readonly #client: DavClient;
+  readonly #writer: DavWriter;
 
   /**
    * Makes no request yet.
@@ -128,11 +106,23 @@ export class WebDavStore implements ObjectStore {
    * @throws {RangeError} If a number is out of range.
    */
   constructor(url: string | URL, options: WebDavStoreOptions = {}) {
-    const folder = asFolder(url);
-    const name = options.name ??
-      (typeof folder === "string" ? undefined : `dav+${redactUrl(folder)}`);
-    this.#client = new HttpClient(folder, { ...options, name });
+    this.#client = new DavClient(url, options);
+    this.#writer = new DavWriter(this.#client);
     this.name = this.#client.name;
+  }
+
+  /**
+   * What tells the folder from another one of that name: empty where the name says it all, else a digest of the URL.
+   *
+   * @returns No secret.
+   */
+  async identity(): Promise<string> {
+    const url = this.#client.url.href;
+    if (this.name === `dav+${url}`) return "";
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(url));
+    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join(
+      "",
+    );
   }
 
   /**
@@ -146,8 +136,7 @@ export class WebDavStore implements ObjectStore {
    */
   async *list(options: ListOptions = {}): AsyncGenerator<readonly ObjectMeta[], void> {
     const { prefix = "", signal } = options;
-    const root: Folder = { key: "", url: this.#client.url, parent: undefined, depth: 0 };
-    yield* walk(this.#task(root, prefix), { ahead: AHEAD, signal });
+    yield* walkDav(this.#client, prefix, signal);
   }
 
   /**
@@ -163,30 +152,7 @@ export class WebDavStore implements ObjectStore {
   async get(key: string, options: GetOptions = {}): Promise<ReadableStream<Uint8Array>> {
     const { ifMatch, signal } = options;
     signal?.throwIfAborted();
-    if (!isKey(key)) throw this.#missing(key);
-    let changed = false;
-    const conditions: Record<string, string> = {};
-    if (ifMatch !== undefined && isStrong(ifMatch)) conditions["if-match"] = ifMatch;
-    try {
-      return await openStream(this.#client, {
-        signal,
-        url: this.#urlOf(key),
-        headersFor: () => conditions,
-        wants: (status, headers) => {
-          const etag = headers.get("etag");
-          changed = status === 200 && ifMatch !== undefined && etag !== null &&
-            opaque(etag) !== opaque(ifMatch);
-          return status === 200 && !changed;
-        },
-      });
-    } catch (thrown) {
-      const status = thrown instanceof ExternalError ? thrown.status : undefined;
-      if (changed || status === 412) {
-        throw this.#error(`get '${key}' from`, "it changed: its ETag is another one", 412);
-      }
-      if (status === 404 || status === 410) throw this.#missing(key);
-      throw this.#failure(`get '${key}' from`, thrown);
-    }
+    return await new DavReader(this.#client, key, signal).read(ifMatch);
   }
 
   /**
@@ -203,324 +169,7 @@ export class WebDavStore implements ObjectStore {
    * the server does not heed conditions. Nothing is written then.
    */
   async put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
-    const { ifMatch, ifNoneMatch, signal } = options;
-    signal?.throwIfAborted();
-    if (!isKey(key)) throw this.#error("put to", `'${key}' is no key of a file`);
-    if (ifMatch !== undefined && !isStrong(ifMatch)) {
-      throw this.#error(
-        `put '${key}' to`,
-        `${ifMatch} is no strong ETag, so none that can be matched`,
-      );
-    }
-    const conditions: Record<string, string> = {};
-    if (ifMatch !== undefined) conditions["if-match"] = ifMatch;
-    if (ifNoneMatch !== undefined) conditions["if-none-match"] = ifNoneMatch;
-    if (Object.keys(conditions).length > 0) await this.#requireConditions(signal);
-    const { status, headers } = await this.#send("PUT", key, signal, conditions, body);
-    if (status === 412) throw this.#error(`put '${key}' to`, "the condition does not hold", 412);
-    if (status < 200 || status > 299) {
-      const hint = status === 409 ? ": does its folder exist?" : "";
-      throw this.#error(`put '${key}' to`, `the server answered ${status}${hint}`, status);
-    }
-    const etag = headers.get("etag");
-    return etag === null ? {} : { etag };
+    options.signal?.throwIfAborted();
+    return await this.#writer.write(key, body, options);
   }
-
-  #task(folder: Folder, prefix: string): Task {
-    return async (signal) => {
-      const entries = await this.#read(folder, signal);
-      const steps: Step[] = [];
-      let objects: ObjectMeta[] = [];
-      for (const entry of entries) {
-        if (!("url" in entry)) {
-          if (entry.key.startsWith(prefix)) objects.push(entry);
-          continue;
-        }
-        if (!mayHold(entry.key, prefix)) continue;
-        if (objects.length > 0) steps.push(objects);
-        objects = [];
-        steps.push(this.#task({ ...entry, parent: folder, depth: folder.depth + 1 }, prefix));
-      }
-      if (objects.length > 0) steps.push(objects);
-      return steps;
-    };
-  }
-
-  /** What a folder holds; nothing if it is gone by now. */
-  async #read(folder: Folder, signal: AbortSignal): Promise<readonly Entry[]> {
-    if (folder.depth > MAX_DEPTH) {
-      throw this.#listError(folder, `more than ${MAX_DEPTH} folders deep: does one hold itself?`);
-    }
-    const entries = await this.#find(folder, signal);
-    if (entries === undefined) await this.#checkGone(folder, signal);
-    return entries ?? [];
-  }
-
-  /** Throws if a folder that does not answer is listed all the same. */
-  async #checkGone({ key, parent }: Folder, signal: AbortSignal): Promise<void> {
-    if (parent === undefined) return; // `#find` did throw
-    const entries = await this.#find(parent, signal);
-    if (entries === undefined) return await this.#checkGone(parent, signal);
-    if (entries.some((entry) => entry.key === key)) {
-      throw this.#listError(parent, `it names the folder '${key}', which the server does not find`);
-    }
-  }
-
-  /** What a folder holds, or undefined if there is no such folder. There must be one at the root. */
-  async #find(folder: Folder, signal: AbortSignal): Promise<readonly Entry[] | undefined> {
-    const reply = await this.#propfind(folder, signal);
-    const { status, headers, url, body } = reply;
-    if (status === 207) {
-      const entries = this.#entries(folder, new URL(url), body);
-      if (entries !== undefined || folder.parent !== undefined) return entries;
-      throw this.#listError(folder, "it is a file, not a folder");
-    }
-    if ((status === 404 || status === 410) && folder.parent !== undefined) return undefined;
-    if (status >= 200 && status < 300) {
-      throw this.#listError(
-        folder,
-        `the server answered ${status}, not 207: is it a WebDAV folder?`,
-      );
-    }
-    throw this.#failure(this.#listing(folder), this.#client.statusError(status, headers, reply));
-  }
-
-  async #propfind(folder: Folder, signal: AbortSignal) {
-    try {
-      return await this.#client.exchange({
-        signal,
-        url: folder.url,
-        method: "PROPFIND",
-        body: PROPFIND,
-        headersFor: () => ({ depth: "1", "content-type": "application/xml; charset=utf-8" }),
-        wants: (status) => status === 207,
-      });
-    } catch (thrown) {
-      throw this.#failure(this.#listing(folder), thrown);
-    }
-  }
-
-  /** What an answer says, or undefined if it is of a file. */
-  #entries(folder: Folder, url: URL, body: Uint8Array): Entry[] | undefined {
-    let resources: DavResource[];
-    try {
-      resources = parseMultistatus(body);
-    } catch (thrown) {
-      throw this.#listError(folder, `the answer is no whole listing: ${reasonOf(thrown)}`);
-    }
-    const names = this.#namesOf(folder, url.pathname);
-    const entries: Entry[] = [];
-    let self: DavResource | undefined;
-    for (const resource of resources) {
-      const { href, status } = resource;
-      const found = this.#namesOf(folder, pathOf(href));
-      const inside = names.every((name, i) => name === found[i]);
-      if (!inside || found.length > names.length + 1) {
-        const path = url.pathname;
-        throw this.#listError(
-          folder,
-          `asked for ${path}, the server names ${quote(href)} outside of it`,
-        );
-      }
-      if (status !== undefined && status !== 404 && status !== 410) {
-        const why = `the server answered ${status} for ${quote(href)}`;
-        throw this.#listError(folder, why, status);
-      }
-      if (found.length === names.length) {
-        // Told twice, once with a slash and once without, is told.
-        if (self === undefined || resource.folder) self = resource;
-      } else if (status === undefined) {
-        entries.push(this.#entry(folder, url, found.at(-1) as string, resource));
-      }
-    }
-    if (self === undefined) {
-      throw this.#listError(folder, "the server names what is in the folder, but not the folder");
-    }
-    if (!self.folder) return undefined;
-    return entries.sort((a, b) => compareKeys(a.key, b.key));
-  }
-
-  #entry(folder: Folder, url: URL, name: string, resource: DavResource): Entry {
-    const key = folder.key + name;
-    if (name.includes("/") || name === "." || name === "..") {
-      throw this.#listError(
-        folder,
-        `${quote(resource.href)} is no name of one file, so no key is exact`,
-      );
-    }
-    if (resource.folder) return { key: `${key}/`, url: below(url, `${name}/`) };
-    const { etag, length = "-1" } = resource;
-    const lastModified = parseHttpDate(resource.modified ?? null);
-    if (etag === undefined && lastModified === undefined && resource.modified !== undefined) {
-      throw this.#listError(folder, `${quote(resource.href)} has no ETag, and a time that is none`);
-    }
-    const known = /^\d{1,16}$/.test(length);
-    if (!known && length !== "-1" || known && !Number.isSafeInteger(Number(length))) {
-      throw this.#listError(folder, `${quote(resource.href)} has a size that is none`);
-    }
-    if (!known && etag === undefined && lastModified === undefined) {
-      throw this.#listError(
-        folder,
-        `${
-          quote(resource.href)
-        } has no size, no ETag and no time, so its changes could not be told`,
-      );
-    }
-    return {
-      key,
-      size: known ? Number(length) : 0,
-      ...(etag !== undefined && { etag }),
-      ...(lastModified !== undefined && { lastModified }),
-    };
-  }
-
-  /** The names in a path, decoded. Servers differ in what they encode. */
-  #namesOf(folder: Folder, path: string): string[] {
-    // A question mark that is part of a name must be encoded: what follows one is not known to be.
-    if (!path.startsWith("/") || /[?#]/.test(path)) {
-      throw this.#listError(folder, `${quote(path)} is no path`);
-    }
-    try {
-      return path.split("/").filter((name) => name !== "").map(decodeURIComponent);
-    } catch {
-      throw this.#listError(folder, `${quote(path)} is not encoded as UTF-8, so no key is exact`);
-    }
-  }
-
-  /** Rejects unless the server refuses what it should refuse. */
-  async #requireConditions(signal: AbortSignal | undefined): Promise<void> {
-    const probing = this.#conditions ??= this.#probeConditions(signal);
-    try {
-      await probing;
-    } catch (thrown) {
-      if (this.#conditions === probing) this.#conditions = undefined;
-      throw thrown;
-    }
-  }
-
-  async #probeConditions(signal: AbortSignal | undefined): Promise<void> {
-    const key = `.koprs-${crypto.randomUUID()}`;
-    const put = async (conditions: Record<string, string>) =>
-      (await this.#send("PUT", key, signal, conditions, new Uint8Array())).status;
-    const created = await put({ "if-none-match": "*" });
-    if (created < 200 || created > 299) {
-      throw this.#error("put to", `the server answered ${created} to '${key}'`, created);
-    }
-    let heeded: boolean;
-    try {
-      heeded = await put({ "if-none-match": "*" }) === 412 &&
-        await put({ "if-match": '"koprs"' }) === 412;
-    } finally {
-      await this.#send("DELETE", key, undefined).catch(() => {}); // What went wrong before is thrown.
-    }
-    if (!heeded) {
-      throw this.#error(
-        "put to",
-        "the server heeds no conditions, so a write could undo another's",
-      );
-    }
-  }
-
-  async #send(
-    method: string,
-    key: string,
-    signal: AbortSignal | undefined,
-    headers: Record<string, string> = {},
-    body?: Uint8Array,
-  ) {
-    try {
-      return await this.#client.exchange({
-        signal,
-        url: this.#urlOf(key),
-        method,
-        ...(body !== undefined && { body: new Uint8Array(body) }),
-        headersFor: () => headers,
-        wants: () => false,
-      });
-    } catch (thrown) {
-      throw this.#failure(`${method.toLowerCase()} '${key}' in`, thrown);
-    }
-  }
-
-  #urlOf(key: string): URL {
-    return below(this.#client.url, key);
-  }
-
-  #missing(key: string): ExternalError {
-    return this.#error(`get '${key}' from`, "it does not exist", 404);
-  }
-
-  #listing({ key }: Folder): string {
-    return key === "" ? "list" : `list '${key}' in`;
-  }
-
-  #listError(folder: Folder, why: string, status?: number): ExternalError {
-    return this.#error(this.#listing(folder), why, status);
-  }
-
-  #error(doing: string, why: string, status?: number): ExternalError {
-    return this.#failure(
-      doing,
-      this.#client.error("store", why, status === undefined ? {} : { status }),
-    ) as ExternalError;
-  }
-
-  /** An error of the client, as one of this store. */
-  #failure(doing: string, thrown: unknown): unknown {
-    if (!(thrown instanceof ExternalError) || thrown.source !== this.name) return thrown;
-    const { code, status, retryAfter, cause } = thrown;
-    const why = thrown.message.replace(`Cannot poll '${this.name}': `, "");
-    const own = code === "status" || code === "protocol" ? "store" : code;
-    return new ExternalError(own, `Cannot ${doing} '${this.name}': ${why}`, {
-      source: this.name,
-      ...(status !== undefined && { status }),
-      ...(retryAfter !== undefined && { retryAfter }),
-      ...(cause !== undefined && { cause }),
-    });
-  }
-}
-
-/** The URL with a final slash; whatever is no URL is left to the client to complain of. */
-function asFolder(url: string | URL): string | URL {
-  try {
-    const folder = new URL(url);
-    if (!folder.pathname.endsWith("/")) folder.pathname += "/";
-    folder.hash = "";
-    return folder;
-  } catch {
-    return String(url);
-  }
-}
-
-/** The URL of what is in a folder. */
-function below(folder: URL, path: string): URL {
-  const url = new URL(folder);
-  const base = url.pathname.endsWith("/") ? url.pathname : `${url.pathname}/`;
-  url.pathname = base + path.split("/").map(encodeURIComponent).join("/");
-  return url;
-}
-
-/** The path of a href, whichever server it names: behind a proxy the server may not know its own name. */
-function pathOf(href: string): string {
-  return href.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, "");
-}
-
-function isKey(key: unknown): key is string {
-  // A lone surrogate has no encoding in a URL.
-  return typeof key === "string" && key.isWellFormed() &&
-    key.split("/").every((name) => name !== "" && name !== "." && name !== "..");
-}
-
-/** Whether an ETag may stand in `If-Match`, which a weak one never matches. */
-function isStrong(etag: string): boolean {
-  return /^"[!\x23-\x7e\x80-\xff]*"$/.test(etag);
-}
-
-/** What is in the quotes. Some servers leave them out, in listings or altogether. */
-function opaque(etag: string): string {
-  return etag.replace(/^W\//, "").replace(/^"(.*)"$/, "$1");
-}
-
-function quote(href: string): string {
-  return JSON.stringify(href.length > 300 ? `${href.slice(0, 300)}…` : href);
 }

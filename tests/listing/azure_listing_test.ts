@@ -1,12 +1,17 @@
 // What a page of a listing of Azure Blob Storage says, and what is none. The store itself is tested
-// in tests/stores/cloud_*_test.ts, and against a server in tests/servers/azure_test.ts.
+// against a server in tests/servers/azure_test.ts.
+import { ExternalError } from "@koprs/external/error";
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { scanAzurePage } from "../../_listing/azure_listing.ts";
+import { type AzurePage, scanAzurePage } from "../../_listing/azure_listing.ts";
+import { ListedPage } from "../../_listing/listed_page.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { objectCodec } from "../../_diff/codec.ts";
 import type { ObjectMeta } from "../../store.ts";
+
+const scan = (bytes: Uint8Array, prefix = ""): AzurePage =>
+  scanAzurePage(bytes, new ListedPage(bytes, "az://me/c", prefix));
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
@@ -104,21 +109,30 @@ const object = fc.record({
 
 test("a page says exactly what was put into it, in both ways it is read", () => {
   const marker = fc.string({ unit: fc.constantFrom("a", "&", "<", "!", "=") });
-  fc.assert(fc.property(fc.array(object), form, marker, (objects, form, marker) => {
-    const { page, nextMarker } = scanAzurePage(
-      pageOf(objects.map((o) => blobOf(o, form)), form, marker),
-    );
-    assert.equal(nextMarker, marker);
-    assert.equal(page.count, objects.length);
-    assert.deepEqual(page.objects(), objects);
-    const one = new ObjectBuilder();
-    page.addTo(one);
-    const other = new ObjectBuilder();
-    for (const object of objects) other.add(object);
-    assert.deepEqual([...one.finish().values(objectCodec)], [
-      ...other.finish().values(objectCodec),
-    ]);
-  }));
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(object, { selector: ({ key }) => key }),
+      form,
+      marker,
+      (objects, form, marker) => {
+        const { page, nextMarker } = scan(
+          pageOf(objects.map((o) => blobOf(o, form)), form, marker),
+        );
+        assert.equal(nextMarker, marker);
+        assert.equal(page.count, objects.length);
+        assert.deepEqual(page.objects(), objects);
+        const one = new ObjectBuilder();
+        page.addTo(one);
+        const other = new ObjectBuilder();
+        for (const object of objects) {
+          other.add(object);
+        }
+        assert.deepEqual([...one.finish().values(objectCodec)], [
+          ...other.finish().values(objectCodec),
+        ]);
+      },
+    ),
+  );
 });
 
 test("directories, snapshots and deleted blobs are left out", () => {
@@ -132,14 +146,14 @@ test("directories, snapshots and deleted blobs are left out", () => {
     // A directory may lack what a blob must have.
     "<Blob><Name>bare</Name><Properties><ResourceType>directory</ResourceType></Properties></Blob>",
   ];
-  const { page } = scanAzurePage(pageOf(blobs, PLAIN));
+  const { page } = scan(pageOf(blobs, PLAIN));
   assert.deepEqual(page.objects(), [at("file"), at("here")]);
 });
 
 test("an empty page may have another behind it", () => {
-  const { page, nextMarker } = scanAzurePage(pageOf([], PLAIN, "2!92!"));
+  const { page, nextMarker } = scan(pageOf([], PLAIN, "2!92!"));
   assert.deepEqual([page.count, nextMarker], [0, "2!92!"]);
-  const bare = scanAzurePage(
+  const bare = scan(
     bytesOf("<EnumerationResults><Blobs /><NextMarker/></EnumerationResults>"),
   );
   assert.deepEqual([bare.page.count, bare.nextMarker], [0, ""]);
@@ -147,15 +161,19 @@ test("an empty page may have another behind it", () => {
 
 test("a page that is cut short anywhere is none", () => {
   const object = { key: "a&é\u{1f600}\u0001", size: 5, etag: '"0x1"', lastModified: TIME };
-  const whole = pageOf([blobOf(object, PLAIN), blobOf(object, PLAIN)], PLAIN, "next");
+  const whole = pageOf(
+    [blobOf(object, PLAIN), blobOf({ ...object, key: "b" }, PLAIN)],
+    PLAIN,
+    "next",
+  );
   for (let length = 0; length < whole.length; length++) {
     assert.throws(
-      () => scanAzurePage(whole.slice(0, length)),
-      /^Error: not a whole listing/,
+      () => scan(whole.slice(0, length)),
+      isFault(/not a whole listing/),
       `${length}`,
     );
   }
-  scanAzurePage(whole.slice());
+  scan(whole.slice());
 });
 
 test("what is no listing is refused", () => {
@@ -164,7 +182,7 @@ test("what is no listing is refused", () => {
   const blob = (name: string, properties: string) =>
     page(`<Blob>${name}<Properties>${properties}</Properties></Blob>`);
   const rest = "<Etag>0x1</Etag><Content-Length>1</Content-Length>";
-  assert.equal(scanAzurePage(bytesOf(blob("<Name>a</Name>", rest))).page.count, 1);
+  assert.equal(scan(bytesOf(blob("<Name>a</Name>", rest))).page.count, 1);
   for (
     const text of [
       "",
@@ -177,8 +195,14 @@ test("what is no listing is refused", () => {
       "<EnumerationResults><Blobs/></EnumerationResults>",
       "<EnumerationResults><NextMarker/></EnumerationResults>",
       `${page("")}<EnumerationResults/>`,
-      page("<![CDATA[<Blob/>]]>"),
-      page("<!-- -->"),
+      page("<!DOCTYPE a>"),
+      page("<Blob><Name>a</Name></Blqb>"),
+      page(`<Blob><Name>a</Name><Properties>${rest}</Properties></Blqb>`),
+      page(`<Blob><Name>a</Nbme><Properties>${rest}</Properties></Blob>`),
+      page(`<Blob><Name>a</Name><Properties>${rest}</Propertiez></Blob>`),
+      `${page("")}x`,
+      page("</Blobs><Blobs>"),
+      `<EnumerationResults><Blobs/><NextMarker>1</NextMarker><NextMarker/></EnumerationResults>`,
       page("<Blob/>"),
       blob("", rest),
       blob("<Name/>", rest),
@@ -188,21 +212,56 @@ test("what is no listing is refused", () => {
       blob("<Name>&#x110000;</Name>", rest),
       blob('<Name Encoded="true">%4</Name>', rest),
       blob('<Name Encoded="true">%zz</Name>', rest),
-      blob("<Name>a</Name>", "<Etag>0x1</Etag>"),
-      blob("<Name>a</Name>", "<Etag/><Content-Length>1</Content-Length>"),
       blob("<Name>a</Name>", "<Etag>0x1</Etag><Content-Length>-1</Content-Length>"),
       blob("<Name>a</Name>", "<Etag>0x1</Etag><Content-Length>1e3</Content-Length>"),
       blob("<Name>a</Name>", `${rest}<Last-Modified>yesterday</Last-Modified>`),
+      blob("<Name>a</Name>", `${rest}<Last-Modified>Mon, 31 Feb 2026 04:23:46 GMT</Last-Modified>`),
+      blob("<Name>a</Name><Name>b</Name>", rest),
+      blob("<Name>a</Name>", `${rest}<Etag>0x2</Etag>`),
     ]
   ) {
-    assert.throws(() => scanAzurePage(bytesOf(text)), /not a whole listing/, text);
+    assert.throws(() => scan(bytesOf(text)), isFault(/not a whole listing/), text);
   }
 });
+
+test("comments and CDATA are read as XML means them", () => {
+  const name = "<Name>a<!-- b --><![CDATA[<c>]]></Name>";
+  const properties = "<Properties><Etag>0x1</Etag><Content-Length>1</Content-Length></Properties>";
+  const { page } = scan(pageOf([`<!-- <Blob> --><Blob>${name}${properties}</Blob>`], PLAIN));
+  assert.deepEqual(page.objects(), [{ key: "a<c>", size: 1, etag: '"0x1"' }]);
+});
+
+test("a folder without a length is empty; a blob without one, or without an ETag, is named", () => {
+  const blob = (name: string, properties: string) =>
+    pageOf([`<Blob><Name>${name}</Name><Properties>${properties}</Properties></Blob>`], PLAIN);
+  assert.deepEqual(scan(blob("a/", "<Etag>0x1</Etag>")).page.objects(), [
+    { key: "a/", size: 0, etag: '"0x1"' },
+  ]);
+  assert.throws(() => scan(blob("a&amp;b", "<Etag>0x1</Etag>")), isFault(/without a size, 'a&b'/));
+  const length = "<Content-Length>1</Content-Length>";
+  assert.throws(() => scan(blob("a&amp;b", length)), isFault(/without an ETag, 'a&b'/));
+});
+
+test("a blob outside of the prefix is an error that says so", () => {
+  const at = (key: string) => ({ key, size: 1, etag: '"0x1"', lastModified: TIME });
+  const page = pageOf([blobOf(at("a/1"), PLAIN), blobOf(at("b"), PLAIN)], PLAIN);
+  assert.throws(() => scan(page, "a/"), isFault(/ignores 'prefix': .* 'a\/', it lists 'b'/));
+});
+
+function isFault(pattern: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof ExternalError, String(error));
+    assert.deepEqual([error.code, error.source], ["protocol", "az://me/c"]);
+    assert.match(error.message, pattern);
+    assert.match(error.message, /^Cannot list 'az:\/\/me\/c' as /);
+    return true;
+  };
+}
 
 test("names that are not UTF-8 are refused, not mended", () => {
   const name = '<Name Encoded="true">%ff</Name>';
   const properties = "<Properties><Etag>0x1</Etag><Content-Length>1</Content-Length></Properties>";
-  const { page } = scanAzurePage(pageOf([`<Blob>${name}${properties}</Blob>`], PLAIN));
+  const { page } = scan(pageOf([`<Blob>${name}${properties}</Blob>`], PLAIN));
   assert.throws(() => page.objects(), /UTF-8/);
   assert.throws(() => page.addTo(new ObjectBuilder()), /UTF-8/);
 });

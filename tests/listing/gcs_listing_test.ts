@@ -1,12 +1,17 @@
 // What a page of a listing of Google Cloud Storage says, and what is none. The store itself is tested
-// in tests/stores/cloud_*_test.ts, and against a server in tests/servers/gcs_test.ts.
+// against a server in tests/servers/gcs_test.ts.
+import { ExternalError } from "@koprs/external/error";
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { objectCodec } from "../../_diff/codec.ts";
-import { scanGcsPage } from "../../_listing/gcs_listing.ts";
+import { type GcsPage, scanGcsPage } from "../../_listing/gcs_listing.ts";
+import { ListedPage } from "../../_listing/listed_page.ts";
 import type { ObjectMeta } from "../../store.ts";
+
+const scan = (bytes: Uint8Array, prefix = ""): GcsPage =>
+  scanGcsPage(bytes, new ListedPage(bytes, "gs://b", prefix));
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
@@ -77,13 +82,13 @@ function lone(text: string): boolean {
 test("a page says exactly what was put into it, in both ways it is read", () => {
   fc.assert(
     fc.property(
-      fc.array(object),
+      fc.uniqueArray(object, { selector: ({ key }) => key }),
       layout,
       fc.option(fc.string({ minLength: 1 })),
       (objects, form, token) => {
         const escape = objects.some(({ key }) => lone(key)) ? "wide" : form.escape;
         const bytes = pageOf(objects, { ...form, escape }, token ?? undefined);
-        const { page, nextPageToken } = scanGcsPage(bytes);
+        const { page, nextPageToken } = scan(bytes);
         assert.equal(page.count, objects.length);
         assert.deepEqual(page.objects(), objects);
         assert.equal(nextPageToken, token === null ? undefined : token.toWellFormed());
@@ -101,15 +106,15 @@ test("a page says exactly what was put into it, in both ways it is read", () => 
 
 test("a page that is cut short anywhere is none", () => {
   const object = { key: 'a"é\u{1f600}', size: 5, etag: "17", lastModified: 1_000 };
-  const whole = pageOf([object, object], { indent: 1, escape: "wide" }, "next");
+  const whole = pageOf([object, { ...object, key: "b" }], { indent: 1, escape: "wide" }, "next");
   for (let length = 0; length < whole.length; length++) {
     assert.throws(
-      () => scanGcsPage(whole.slice(0, length)),
-      /^Error: not a whole listing/,
+      () => scan(whole.slice(0, length)),
+      isFault(/not a whole listing/),
       `${length}`,
     );
   }
-  scanGcsPage(whole.slice());
+  scan(whole.slice());
 });
 
 test("what is no listing is refused", () => {
@@ -130,7 +135,29 @@ test("what is no listing is refused", () => {
       '{"kind":"storage#objects" "items":[]}',
       "<html>Sign in</html>",
       item('"name":"a","size":"1"'),
-      item('"name":"a","generation":"1"'),
+      item('"name":"a\u0001b","size":"1","generation":"1"'),
+      item('"name":"a\nb","size":"1","generation":"1"'),
+      item('"name":"a","size":"1","generation":"1","x":"\t"'),
+      item('"name":"a","size":"1","generation":"1",'),
+      item('"name":"a","size":"1","generation":"1","x":[1,]'),
+      item('"name":"a","size":"1","generation":"1","x":01'),
+      item('"name":"a","size":"1","generation":"1","x":+1'),
+      item('"name":"a","size":"1","generation":"1","x":1.'),
+      item('"name":"a","size":"1","generation":"1","x":nul'),
+      item('"name":"a","size":"1","generation":"1","x":NaN'),
+      item('"name":"a","size":1e3,"generation":"1"'),
+      item('"name":"a","size":"1","generation":"x"'),
+      item('"name":"a","size":"1","generation":""'),
+      item('"name":"a","size":"1","generation":true'),
+      item('"name":"a","size":null,"generation":"1"'),
+      item('"name":["a"],"size":"1","generation":"1"'),
+      item('"name":"a","name":"b","size":"1","generation":"1"'),
+      item('"name":"a","size":"1","size":"1","generation":"1"'),
+      item('"name":"a","size":"1","generation":"1","generation":"1"'),
+      item('"name":"a","size":"1","generation":"1","updated":"2026-02-30T00:00:00Z"'),
+      '{"kind":"storage#objects","kind":"storage#objects"}',
+      '{"kind":"storage#objects","nextPageToken":"1","nextPageToken":"2"}',
+      '\ufeff{"kind":"storage#objects"}',
       item('"size":"1","generation":"1"'),
       item('"name":"","size":"1","generation":"1"'),
       item('"name":"a","size":"1.5","generation":"1"'),
@@ -142,12 +169,36 @@ test("what is no listing is refused", () => {
       `{"kind":"storage#objects","deep":${"[".repeat(100_000)}`,
     ]
   ) {
-    assert.throws(() => scanGcsPage(bytesOf(text)), /not a whole listing/, text.slice(0, 80));
+    assert.throws(() => scan(bytesOf(text)), isFault(/not a whole listing/), text.slice(0, 80));
   }
 });
 
+test("a folder without a size is empty; an object without one is named", () => {
+  const item = (name: string) =>
+    bytesOf(`{"kind":"storage#objects","items":[{"name":"${name}","generation":"1"}]}`);
+  assert.deepEqual(scan(item("a/")).page.objects(), [{ key: "a/", size: 0, etag: "1" }]);
+  assert.throws(() => scan(item("a\\u0026b")), isFault(/without a size, 'a&b'/));
+});
+
+test("an object outside of the prefix is an error that says so", () => {
+  const objects = ["a/1", "b"].map((key) => ({ key, size: 1, etag: "1", lastModified: 0 }));
+  const page = pageOf(objects, { indent: undefined, escape: "none" });
+  assert.throws(() => scan(page, "a/"), isFault(/ignores 'prefix': .* 'a\/', it lists 'b'/));
+});
+
+function isFault(pattern: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof ExternalError, String(error));
+    assert.deepEqual([error.code, error.source], ["protocol", "gs://b"]);
+    assert.match(error.message, pattern);
+    assert.match(error.message, /^Cannot list 'gs:\/\/b' as /);
+    return true;
+  };
+}
+
 test("an empty listing, bare numbers, other forms of time", () => {
-  const scan = (text: string) => scanGcsPage(bytesOf(text));
+  const scan = (text: string) =>
+    scanGcsPage(bytesOf(text), new ListedPage(new Uint8Array(), "gs://b"));
   assert.deepEqual(scan('{"kind":"storage#objects"}').page.objects(), []);
   assert.deepEqual(scan('{"kind":"storage#objects","items":[]}').page.objects(), []);
   assert.equal(scan('{"kind":"storage#objects","nextPageToken":""}').nextPageToken, undefined);
@@ -175,9 +226,7 @@ test("keys that are not UTF-8 are refused, not mended", () => {
     '{"kind":"storage#objects","items":[{"name":"a?","size":"1","generation":"1"}]}',
   );
   bytes[bytes.indexOf(0x3f)] = 0xff;
-  const { page } = scanGcsPage(bytes);
-  assert.throws(() => page.objects(), /UTF-8/);
-  assert.throws(() => page.addTo(new ObjectBuilder()), /UTF-8/);
+  assert.throws(() => scan(bytes), isFault(/UTF-8/));
 });
 
 test("cutting a page leaves `after < key <= until`", () => {
@@ -188,7 +237,7 @@ test("cutting a page leaves `after < key <= until`", () => {
   fc.assert(fc.property(keys, bound, bound, (keys, after, until) => {
     keys.sort(compare);
     const objects = keys.map((key) => ({ key, size: 0, etag: "1", lastModified: 0 }));
-    const { page } = scanGcsPage(pageOf(objects, { indent: undefined, escape: "none" }));
+    const { page } = scan(pageOf(objects, { indent: undefined, escape: "none" }));
     const beyond = page.cut(after, until);
     const kept = keys.filter((key) =>
       (after === undefined || compare(key, after) > 0) &&
@@ -211,3 +260,6 @@ function compare(a: string, b: string): number {
   }
   return left.length - right.length;
 }
+
+// On Bun the client pipes the answer through a stream that does not end it.
+const skip = "Bun" in globalThis && "the client keeps the connection until the server ends it";

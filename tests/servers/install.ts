@@ -2,19 +2,27 @@
 // did: deno run -A tests/servers/install.ts
 // Always ends with 0, and in time: tests skip the servers that are missing, and another run goes on with them.
 import process from "node:process";
+import { missingApache } from "./apache.ts";
 import { installKubernetes } from "./kubernetes.ts";
+import { missingLighttpd } from "./lighttpd.ts";
 import { missingNginxWebDav } from "./nginx.ts";
 import { gofakes3, moto, s3Proxy, s3rver, s3sFs, versitygw } from "./s3_tools.ts";
 import { azurite, fakeGcs, installTool, minio, onPath, run } from "./tools.ts";
+import { wsgiDav } from "./wsgidav.ts";
 
 /** Milliseconds for all of them. */
 const LIMIT = 14 * 60_000;
 
-const packages = ["nginx", "libnginx-mod-http-dav-ext", "rclone"];
+const packages = [
+  ...["nginx", "libnginx-mod-http-dav-ext", "rclone"],
+  ...["apache2", "lighttpd", "lighttpd-mod-webdav"],
+];
+/** Debian starts them when they are installed: the tests start their own, on ports of their own. */
+const services = ["nginx", "apache2", "lighttpd"];
 
 console.log(`Debian packages (${packages.join(", ")}): ${await installPackages()}`);
 // One after the other: a Go build uses every core by itself. Those that take minutes come last.
-const quick = [azurite, s3rver, moto, s3Proxy];
+const quick = [azurite, s3rver, moto, wsgiDav, s3Proxy];
 for (const tool of [...quick, fakeGcs, minio, gofakes3, versitygw, s3sFs]) {
   const start = performance.now();
   const result = await installTool(tool, Math.max(LIMIT - start, 1));
@@ -37,7 +45,8 @@ console.log(
 );
 
 async function installPackages(): Promise<string> {
-  if (onPath("rclone") !== undefined && await missingNginxWebDav() === undefined) {
+  const missing = [await missingNginxWebDav(), await missingApache(), await missingLighttpd()];
+  if (onPath("rclone") !== undefined && missing.every((why) => why === undefined)) {
     return "already installed";
   }
   const apt = onPath("apt-get");
@@ -45,8 +54,7 @@ async function installPackages(): Promise<string> {
   if (process.getuid?.() !== 0) {
     return `not installed: needs root: apt-get install ${packages.join(" ")}`;
   }
-  // Debian starts nginx when it is installed: the tests start their own, on ports of their own.
-  const hadNginx = onPath("nginx") !== undefined;
+  const begun = services.filter((name) => onPath(name) === undefined);
   const options = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
   const install = () =>
     run(apt, ["install", "-y", "--no-install-recommends", ...packages], "/", options);
@@ -56,8 +64,9 @@ async function installPackages(): Promise<string> {
     failure = await run(apt, ["update"], "/", options) ?? await install();
   }
   if (failure !== undefined) return `not installed: ${failure}`;
-  if (hadNginx) return "installed";
   const service = onPath("service");
-  if (service !== undefined) await run(service, ["nginx", "stop"], "/");
+  if (service !== undefined) {
+    for (const name of begun) await run(service, [name, "stop"], "/");
+  }
   return "installed";
 }

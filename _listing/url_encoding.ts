@@ -1,0 +1,68 @@
+/**
+ * Keys that a listing is said to have URL-encoded, as in a query string.
+ *
+ * @module
+ */
+import { hexValue } from "./utf8.ts";
+
+const PERCENT = 0x25, PLUS_SIGN = 0x2b, BLANK = 0x20;
+
+/**
+ * Signs in a key that it is URL-encoded, or that it is not.
+ *
+ * - `PLUS`: it has a `+`, which is a blank if it is encoded, and a plus if it is not.
+ * - `ENCODED`: it has an escape.
+ * - `RAW`: it has what an encoder escapes: a blank, a control character, a character beyond ASCII, or a `%` that begins no
+ *   escape.
+ */
+export const PLUS = 1, ENCODED = 2, RAW = 4;
+
+export function signsOf(bytes: Uint8Array, start: number, end: number): number {
+  let signs = 0;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte <= BLANK || byte > 0x7f) signs |= RAW;
+    else if (byte === PLUS_SIGN) signs |= PLUS;
+    else if (byte === PERCENT) signs |= escapedByte(bytes, at, end) < 0 ? RAW : ENCODED;
+  }
+  return signs;
+}
+
+/** The byte that an escape at `at` stands for, or -1 if there is none. */
+function escapedByte(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 2 >= end) return -1;
+  const high = hexValue(bytes[at + 1]), low = hexValue(bytes[at + 2]);
+  return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/**
+ * Undoes URL encoding in place: `+` is a blank, `%` and two hexadecimal digits are a byte.
+ *
+ * @returns The new end; -1 if a `%` is followed by anything else.
+ */
+export function decodeUrl(bytes: Uint8Array, start: number, end: number): number {
+  return decode(bytes, start, end, BLANK);
+}
+
+/** The same where a `+` is a plus. */
+export function decodePercent(bytes: Uint8Array, start: number, end: number): number {
+  return decode(bytes, start, end, PLUS_SIGN);
+}
+
+function decode(bytes: Uint8Array, start: number, end: number, plus: number): number {
+  let to = start;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] as number;
+    if (byte === PLUS_SIGN) {
+      bytes[to++] = plus;
+    } else if (byte !== PERCENT) {
+      bytes[to++] = byte;
+    } else {
+      const value = escapedByte(bytes, at, end);
+      if (value < 0) return -1;
+      bytes[to++] = value;
+      at += 2;
+    }
+  }
+  return to;
+}
