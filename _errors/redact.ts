@@ -115,9 +115,6 @@ export function redactError(thrown: unknown, secrets: readonly string[] = []): u
   return copyOf(thrown, secrets, []);
 }
 
-/** The same as `redactError`. */
-export const withoutSecrets: typeof redactError = redactError;
-
 function copyOf(thrown: unknown, secrets: readonly string[], above: readonly unknown[]): unknown {
   if (!isErrorLike(thrown)) return messageOf(thrown, secrets);
   const message = messageOf(thrown, secrets);

@@ -15,6 +15,7 @@ export type { HttpResource, RequestOptions };
 export interface HttpPollerOptions extends RequestOptions {
   /**
    * Names the source in logs, spans and checkpoints. Must not hold a secret.
+   * The default shows the path: give a name where that holds a secret, as with web hooks. Errors hide the path then.
    *
    * @default {url} without user info, the values of secret query parameters masked
    */

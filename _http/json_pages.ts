@@ -14,6 +14,7 @@ const DEFAULT_MAX_PAGES = 10_000;
 export interface JsonPagesOptions<T> extends RequestOptions {
   /**
    * What errors call the source.
+   * The default shows the path: give a name where that holds a secret, as with web hooks. Errors hide the path then.
    *
    * @default {url} without user info, the values of secret query parameters masked
    */

@@ -10,7 +10,7 @@ import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source
 import { Tracker } from "../_diff/tracker.ts";
 import { checkCount, checkName, checkPositive, checkShare } from "../_errors/checks.ts";
 import { ExternalError } from "../_errors/external_error.ts";
-import { reasonOf, withoutSecrets } from "../_errors/redact.ts";
+import { reasonOf } from "../_errors/redact.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { storeError } from "./store_error.ts";
 import { StoreListing, type Take } from "./store_listing.ts";
@@ -221,7 +221,7 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
       throw new ExternalError(
         "invalid",
         `Cannot poll '${this.name}' as 'filter' failed for '${object.key}': ${reasonOf(thrown)}`,
-        { source: this.name, cause: withoutSecrets(thrown) },
+        { source: this.name, cause: thrown },
       );
     }
   }

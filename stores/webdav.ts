@@ -54,6 +54,7 @@ export type { RequestOptions };
 export interface WebDavStoreOptions extends RequestOptions {
   /**
    * Names the store in logs, spans and checkpoints. Must not hold a secret.
+   * The default shows the path: give a name where that holds a secret, as with web hooks. Errors hide the path then.
    *
    * @default {url} with `dav+` before it, without user info, secret query values masked
    */
