@@ -28,9 +28,8 @@ export class SaveSteps {
     this.#events++;
   }
 
-  /** Whether it is time for a step. */
+  /** Whether it is time for a step, behind an event that was handled. */
   get isDue(): boolean {
-    if (this.#events === 0) return false;
     const time = performance.now();
     // The first step comes early whatever it costs: else a slow disk would hold it back for longer than the
     // process lives.

@@ -32,6 +32,39 @@ test("W10: what an async onError rejects with ends the stream, never unhandled",
   });
 });
 
+test("W10: what a promise of another library rejects with ends the stream", () => {
+  const thrown = new Error("async");
+  const onError = () => ({
+    then: (_: unknown, reject: (error: unknown) => void) => reject(thrown),
+  });
+  return withWatch({ onError }, async ({ source, reader }) => {
+    const read = begin(reader.read());
+    await settle();
+    await source.last.fail();
+    await assert.rejects(read, (error) => error === thrown);
+  });
+});
+
+test("W10: an async callback that fails behind the end of the watch changes nothing, and is not logged", () => {
+  const lines: string[] = [];
+  const log = (line: string) => lines.push(line);
+  let fail = () => {};
+  return withWatch({
+    logger: { debug() {}, info() {}, warn() {}, error: log },
+    onError: (() =>
+      new Promise<void>((_, reject) => fail = () => reject(new Error("late")))) as () => void,
+  }, async ({ source, reader, watch }) => {
+    const read = begin(reader.read());
+    await settle();
+    await source.last.fail();
+    watch.close();
+    fail();
+    assert.deepEqual(await read, { done: true, value: undefined });
+    await settle();
+    assert.deepEqual(lines, []);
+  });
+});
+
 for (const level of ["debug", "info", "warn"] as const) {
   test(`W10: what the logger's ${level} throws ends the stream`, () => {
     const thrown = new Error("disk full");
