@@ -108,8 +108,9 @@ test(
   {
     timeout,
   },
-  async () => {
-    let drips: ReturnType<typeof setInterval>[] = [];
+  async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const drips: ReturnType<typeof setInterval>[] = [];
     const answers: Answer[] = [
       () => {},
       (_query, response) => void response.write("<ListBucketResult>"),
@@ -119,19 +120,23 @@ test(
       },
     ];
     for (const answer of answers) {
+      const asked = Promise.withResolvers<void>();
       const closed = Promise.withResolvers<void>();
       await serving((query, response, request) => {
         response.on("close", () => closed.resolve());
         answer(query, response, request);
+        asked.resolve();
       }, async ({ store }) => {
-        await assert.rejects(
+        const left = assert.rejects(
           list(store({ timeout: 100 })),
           isFault("timeout", /within 100 ms; see 'timeout'/),
         );
+        await asked.promise;
+        t.mock.timers.tick(100);
+        await left;
         await closed.promise;
       }, {});
       drips.forEach(clearInterval);
-      drips = [];
     }
   },
 );
