@@ -33,27 +33,38 @@ test("a read is streamed, and ends with its signal", { timeout }, async () => {
 
 test("the timeout holds up to where the content begins, and for each part that is waited for", {
   timeout,
-}, async () => {
+}, async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const asked = Promise.withResolvers<void>();
   const gone = Promise.withResolvers<void>();
   const answer: Answer = (_query, response, request) => {
-    if (request.url?.includes("never")) return;
+    if (request.url?.includes("never")) return asked.resolve();
     response.write("begin");
     if (request.url?.includes("whole")) response.end(", end");
     else response.on("close", () => gone.resolve());
   };
   await serving(answer, async ({ store }) => {
     const hurried = store({ timeout: 200 });
-    await assert.rejects(hurried.get("never"), isFault("timeout", /'never'.*200 ms.*'timeout'/));
+    const never = assert.rejects(
+      hurried.get("never"),
+      isFault("timeout", /'never'.*200 ms.*'timeout'/),
+    );
+    await asked.promise;
+    t.mock.timers.tick(200);
+    await never;
+
     const stalled = (await hurried.get("stalled")).getReader();
+    t.mock.timers.tick(1_000); // a reader that takes its time is no server that does
     assert.equal(new TextDecoder().decode((await stalled.read()).value), "begin");
-    await assert.rejects(stalled.read(), isFault("timeout", /'stalled'.*200 ms/));
+    t.mock.timers.tick(1_000);
+    const next = assert.rejects(stalled.read(), isFault("timeout", /'stalled'.*200 ms/));
+    await new Promise((resolve) => setImmediate(resolve)); // until the read waits
+    t.mock.timers.tick(200);
+    await next;
     await gone.promise;
 
-    // A reader that takes its time is no server that does.
     const whole = await hurried.get("whole");
-    const over = Promise.withResolvers<void>();
-    setTimeout(over.resolve, 300);
-    await over.promise;
+    t.mock.timers.tick(1_000);
     assert.equal(await new Response(whole).text(), "begin, end");
   });
 });
