@@ -131,7 +131,8 @@ export const OBJECT_RULES: readonly StoreRule[] = [
   ["replay equals reality over a random history", async (fixture, t) => {
     const wanted = ["h/1", "h/2", "h/3", "h/a b", "h/a+b", "h/%2F", "h/é", "h/deep/er/1", "i", "j"];
     const keys = accepted(fixture, wanted, t);
-    const random = randomNumbers(7);
+    // With this seed a delivery that is left early was all there was.
+    const random = randomNumbers(5);
     const pick = <I>(items: readonly I[]): I => items[Math.floor(random() * items.length)] as I;
     const poller = pollerOf(fixture);
     const reality = new Map<string, string>();

@@ -114,6 +114,15 @@ test("LocalStore: no file stays open", { skip: !linux }, async () => {
     await assert.rejects(aborted.read(), (error) => error === reason);
     for (let tries = 0; tries < 50 && await isOpen(); tries++) await stat(folder);
     assert.equal(await isOpen(), false, "after an abort");
+    // Aborted while it is opened: whoever asked gets no file that could be closed.
+    for (let i = 0; i < 20; i++) {
+      const early = new AbortController();
+      const getting = store.get("a", { signal: early.signal });
+      early.abort(reason);
+      await assert.rejects(getting, (error) => error === reason);
+    }
+    for (let tries = 0; tries < 200 && await isOpen(); tries++) await stat(folder);
+    assert.equal(await isOpen(), false, "after an abort on the way");
   });
 });
 
