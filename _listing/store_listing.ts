@@ -55,7 +55,7 @@ export class StoreListing {
    * @param takeFor Makes what puts the objects of one range into the snapshot, if the listing is selective.
    */
   async list(old: Snapshot, options: PollOptions, takeFor: () => Take): Promise<Snapshot> {
-    const { store, name, prefix } = this.#options;
+    const { name, prefix } = this.#options;
     const { signal, onRequest } = options;
     let inRanges = false;
     const list = (range: Range, signal: AbortSignal, onPage: OnPage) => {

@@ -6,7 +6,7 @@ import { isText, readText, readVarint, textBytes, writeVarint } from "../../_byt
 import { compareKeys } from "../../_bytes/order.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { ExternalError } from "../../error.ts";
-import { addRaw, anyKey, anySize } from "../diff/_objects.ts";
+import { anyKey, anySize } from "../diff/_objects.ts";
 
 test("text: every string round-trips, and bytes order as code points", () => {
   fc.assert(

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { ItemBuilder } from "../../_diff/builder.ts";
 import { changes, countChanges } from "../../_diff/changes.ts";
 import { itemCodec } from "../../_diff/codec.ts";
-import { Snapshot } from "../../_diff/snapshot.ts";
+import type { Snapshot } from "../../_diff/snapshot.ts";
 import { anyKey } from "./_objects.ts";
 
 test("items: version decides, JSON is kept", () => {

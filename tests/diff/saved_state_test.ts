@@ -5,7 +5,6 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { textBytes } from "../../_bytes/bytes.ts";
 import { compareKeys } from "../../_bytes/order.ts";
-import { changes } from "../../_diff/changes.ts";
 import { Snapshot } from "../../_diff/snapshot.ts";
 import { checksum, unseal } from "../../_state/seal.ts";
 import { ExternalError } from "../../error.ts";

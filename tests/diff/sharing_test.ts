@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ObjectBuilder } from "../../_diff/builder.ts";
-import { Snapshot } from "../../_diff/snapshot.ts";
 import { addRaw, build, byKey, fresh, listing, shape } from "./_objects.ts";
 
 test("an unchanged listing shares every chunk, by every way in", () => {

@@ -18,7 +18,6 @@ import {
   shape,
   smallKey,
   smallObject,
-  sorted,
 } from "./_objects.ts";
 
 test("slice, concat and splice equal the same of a sorted array", () => {

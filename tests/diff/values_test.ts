@@ -14,7 +14,6 @@ import {
   build,
   ETAGS,
   HEX,
-  hex,
   listing,
   restoreOne,
   saveOne,

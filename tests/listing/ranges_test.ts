@@ -26,7 +26,11 @@ function counted() {
 test("nothing is left on the signal, however it ends", async () => {
   const { signal, listeners } = counted();
   let most = 0;
-  await together(signal, (start) => start(async () => void (most = listeners.size)));
+  await together(signal, (start) =>
+    start(() => {
+      most = listeners.size;
+      return Promise.resolve();
+    }));
   assert.equal(most, 1);
   assert.equal(listeners.size, 0);
   await assert.rejects(

@@ -74,13 +74,6 @@ function storeOfKeys(
 const flatKeys = (count: number) =>
   Array.from({ length: count }, (_, i) => `key/${String(i).padStart(8, "0")}`);
 
-const isProtocolError = (message: RegExp) => (error: unknown): boolean => {
-  assert.ok(error instanceof ExternalError, String(error));
-  assert.equal(error.code, "protocol");
-  assert.match(error.message, message);
-  return true;
-};
-
 for (const [name, make] of Object.entries(keySpaces)) {
   test(`S7: a first listing takes a tenth of the time: ${name}`, {
     timeout: 60_000,
