@@ -6,42 +6,32 @@ import { reasonOf } from "../_errors/redact.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Delivery } from "./delivery.ts";
 import { type Failure, pollFailure } from "./failure.ts";
+import { Health } from "./health.ts";
 import { checkWatch, type WatchOptions } from "./options.ts";
 import { Poll } from "./poll.ts";
 import { Reporter } from "./reporter.ts";
 import { Schedule } from "./schedule.ts";
-import type { WatchPhase, WatchStatus } from "./status.ts";
-import { observe, type Observed, type PollTelemetry } from "./telemetry.ts";
+import type { WatchStatus } from "./status.ts";
+import type { PollTelemetry } from "./telemetry.ts";
 
 const watched = new WeakSet<ExternalSource<unknown>>();
-const NEVER = { failures: 0, lastSuccess: undefined };
 
-export class PollLoop<T> implements Observed {
+export class PollLoop<T> {
   readonly source: string;
   readonly synced: Promise<void>;
 
   readonly #source: ExternalSource<T>;
   readonly #signal: AbortSignal | undefined;
   readonly #timeout: number | undefined;
+  readonly #health: Health;
   readonly #schedule: Schedule;
   readonly #reporter: Reporter;
   readonly #checkpointer: Checkpointer | undefined;
   #controller!: ReadableStreamDefaultController<ExternalEvent<T>>;
 
-  #phase: WatchPhase = "idle";
-  #polls = 0;
-  #events = 0;
-  #failures = 0;
-  #lastSuccess: number | undefined;
-  #lastError: ExternalError | undefined;
-
-  #delivery: Delivery<T> | undefined;
-  /** What held before the poll whose events are delivered. It holds again if they break off. */
-  #before: { failures: number; lastSuccess: number | undefined } = NEVER;
   #poll: Poll<T> | undefined;
+  #delivery: Delivery<T> | undefined;
   #closing = false;
-  #startedAt = 0;
-  #stopObserving: (() => void) | undefined;
 
   #resolveSynced!: () => void;
   #rejectSynced!: (reason: unknown) => void;
@@ -58,6 +48,7 @@ export class PollLoop<T> implements Observed {
     if (checkpoint !== undefined) this.#checkpointer = new Checkpointer(source, checkpoint);
     watched.add(source);
     this.source = source.name;
+    this.#health = new Health(source.name);
     this.#source = source;
     this.#signal = signal;
     this.#timeout = timeout;
@@ -71,30 +62,11 @@ export class PollLoop<T> implements Observed {
   }
 
   get status(): WatchStatus {
-    const { nextPoll } = this.#schedule;
-    const failedSaves = this.#checkpointer?.failures ?? 0;
-    return {
-      phase: this.#phase,
-      polls: this.#polls,
-      events: this.#events,
-      failures: this.#failures,
-      ...(failedSaves > 0 && { failedSaves }),
-      ...(this.#lastSuccess !== undefined && { lastSuccess: this.#lastSuccess }),
-      ...(this.#lastError !== undefined && { lastError: this.#lastError }),
-      ...(nextPoll !== undefined && { nextPoll }),
-    };
-  }
-
-  get failures(): number {
-    return this.#failures;
-  }
-
-  get healthyAt(): number {
-    return this.#lastSuccess ?? this.#startedAt;
+    return this.#health.status(this.#schedule.nextPoll, this.#checkpointer?.failures ?? 0);
   }
 
   get #ended(): boolean {
-    return this.#phase === "closed";
+    return this.#health.ended;
   }
 
   start(controller: ReadableStreamDefaultController<ExternalEvent<T>>): void {
@@ -162,19 +134,13 @@ export class PollLoop<T> implements Observed {
   /** Waits until the next poll is due. A refresh, a close, a cancel or an abort ends the wait. */
   async #sleep(): Promise<void> {
     if (this.#schedule.left === 0) return;
-    this.#phase = "waiting";
+    this.#health.phase = "waiting";
     await this.#schedule.sleep();
   }
 
   async #pollOnce(): Promise<void> {
-    // From here and not from the start: a watch nobody reads must not be held by the gauges.
-    if (this.#stopObserving === undefined) {
-      this.#startedAt = Date.now();
-      this.#stopObserving = observe(this);
-    }
-    this.#phase = "polling";
+    this.#health.pollBegins();
     this.#schedule.clear();
-    this.#polls++;
     const poll = this.#poll = new Poll(this.#source);
     const result = await poll.run(this.#checkpointer, this.#timeout);
     this.#poll = undefined;
@@ -187,19 +153,14 @@ export class PollLoop<T> implements Observed {
   }
 
   #pollSucceeded(delivery: Delivery<T>): void {
-    this.#before = { failures: this.#failures, lastSuccess: this.#lastSuccess };
     this.#delivery = delivery;
-    this.#phase = "delivering";
-    this.#lastSuccess = Date.now();
-    this.#failures = 0;
+    this.#health.pollSucceeded();
     this.#schedule.afterSuccess();
   }
 
   #pollFailed({ error, fatal }: Failure, telemetry: PollTelemetry, events: number): void {
-    const attempt = ++this.#failures;
+    const attempt = this.#health.pollFailed(error);
     const wait = this.#schedule.afterFailure(attempt, error.retryAfter);
-    this.#phase = "idle";
-    this.#lastError = error;
     telemetry.end("failed", events, error);
     if (fatal) this.#failFor(error);
     else this.#reporter.failed("poll", error, { attempt, wait });
@@ -211,7 +172,7 @@ export class PollLoop<T> implements Observed {
     const checkpointer = this.#checkpointer;
     if (checkpointer !== undefined && !await this.#announce(checkpointer, delivery)) return;
     // Not sooner: a poll whose events cannot be announced has failed after all.
-    this.#reporter.polled(this.#before.failures);
+    this.#reporter.polled(this.#health.failuresBefore);
   }
 
   /** Hands over the next event of the last poll, if there is one; commits behind the last. */
@@ -228,7 +189,7 @@ export class PollLoop<T> implements Observed {
     if (this.#ended) return true;
     if (!next.done) {
       delivery.count++;
-      this.#events++;
+      this.#health.events++;
       this.#controller.enqueue(next.value);
       return true;
     }
@@ -241,7 +202,7 @@ export class PollLoop<T> implements Observed {
     telemetry.end(count > 0 ? "changed" : "unchanged", count);
     this.#checkpointer?.delivered();
     this.#resolveSynced();
-    this.#phase = "idle";
+    this.#health.phase = "idle";
   }
 
   /** The events threw. The iterator is the source's code, which may have ended the watch before. */
@@ -250,11 +211,10 @@ export class PollLoop<T> implements Observed {
     this.#takeBack(delivery, pollFailure(this.source, thrown));
   }
 
-  /** Takes a good poll for a failed one after all: else one that always breaks off would not be backed off from. */
+  /** Takes a good poll for a failed one after all. */
   #takeBack({ telemetry, count }: Delivery<T>, failure: Failure): void {
     this.#delivery = undefined;
-    this.#failures = this.#before.failures;
-    this.#lastSuccess = this.#before.lastSuccess;
+    this.#health.takeBack();
     this.#pollFailed(failure, telemetry, count);
   }
 
@@ -326,7 +286,7 @@ export class PollLoop<T> implements Observed {
     if (failure === undefined || this.#ended) return;
     const { error, fatal } = failure;
     if (fatal) return this.#failFor(error);
-    this.#lastError = error;
+    this.#health.lastError = error;
     const wait = Math.ceil(this.#schedule.left);
     this.#reporter.failed("save", error, { attempt: checkpointer.failures, wait });
   }
@@ -344,7 +304,7 @@ export class PollLoop<T> implements Observed {
 
   /** Ends the stream with an error that is no failure of a user's callback, and says so. */
   #failFor(error: ExternalError): void {
-    this.#lastError = error;
+    this.#health.lastError = error;
     if (this.#fail(error)) this.#reporter.ended(error.message);
   }
 
@@ -358,9 +318,8 @@ export class PollLoop<T> implements Observed {
   /** Stops everything that is under way. Returns false if the watch had ended before. */
   #end(reason: unknown): boolean {
     if (this.#ended) return false;
-    this.#phase = "closed";
+    this.#health.end();
     this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#stopObserving?.();
     watched.delete(this.#source);
     this.#checkpointer?.release();
     this.#rejectSynced(reason);

@@ -1,0 +1,97 @@
+/** What a watch knows of how it is doing: its phase, its counts, its last success and failure. */
+import type { ExternalError } from "../_errors/external_error.ts";
+import type { WatchPhase, WatchStatus } from "./status.ts";
+import { observe, type Observed } from "./telemetry.ts";
+
+/** What held before the poll whose events are delivered. It holds again if they break off. */
+interface Before {
+  readonly failures: number;
+  readonly lastSuccess: number | undefined;
+}
+
+export class Health implements Observed {
+  readonly source: string;
+  phase: WatchPhase = "idle";
+  /** Why the last poll or save failed, or the stream ended. */
+  lastError: ExternalError | undefined;
+  /** Events handed over. */
+  events = 0;
+  #polls = 0;
+  #failures = 0;
+  #lastSuccess: number | undefined;
+  #before: Before = { failures: 0, lastSuccess: undefined };
+  #startedAt = 0;
+  #stopObserving: (() => void) | undefined;
+
+  constructor(source: string) {
+    this.source = source;
+  }
+
+  /** Failed polls in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Polls that failed in a row before the good one whose events are delivered. */
+  get failuresBefore(): number {
+    return this.#before.failures;
+  }
+
+  get healthyAt(): number {
+    return this.#lastSuccess ?? this.#startedAt;
+  }
+
+  get ended(): boolean {
+    return this.phase === "closed";
+  }
+
+  status(nextPoll: number | undefined, failedSaves: number): WatchStatus {
+    const { phase, events, lastError } = this;
+    const lastSuccess = this.#lastSuccess;
+    return {
+      phase,
+      polls: this.#polls,
+      events,
+      failures: this.#failures,
+      ...(failedSaves > 0 && { failedSaves }),
+      ...(lastSuccess !== undefined && { lastSuccess }),
+      ...(lastError !== undefined && { lastError }),
+      ...(nextPoll !== undefined && { nextPoll }),
+    };
+  }
+
+  pollBegins(): void {
+    // From here and not from the start: a watch nobody reads must not be held by the gauges.
+    if (this.#stopObserving === undefined) {
+      this.#startedAt = Date.now();
+      this.#stopObserving = observe(this);
+    }
+    this.phase = "polling";
+    this.#polls++;
+  }
+
+  pollSucceeded(): void {
+    this.phase = "delivering";
+    this.#before = { failures: this.#failures, lastSuccess: this.#lastSuccess };
+    this.#lastSuccess = Date.now();
+    this.#failures = 0;
+  }
+
+  /** Forgets that a poll was good: else one that always breaks off would never be backed off from. */
+  takeBack(): void {
+    this.#failures = this.#before.failures;
+    this.#lastSuccess = this.#before.lastSuccess;
+  }
+
+  /** Returns how many polls in a row have failed now. */
+  pollFailed(error: ExternalError): number {
+    this.phase = "idle";
+    this.lastError = error;
+    return ++this.#failures;
+  }
+
+  end(): void {
+    this.phase = "closed";
+    this.#stopObserving?.();
+  }
+}
