@@ -5,8 +5,14 @@ import { gzipSync } from "node:zlib";
 import { bundle, packed, specifierOf, stopBundling } from "./npm/bundle.ts";
 import { config } from "./npm/project.ts";
 
-// Files and tests are the job of these, and the client of Google Cloud Storage runs nowhere else.
-const elsewhere = ["./stores/local", "./stores/gcs", "./checkpoints/file", "./testing"];
+// Files, tests or a cluster are the job of these, and the client of Google Cloud Storage runs nowhere else.
+const elsewhere = [
+  "./stores/local",
+  "./stores/gcs",
+  "./kubernetes",
+  "./checkpoints/file",
+  "./testing",
+];
 
 after(stopBundling);
 
