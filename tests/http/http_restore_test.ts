@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ExternalError, HttpPoller } from "@koprs/external";
+import { ExternalError, HttpPoller, watchExternal } from "@koprs/external";
+import { MemoryCheckpointStore } from "@koprs/external/checkpoints/memory";
 import { checksum, seal } from "../../_state/seal.ts";
 import { failure, poll, pollerOf, send, serve, told } from "./_http_server.ts";
 
@@ -54,6 +55,33 @@ test("C1: state of a URL that differs in a masked part alone is refused by the f
   fresh.restore(pollerOf(server, {}, usd).save());
   assert.equal(await told(fresh), `added ${eur}`);
 });
+
+test(
+  "C1: a checkpoint of such a URL ends the watch, and is left as it is",
+  { timeout },
+  async (t) => {
+    const server = await serve(
+      t,
+      ({ url = "" }, response) => send(response, { body: url, headers }),
+    );
+    const checkpoint = new MemoryCheckpointStore();
+    const options = { interval: 1, checkpoint, logger: false } as const;
+    const before = watchExternal(pollerOf(server, {}, "/rate?code=USD"), options);
+    const reading = (async () => {
+      for await (const _event of before);
+    })();
+    await before.synced;
+    before.close();
+    await reading;
+    const other = pollerOf(server, {}, "/rate?code=EUR");
+    const saved = await checkpoint.load(other.name);
+    assert(saved !== undefined);
+    const requests = server.requests.length;
+    await assert.rejects(watchExternal(other, options).getReader().read(), { code: "checkpoint" });
+    assert.deepEqual(await checkpoint.load(other.name), saved);
+    assert.equal(server.requests.length, requests);
+  },
+);
 
 test("C1: what is masked cannot be read from the state, nor told from that of another poller", {
   timeout,

@@ -114,9 +114,10 @@ test("what describes the message or the body is not taken from a 304", () => {
     ]),
     known,
   );
-  assert.deepEqual(fields, [
-    ["content-length", "7"],
+  // In the order of names: runtimes differ.
+  assert.deepEqual([...fields].sort(), [
     ["content-encoding", "br"],
+    ["content-length", "7"],
     ["set-cookie", "a=1"],
     ["set-cookie", "b=2"],
     ["x", "new"],
