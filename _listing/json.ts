@@ -24,8 +24,7 @@ const WIDE = 1, STOP = 2;
 const STRING_CLASS = new Uint8Array(256);
 STRING_CLASS.fill(STOP, 0, 0x20);
 STRING_CLASS.fill(WIDE, 0x80);
-// The `}` as each document ends with one, so that no loop leaves it.
-for (const byte of [QUOTE, BACKSLASH, CLOSE_OBJECT]) STRING_CLASS[byte] = STOP;
+for (const byte of [QUOTE, BACKSLASH]) STRING_CLASS[byte] = STOP;
 
 /** What the letter of an escape stands for. */
 const ESCAPES: Readonly<Record<number, number>> = {
@@ -125,9 +124,8 @@ export class JsonReader {
         wide = true;
         continue;
       }
-      const byte = bytes[at];
-      if (byte === CLOSE_OBJECT && at < this.#last) continue;
-      if (byte !== QUOTE) return this.#oddString(start);
+      // Behind the document there is no class.
+      if (bytes[at] !== QUOTE) return this.#oddString(start);
       if (wide) this.#checkUtf8(start, at);
       this.start = start;
       this.end = at;

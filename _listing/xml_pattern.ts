@@ -138,7 +138,6 @@ export class XmlPattern {
 
   #miss(): number {
     this.#misses++;
-    this.#count = 0; // and `starts` may be half of this element
     return -1;
   }
 

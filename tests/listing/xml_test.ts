@@ -126,6 +126,12 @@ const BROKEN: Readonly<Record<string, readonly string[]>> = {
     "<a></a x>",
     "<a></a/>",
     "<a>",
+    "<t>x>",
+    "<a>x>",
+    "<a b='>",
+    "<a><!-- >",
+    "<a><![CDATA[>",
+    "<a><?x >",
     "<a><b/>",
     "<a><b>",
     "<a/></a>",
@@ -232,6 +238,8 @@ const BROKEN: Readonly<Record<string, readonly string[]>> = {
     "<p:a/>",
     "<a p:b=''/>",
     "<a><b xmlns:p='q'/><p:c/></a>",
+    "<a><b xmlns:p='q'><c xmlns:r='s'/></b><p:d/></a>",
+    "<a><b xmlns:p='q'><c xmlns:r='s'/><r:e/></b></a>",
     "<a xmlns:p=''/>",
     "<a xmlns:p=' '/>",
     "<a xmlns:p='q' xmlns:p='q'/>",
@@ -257,12 +265,16 @@ for (const [what, documents] of Object.entries(BROKEN)) {
     for (const xml of documents) {
       assert.throws(() => readXml(xml), SyntaxError, JSON.stringify(xml));
       // A buffer that is used again may hold what would make it whole.
-      assert.throws(() => readXml(xml, "></t></a></a>"), SyntaxError, JSON.stringify(xml));
+      for (const rubbish of ["></t></a></a>", "</t>", "</a>", "/>", " b=''/>", "-->", "'/>"]) {
+        assert.throws(() => readXml(xml, rubbish), SyntaxError, JSON.stringify(xml + rubbish));
+      }
     }
   });
 }
 
 test("broken: bytes that are not UTF-8, wherever they stand", () => {
+  const declaration = [...bytesOf("<?xml version"), 0xc0, ...bytesOf('="1.0"?><a/>')];
+  assert.throws(() => readXml(Uint8Array.from(declaration)), SyntaxError);
   const places = ["<t>?</t>", "<a>?<b/></a>", "<a b='?'/>", "<a><!--?--></a>", "<a><?x ??></a>"];
   places.push("<a><![CDATA[?]]></a>", "<a?/>", "<a ?=''/>", "<t>a?&amp;</t>", "<a/><!--?-->");
   const wrong = [[0xff], [0x80], [0xc0, 0x80], [0xc3], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80]];
