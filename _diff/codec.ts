@@ -47,7 +47,7 @@ const QUOTED = 8; // added to a form: the text stood in double quotes
 
 const QUOTE = 0x22, HYPHEN = 0x2d, ZERO = 0x30;
 
-const float = new DataView(new ArrayBuffer(8));
+const float = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 /** Longest identity and extra apart from the text of an ETag. */
 export const OBJECT_ROOM = 48;
 
@@ -163,7 +163,7 @@ function decimal(text: Uint8Array, start: number, end: number): number {
   return value <= Number.MAX_SAFE_INTEGER ? value : -1;
 }
 
-const unpacked = new Uint8Array(34);
+const unpacked = /* @__PURE__ */ new Uint8Array(34);
 
 function readEtag(bytes: Uint8Array, tag: number, start: number, end: number): string {
   const form = tag & ~QUOTED;

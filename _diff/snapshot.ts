@@ -43,7 +43,7 @@ export type Change<V> =
 /** A sorted listing. See the top of this file. */
 export class Snapshot {
   /** Nothing at all. */
-  static readonly empty: Snapshot = new Snapshot([]);
+  static readonly empty: Snapshot = /* @__PURE__ */ new Snapshot([]);
 
   /** In order, each behind the one before. */
   readonly chunks: readonly Chunk[];
