@@ -5,7 +5,7 @@
  *
  * @example All sources whose names begin with a letter of the first half
  * ```ts
- * import type { GroupOwner } from "@koprs/external/group";
+ * import type { GroupOwner } from "@koprs/external/kubernetes";
  *
  * const owner: GroupOwner = {
  *   owns: (name) => name < "n",

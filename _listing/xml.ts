@@ -223,7 +223,7 @@ export class XmlReader {
     const bytes = this.#bytes;
     this.nameStart = this.localStart = at;
     if (NAME_CLASS[bytes[at] as number] === 2) {
-      do at++; while (NAME_CLASS[bytes[at] as number] !== 0);
+      do at++; while (at <= this.#last && NAME_CLASS[bytes[at] as number] !== 0);
     }
     const stop = bytes[at] as number;
     if (at === this.nameStart || stop === COLON || stop > 0x7f) at = this.#oddName();

@@ -110,7 +110,7 @@ export class XmlPattern {
       if (at < 0) return this.#miss();
       const which = steps[step + 2] as number;
       if (which === KEY_VALUE) {
-        at = this.#key(at);
+        at = this.#key(at, limit);
         continue;
       }
       const start = at;
@@ -142,7 +142,7 @@ export class XmlPattern {
   }
 
   /** Reads the key, and compares it with the one before: nearly all of them share a long beginning. */
-  #key(start: number): number {
+  #key(start: number, limit: number): number {
     const bytes = this.#bytes;
     const otherEnd = this.ends[KEY_VALUE] as number;
     let other = this.starts[KEY_VALUE] as number;
@@ -155,7 +155,8 @@ export class XmlPattern {
       }
     }
     const shared = at;
-    for (;; at++) {
+    // Behind the document may be anything, and behind the buffer nothing that would end this.
+    for (; at < limit; at++) {
       const what = TEXT_CLASS[bytes[at] as number] as number;
       if (what === 0) continue;
       if (what >= REFERENCE) break;
