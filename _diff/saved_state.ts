@@ -42,18 +42,13 @@ function* partsOf({ chunks }: Snapshot): Iterable<Uint8Array> {
   for (const { bytes } of chunks) yield bytes;
 }
 
-/** What `saveAll` wrote. */
-export interface Restored {
-  /** What it belongs to: for the caller to compare. */
-  readonly identity: string;
-  readonly snapshots: readonly Snapshot[];
-}
-
 /**
  * The snapshots that `saveAll` wrote: as many as `count` says. The bytes are copied: they may be dropped or changed
  * afterwards.
  *
  * @param identity What errors call it.
+ * @param belongs Is told what the state belongs to, and throws if that is something else: before the state is read,
+ * since that of something else need not be snapshots.
  * @throws {ExternalError} with code `"checkpoint"` if the bytes are not whole, or not what `saveAll` writes.
  */
 export function restoreAll<V>(
@@ -61,8 +56,10 @@ export function restoreAll<V>(
   identity: string,
   codec: Codec<V>,
   count: number,
-): Restored {
+  belongs: (identity: string) => void,
+): readonly Snapshot[] {
   const { identity: found, state } = openSealed(bytes, identity);
+  belongs(found);
   let at = 0;
   const number = (): number => {
     const value = readVarint(state, at, state.length);
@@ -87,7 +84,7 @@ export function restoreAll<V>(
   };
   const snapshots = Array.from({ length: count }, snapshot);
   if (at !== state.length) throw damaged(identity, "it breaks the format");
-  return { identity: found, snapshots };
+  return snapshots;
 }
 
 // Filled by each that reads one: what was in it before is of no use to anyone.

@@ -150,9 +150,16 @@ export class Tracker<V extends { readonly key: string }> {
 
   restore(bytes: Uint8Array): void {
     const { identity, codec } = this.#options;
-    const { identity: found, snapshots } = restoreAll(bytes, identity, codec, 2);
-    this.#origin = this.#originOf(found) ?? this.#origin;
-    const [committed = Snapshot.empty, doubtful = Snapshot.empty] = snapshots;
+    let origin: string | undefined;
+    const belongs = (found: string) => void (origin = this.#originOf(found));
+    const [committed = Snapshot.empty, doubtful = Snapshot.empty] = restoreAll(
+      bytes,
+      identity,
+      codec,
+      2,
+      belongs,
+    );
+    this.#origin = origin ?? this.#origin;
     this.#committed = committed;
     this.#doubtful = doubtful;
     this.#progress = undefined;

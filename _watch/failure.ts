@@ -1,6 +1,6 @@
-/** What was thrown, as a watch reports it: with the name of its source, and without what clients hang on errors. */
+/** What was thrown, as a watch reports it: with the name of its source. */
 import { ExternalError } from "../_errors/external_error.ts";
-import { reasonOf, redactError } from "../_errors/redact.ts";
+import { reasonOf } from "../_errors/redact.ts";
 
 /** A failure, and whether it ends the watch. */
 export interface Failure {
@@ -15,7 +15,7 @@ export function pollFailure(source: string, thrown: unknown): Failure {
     return { error: ofSource(thrown, source), fatal: isFatal(thrown) };
   }
   const message = `Cannot poll '${source}': ${reasonOf(thrown)}`;
-  const error = new ExternalError("internal", message, { source, ...causeOf(thrown) });
+  const error = new ExternalError("internal", message, { source, cause: thrown });
   return { error, fatal: false };
 }
 
@@ -23,7 +23,7 @@ export function pollFailure(source: string, thrown: unknown): Failure {
 export function checkpointFailure(source: string, verb: "load" | "save", thrown: unknown): Failure {
   if (isFatal(thrown)) return { error: ofSource(thrown, source), fatal: true };
   const message = `Cannot ${verb} the checkpoint of '${source}': ${reasonOf(thrown)}`;
-  const options = { ...answerOf(thrown), ...causeOf(thrown), source };
+  const options = { ...answerOf(thrown), cause: thrown, source };
   return { error: new ExternalError("checkpoint", message, options), fatal: false };
 }
 
@@ -31,7 +31,7 @@ export function checkpointFailure(source: string, verb: "load" | "save", thrown:
 export function restoreFailure(source: string, thrown: unknown): ExternalError {
   if (isFatal(thrown)) return ofSource(thrown, source);
   const message = `Cannot restore '${source}' from its checkpoint: ${reasonOf(thrown)}`;
-  return new ExternalError("checkpoint", message, { ...causeOf(thrown), source });
+  return new ExternalError("checkpoint", message, { cause: thrown, source });
 }
 
 /** The error with the place of the checkpoint, for whoever is told to delete it or to put back a copy. */
@@ -45,35 +45,28 @@ export function isFatal(thrown: unknown): thrown is ExternalError {
 }
 
 /**
- * The error with the name of the source that is watched, and a cause that holds no secret. The error itself where
- * it can be: one that is frozen, or that names something else, such as a store that several sources share, is
- * copied.
+ * The error with the name of the source that is watched. The error itself where it can be: one that is frozen, or that
+ * names something else, such as a store that several sources share, is copied.
  */
 function ofSource(error: ExternalError, source: string): ExternalError {
-  const named = error.source === source || error.source === undefined && define(error, { source });
-  const cleaned = error.cause === undefined || define(error, causeOf(error.cause));
-  if (named && cleaned) return error;
+  if (error.source === source || error.source === undefined && setSource(error, source)) {
+    return error;
+  }
   const copy = copyOf(error, error.message, source);
   if (error.stack !== undefined) copy.stack = error.stack;
   return copy;
 }
 
-function define(error: ExternalError, values: Record<string, unknown>): boolean {
-  return Object.entries(values).every(([name, value]) =>
-    Reflect.get(error, name) === value ||
-    Reflect.defineProperty(error, name, {
-      value,
-      configurable: true,
-      enumerable: name !== "cause",
-      writable: true,
-    })
-  );
+/** Returns false if the error may not be changed. */
+function setSource(error: ExternalError, value: string): boolean {
+  const property = { value, configurable: true, enumerable: true, writable: true };
+  return Reflect.defineProperty(error, "source", property);
 }
 
 function copyOf(error: ExternalError, message: string, source: string | undefined): ExternalError {
   return new ExternalError(error.code, message, {
     ...answerOf(error),
-    ...(error.cause !== undefined && causeOf(error.cause)),
+    cause: error.cause,
     ...(source !== undefined && { source }),
   });
 }
@@ -85,8 +78,4 @@ function answerOf(thrown: unknown): { status?: number; retryAfter?: number } {
     ...(status !== undefined && { status }),
     ...(retryAfter !== undefined && { retryAfter }),
   };
-}
-
-function causeOf(thrown: unknown): { cause: unknown } {
-  return { cause: redactError(thrown) };
 }

@@ -240,7 +240,7 @@ export function saveOne(snapshot: Snapshot, identity: string): Uint8Array {
 
 /** The snapshot in bytes, whatever they belong to. */
 export function restoreOne(bytes: Uint8Array, identity: string): Snapshot {
-  const [snapshot = Snapshot.empty] = restoreAll(bytes, identity, objectCodec, 1).snapshots;
+  const [snapshot = Snapshot.empty] = restoreAll(bytes, identity, objectCodec, 1, () => {});
   return snapshot;
 }
 

@@ -124,7 +124,7 @@ export function testCloud<S extends ServerProcess>(world: CloudWorld<S>): OnClou
       const { proxy, direct, proxied } = await setUp();
       return {
         store: proxied.store({ pageSize: PAGE }),
-        otherStore: direct.store(),
+        otherStore: proxied.store(),
         leavesSignals: true,
         pageSize: PAGE,
         put: (key, body) => direct.put(key, body),

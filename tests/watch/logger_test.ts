@@ -204,7 +204,7 @@ test("what ends the stream is logged as an error, with and without a logger", as
         },
       },
       new Error("down"),
-      "Cannot go on watching 'manual' as 'onError' failed: https://host/?token=*** is\\nenough " +
+      "Cannot go on watching 'manual' as 'onError' failed: https://host/?token=*** is enough " +
       "(this ends the watch)",
     ],
     [
