@@ -1,4 +1,17 @@
-/** Ends listings whose pages do not. */
+/** Ends listings whose pages do not, in number or in bytes. */
+import { ExternalError } from "../_errors/external_error.ts";
+
+/** The largest page that is taken: a page of the longest keys, all escaped, needs a third of it. */
+export const MAX_PAGE_BYTES = 32 * 1024 * 1024;
+
+/** The error for a page of more than {@linkcode MAX_PAGE_BYTES}. */
+export function pageTooLarge(source: string): ExternalError {
+  return new ExternalError(
+    "too-large",
+    `Cannot list '${source}' as a page has more than ${MAX_PAGE_BYTES} bytes: check where the client sends requests`,
+    { source },
+  );
+}
 
 /** Pages in a row that may bring nothing: S3 and Azure give empty ones where much was deleted. */
 const MAX_IDLE_PAGES = 10_000;

@@ -1,15 +1,16 @@
 /** Azure Blob Storage: what is needed of its client, and what is asked of it. */
-import { ListedPage } from "./listed_page.ts";
+import { pageTooLarge } from "../_bounds/page_guard.ts";
 import { scanAzurePage } from "./azure_listing.ts";
-import { type AzureBlobItem, inQuotes, ParsedPage } from "./azure_parsed.ts";
+import { type AzureBlobItem, inQuotes, notWhole, pageOfBlobs } from "./azure_parsed.ts";
 import { tapAzure } from "./azure_tap.ts";
 import {
   type Action,
   type CloudContent,
+  type CloudLister,
   type CloudListing,
   type CloudService,
-  pageTooLarge,
 } from "./cloud.ts";
+import { ListedPage } from "./listed_page.ts";
 import { dropNodeStream, isNodeReadable } from "./node_stream.ts";
 import type { ListOptions } from "./object_store.ts";
 import { statusOf } from "./store_error.ts";
@@ -99,7 +100,7 @@ export class AzureService implements CloudService {
     this.#pageSize = pageSize;
   }
 
-  lister({ prefix }: ListOptions) {
+  lister({ prefix }: ListOptions): CloudLister {
     let onFailure: (failure: unknown) => void = () => {};
     const tap = tapAzure(
       this.#container,
@@ -109,18 +110,20 @@ export class AzureService implements CloudService {
     );
     // Filled anew for each page: whoever asks for the next one is done with it.
     const room = new ListedPage(new Uint8Array(), this.#name, prefix);
-    return async (next: string | undefined, bounds: RequestBounds): Promise<() => CloudListing> => {
+    return async (token, bounds) => {
       onFailure = (failure) => bounds.failure = failure;
       const listed = await tap.client.listBlobsFlat({
         abortSignal: bounds.signal,
         ...(prefix !== undefined && prefix !== "" && { prefix }),
       }).byPage({
-        ...(next !== undefined && { continuationToken: next }),
+        ...(token !== undefined && { continuationToken: token }),
         ...(this.#pageSize !== undefined && { maxPageSize: this.#pageSize }),
       }).next();
       const bytes = tap.take();
       if (bytes === "too large") throw pageTooLarge(this.#name);
-      return () => bytes === undefined ? readParsed(listed.value) : readBytes(bytes, room);
+      if (bytes === undefined) return this.#readParsed(listed.value, prefix);
+      const { page, nextMarker } = scanAzurePage(bytes, room);
+      return { page, next: nextMarker || undefined, lastKey: page.lastKey() };
     };
   }
 
@@ -204,6 +207,14 @@ export class AzureService implements CloudService {
     return statusOf(thrown) === 404 && codeOf(thrown) === "ContainerNotFound";
   }
 
+  /** What the client itself has made of a page. */
+  #readParsed(listed: AzureListPage | undefined, prefix: string | undefined): CloudListing {
+    const { segment, continuationToken } = listed ?? {};
+    if (!Array.isArray(segment?.blobItems)) throw notWhole(this.#name, "a page without blobs");
+    const page = pageOfBlobs(segment.blobItems, this.#name, prefix);
+    return { page, next: continuationToken || undefined, lastKey: page.lastKey() };
+  }
+
   #blob(key: string): AzureBlob {
     // A URL is normalized on its way, and would lead to another blob.
     if (key.split(/[/\\]/).some((segment) => segment === "." || segment === "..")) {
@@ -218,17 +229,6 @@ export function azureEndpoint({ url }: AzureContainer): string {
   const { host, pathname } = new URL(url);
   if (/\.(blob|dfs)\.(core\.windows|storage\.azure)\.net$/.test(host)) return "";
   return `${host}${pathname.replace(/\/[^/]*\/?$/, "")}`;
-}
-
-function readBytes(bytes: Uint8Array, room: ListedPage): CloudListing {
-  const { page, nextMarker } = scanAzurePage(bytes, room);
-  return { page, next: nextMarker === "" ? undefined : nextMarker, lastKey: page.lastKey() };
-}
-
-function readParsed(listed: AzureListPage | undefined): CloudListing {
-  if (!Array.isArray(listed?.segment?.blobItems)) throw new Error("not a whole listing");
-  const page = new ParsedPage(listed.segment.blobItems);
-  return { page, next: listed.continuationToken || undefined, lastKey: page.lastKey() };
 }
 
 /** In linear time, whatever it is. */

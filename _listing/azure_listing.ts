@@ -111,7 +111,7 @@ class AzureReader {
   #etagEnd = -1;
   #size = -1;
   #time = NaN;
-  /** Whether it is a directory, a snapshot, or deleted. */
+  /** Whether it is a directory, a snapshot, or deleted; so is then whatever is written like it. */
   #hidden = false;
 
   /** Reads a blob as XML. */
@@ -133,7 +133,7 @@ class AzureReader {
       else if (xml.isNamed(SNAPSHOT)) this.#hide(xml.string() !== "");
       else this.#skip();
     }
-    if (!this.#hidden) pattern.end(xml.at);
+    pattern.end(xml.at);
     this.#add();
   }
 

@@ -1,8 +1,7 @@
 /** A page of blobs as Azure's client itself has parsed it. */
-import { textBytes } from "../_bytes/bytes.ts";
-import type { ObjectBuilder } from "../_diff/builder.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
-import type { CloudPage } from "./cloud.ts";
+import { ExternalError } from "../_errors/external_error.ts";
+import { type ListedPage, pageOfObjects } from "./listed_page.ts";
 
 /** What {@linkcode AzureStore} needs of a blob in the client's own listing. */
 export interface AzureBlobItem {
@@ -20,46 +19,41 @@ export interface AzureBlobItem {
   };
 }
 
-export class ParsedPage implements CloudPage {
-  readonly #objects: readonly ObjectMeta[];
+/** The page that these blobs are. Without an ETag or a length a listing is none. */
+export function pageOfBlobs(
+  items: readonly AzureBlobItem[],
+  source: string,
+  prefix: string | undefined,
+): ListedPage {
+  return pageOfObjects(items.filter(isBlob).map((item) => objectOf(item, source)), source, prefix);
+}
 
-  constructor(items: readonly AzureBlobItem[]) {
-    this.#objects = items.filter(isBlob).map(({ name, properties }) => {
-      const { etag, contentLength, lastModified } = properties;
-      if (contentLength === undefined || etag === undefined) {
-        throw new Error(`not a whole listing: a blob without an ETag or a length, '${name}'`);
-      }
-      const time = lastModified?.getTime();
-      return {
-        key: name,
-        size: contentLength,
-        etag: inQuotes(etag),
-        ...(time !== undefined && { lastModified: time }),
-      };
-    });
-  }
-
-  get count(): number {
-    return this.#objects.length;
-  }
-
-  lastKey(): Uint8Array | undefined {
-    const last = this.#objects.at(-1);
-    return last === undefined ? undefined : textBytes(last.key);
-  }
-
-  addTo(builder: ObjectBuilder): void {
-    for (const object of this.#objects) builder.add(object);
-  }
-
-  objects(): ObjectMeta[] {
-    return [...this.#objects];
-  }
+/** The error for a page that is none. */
+export function notWhole(source: string, what: string): ExternalError {
+  return new ExternalError(
+    "protocol",
+    `Cannot list '${source}' as it is not a whole listing: ${what}`,
+    { source },
+  );
 }
 
 function isBlob(item: AzureBlobItem): boolean {
   const { resourceType, ResourceType } = item.properties as Record<string, unknown>;
   return (resourceType ?? ResourceType) !== "directory" && item.deleted !== true && !item.snapshot;
+}
+
+function objectOf({ name, properties }: AzureBlobItem, source: string): ObjectMeta {
+  const { etag, contentLength: size, lastModified } = properties;
+  if (size === undefined || etag === undefined) {
+    throw notWhole(source, `a blob without an ETag or a length, '${name}'`);
+  }
+  const time = lastModified?.getTime();
+  return {
+    key: name,
+    size,
+    etag: inQuotes(etag),
+    ...(time !== undefined && { lastModified: time }),
+  };
 }
 
 /** An ETag as a header has it: Azure's listings have it bare. */

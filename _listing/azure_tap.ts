@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MAX_PAGE_BYTES } from "./cloud.ts";
+import { MAX_PAGE_BYTES } from "../_bounds/page_guard.ts";
 import { isNodeReadable, readNodeStream } from "./node_stream.ts";
 
 /** What becomes of the answers to a client's requests. */

@@ -8,27 +8,18 @@ import { boundedStream } from "../_bounds/bounded_stream.ts";
 import { limit, type Limits } from "../_bounds/limits.ts";
 import { PageGuard } from "../_bounds/page_guard.ts";
 import { compareBytes } from "../_bytes/bytes.ts";
-import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { ExternalError } from "../_errors/external_error.ts";
-import { reasonOf, redactError } from "../_errors/redact.ts";
+import { reasonOf } from "../_errors/redact.ts";
+import type { ListedPage } from "./listed_page.ts";
 import { toWebStream } from "./node_content.ts";
 import { isNodeReadable, type NodeReadable } from "./node_stream.ts";
 import type { GetOptions, ListOptions, PutOptions, PutResult } from "./object_store.ts";
-import type { ScannedPage } from "./scan.ts";
 import { askedWaitOf, statusOf, storeError } from "./store_error.ts";
 import type { RequestBounds } from "./tries.ts";
 
-/** The largest page that is taken: the longest names, all escaped, need less. */
-export const MAX_PAGE_BYTES = 32 * 1024 * 1024;
-
-/** A page of a listing, in both ways it is read. */
-export interface CloudPage extends ScannedPage {
-  objects(): ObjectMeta[];
-}
-
 /** What a page says. */
 export interface CloudListing {
-  readonly page: CloudPage;
+  readonly page: ListedPage;
   /** Where the next page is; undefined behind the last. */
   readonly next: string | undefined;
   /** The last key that the server sent. */
@@ -52,10 +43,8 @@ export interface CloudService {
   readonly place: string;
   /** What the credentials must allow, by what is done. */
   readonly permissions: Readonly<Record<Action, string>>;
-  /** Prepares a listing. Of an answer it gives what reads it, which throws if it is no listing. */
-  lister(
-    options: ListOptions,
-  ): (next: string | undefined, bounds: RequestBounds) => Promise<() => CloudListing>;
+  /** Prepares a listing whose pages are asked for one after the other. A page holds until the next one is asked for. */
+  lister(options: ListOptions): CloudLister;
   open(key: string, ifMatch: string | undefined, bounds: RequestBounds): Promise<CloudContent>;
   /** Resolves to the new ETag. */
   write(
@@ -69,6 +58,12 @@ export interface CloudService {
   /** Whether it was thrown because the bucket or container is not there. */
   isMissing(thrown: unknown): boolean;
 }
+
+/** Asks for the page at a token, or for the first one. */
+export type CloudLister = (
+  token: string | undefined,
+  bounds: RequestBounds,
+) => Promise<CloudListing>;
 
 /** What is done with objects. */
 export type Action = "list" | "get" | "put";
@@ -87,7 +82,7 @@ export class Cloud {
   }
 
   /** The pages of a listing, a request each. */
-  async *pages(options: ListOptions): AsyncGenerator<CloudPage, void> {
+  async *pages(options: ListOptions): AsyncGenerator<ListedPage, void> {
     const { prefix = "", signal } = options;
     const task: Task = { action: "list", doing: `list '${this.#name}'` };
     if (!prefix.isWellFormed()) {
@@ -98,8 +93,8 @@ export class Cloud {
     const guard = new PageGuard((what) => this.#fault(task, what));
     let last: Uint8Array | undefined;
     for (let token: string | undefined, more = true; more;) {
-      const read = await this.#request(task, signal, (bounds) => ask(token, bounds));
-      const { page, next, lastKey } = this.#scan(task, read);
+      const asking = this.#request(task, signal, (bounds) => ask(token, bounds));
+      const { page, next, lastKey } = await asking;
       yield page;
       signal?.throwIfAborted();
       more = next !== undefined;
@@ -185,20 +180,8 @@ export class Cloud {
     return { limits, bounds };
   }
 
-  #scan(task: Task, read: () => CloudListing): CloudListing {
-    try {
-      return read();
-    } catch (thrown) {
-      if (thrown instanceof ExternalError) throw thrown;
-      throw this.#fault(task, reasonOf(thrown), redactError(thrown));
-    }
-  }
-
-  #fault({ doing }: Task, what: string, cause?: unknown): ExternalError {
-    return new ExternalError("protocol", `Cannot ${doing}: ${what}`, {
-      source: this.#name,
-      ...(cause !== undefined && { cause }),
-    });
+  #fault({ doing }: Task, what: string): ExternalError {
+    return new ExternalError("protocol", `Cannot ${doing} as ${what}`, { source: this.#name });
   }
 
   #timedOut({ doing, begun }: Task, failure: unknown): ExternalError {
@@ -252,13 +235,4 @@ interface Task {
 
 function isSame(a: Uint8Array, b: Uint8Array | undefined): boolean {
   return b !== undefined && compareBytes(a, 0, a.length, b, 0, b.length) === 0;
-}
-
-/** The error for a page of more than {@linkcode MAX_PAGE_BYTES}. */
-export function pageTooLarge(name: string): ExternalError {
-  return new ExternalError(
-    "too-large",
-    `Cannot list '${name}' as a page has more than ${MAX_PAGE_BYTES} bytes: check where the client sends requests`,
-    { source: name },
-  );
 }

@@ -1,12 +1,6 @@
 /** Google Cloud Storage: what is needed of its client, and what is asked of it. */
-import {
-  type Action,
-  type CloudContent,
-  type CloudListing,
-  type CloudService,
-  MAX_PAGE_BYTES,
-  pageTooLarge,
-} from "./cloud.ts";
+import { MAX_PAGE_BYTES, pageTooLarge } from "../_bounds/page_guard.ts";
+import { type Action, type CloudContent, type CloudLister, type CloudService } from "./cloud.ts";
 import { GCS_FIELDS, scanGcsPage } from "./gcs_listing.ts";
 import { type GcsAnswer, type GcsRequestOptions, REQUEST_ID, requestGcs } from "./gcs_request.ts";
 import { endOffset, GcsRange } from "./gcs_range.ts";
@@ -82,10 +76,7 @@ export class GcsService implements CloudService {
     this.#pageSize = pageSize;
   }
 
-  lister(options: ListOptions): (
-    next: string | undefined,
-    bounds: RequestBounds,
-  ) => Promise<() => CloudListing> {
+  lister(options: ListOptions): CloudLister {
     const { after, until } = options;
     const range = after === undefined && until === undefined
       ? undefined
@@ -93,8 +84,8 @@ export class GcsService implements CloudService {
     // Filled anew for each page: whoever asks for the next one is done with it.
     let room: Uint8Array | undefined;
     const listed = new ListedPage(new Uint8Array(), this.#name, options.prefix);
-    return async (next, bounds) => {
-      const uri = this.#listUri(options, next);
+    return async (token, bounds) => {
+      const uri = this.#listUri(options, token);
       const bytes = await this.#tried(bounds, async () => {
         const { stream, drop } = await this.#request(uri, bounds);
         const gathered = await readNodeStream(stream, MAX_PAGE_BYTES, room);
@@ -105,12 +96,10 @@ export class GcsService implements CloudService {
         drop();
         throw pageTooLarge(this.#name);
       });
-      return () => {
-        const { page, nextPageToken } = scanGcsPage(bytes, listed);
-        const lastKey = page.lastKey();
-        const past = range?.cut(page) ?? false;
-        return { page, next: past ? undefined : nextPageToken, lastKey };
-      };
+      const { page, nextPageToken } = scanGcsPage(bytes, listed);
+      const lastKey = page.lastKey();
+      const past = range?.cut(page) ?? false;
+      return { page, next: past ? undefined : nextPageToken, lastKey };
     };
   }
 

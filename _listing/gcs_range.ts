@@ -51,7 +51,7 @@ export class GcsRange {
       throw orderFault(this.#source, "the server lists keys from outside of the range");
     }
     const whole = compare(first, this.#after) > 0 && !isBehind(this.#until, last);
-    if (whole) return false;
+    if (whole) return this.#until !== undefined && compare(this.#until, last) === 0;
     if (page.disorder() >= 0) throw this.#disorder();
     return page.cut(this.#options.after, this.#options.until);
   }

@@ -179,7 +179,7 @@ export class ListedPage implements ScannedPage {
   /**
    * Leaves out what is not in `after < key <= until`. Keys out of order may remain: see `disorder`.
    *
-   * @returns Whether a key lay behind `until`, so that no further page can have one to keep.
+   * @returns Whether a key was `until` or lay behind it, so that no further page can have one to keep.
    */
   cut(after: string | undefined, until: string | undefined): boolean {
     if (after !== undefined) {
@@ -188,9 +188,9 @@ export class ListedPage implements ScannedPage {
     }
     if (until === undefined) return false;
     const bound = textBytes(until);
-    const end = this.#end;
+    const isPast = this.#first < this.#end && this.#compare(this.#end - 1, bound) >= 0;
     while (this.#first < this.#end && this.#compare(this.#end - 1, bound) > 0) this.#end--;
-    return this.#end < end;
+    return isPast;
   }
 
   #compare(i: number, key: Uint8Array): number {

@@ -70,7 +70,8 @@ export class S3Answers {
     const { error, answer } = tapped;
     if (error !== undefined) throw error;
     if (answer !== undefined) {
-      return readListing(answer.bytes, answer.length, room);
+      const { urlEncoding } = this.#options;
+      return readListing(answer.bytes, answer.length, room, { encoded: urlEncoding });
     }
     this.#fallBack();
     return this.#pageOf(output, input);

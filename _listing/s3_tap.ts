@@ -1,5 +1,4 @@
 /** The way to a listing's bytes through the middleware stack of an S3 client. */
-import { withRoom } from "../_bytes/bytes.ts";
 import { Gatherer } from "../_bytes/gather.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { S3Client } from "./s3_client.ts";
@@ -7,7 +6,7 @@ import type { S3Client } from "./s3_client.ts";
 /** The largest answer to one listing request: a page of the longest keys, all escaped, has 4 MiB. */
 const MAX_PAGE_BYTES = 32 * 1024 * 1024;
 
-/** The answer to a listing request as it came; the array is longer by at least one byte. */
+/** The answer to a listing request as it came; what is behind its length is anything. */
 export interface RawAnswer {
   readonly bytes: Uint8Array;
   readonly length: number;
@@ -103,7 +102,7 @@ export function tapClient(
       tapped.error = tooLarge(source);
     } else {
       const { length } = gathered;
-      const bytes = room = withRoom(gathered.room, length, length + 1);
+      const bytes = room = gathered.room;
       if (isError(bytes, length)) {
         response.body = bytes.slice(0, length);
         response.statusCode = 503; // so that the SDK parses it as the error that it is, and tries again

@@ -53,8 +53,8 @@ export class Segment<Part> {
     return this.planned === undefined || this.pages > this.planned;
   }
 
-  /** Whether it may be at its end without the store knowing: the end was moved, or is where a page ends. */
-  get mayEnd(): boolean {
-    return this.until !== this.asked || this.planned === undefined || this.pages >= this.planned;
+  /** Whether it ends before what the store was asked for, and so has to be ended. */
+  get isShortened(): boolean {
+    return this.until !== this.asked;
   }
 }

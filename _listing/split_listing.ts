@@ -151,12 +151,14 @@ class Splitting<Part extends Listed<Part>> {
     if (count === 0 || !this.#inOrder) return true;
     if (!this.#planned && this.#options.concurrency() > 1) this.#plan(segment, progress);
     // To ask for keys takes time: not as long as all is as planned.
-    if (segment.mayEnd) {
+    if (segment.isUnknown || segment.isShortened) {
       const { first, last } = progress;
       if (first === undefined || last === undefined) return true;
       segment.known = { first, before: segment.known?.at ?? first, at: last };
       segment.narrow = false;
-      if (segment.until !== undefined && compareKeys(last, segment.until) >= 0) return false;
+      // The end that was asked for is the store's to keep: what it still gives may show that it has no order.
+      const end = segment.isShortened ? segment.until : undefined;
+      if (end !== undefined && compareKeys(last, end) >= 0) return false;
       if (segment.isUnknown) this.#guess.see(last);
     }
     this.#cutAll();
@@ -174,8 +176,8 @@ class Splitting<Part extends Listed<Part>> {
   }
 
   #onEnd(segment: Segment<Part>, whole: Part): void {
-    const { until, asked, after, keys } = segment;
-    const part = until === undefined || until === asked ? whole : whole.upTo(until);
+    const { until, isShortened, after, keys } = segment;
+    const part = isShortened && until !== undefined ? whole.upTo(until) : whole;
     segment.part = part;
     this.#active.delete(segment);
     // An answer without a page was a request all the same.

@@ -1,7 +1,7 @@
 /**
  * The first listing of a store of which nothing is known, and the next one, in ranges at once, against the same one page
- * after the other: by a clock without time, where a page takes a tick, and with a store in this process that takes 50 ms a
- * page.
+ * after the other: how many requests they take at every size, how long they take by a clock without time, where a page
+ * takes a tick, and with a store in this process that takes 50 ms a page.
  *
  * Run: `deno run -A bench/ranges.ts`
  *
@@ -15,7 +15,8 @@ import {
   type ObjectStore,
   ObjectStorePoller,
 } from "@koprs/external/store";
-import { countUpTo, keysOf, keySpaces, simulate } from "../tests/listing/_key_spaces.ts";
+import { planRanges } from "../_listing/page_plan.ts";
+import { countUpTo, KeyList, keysOf, keySpaces, simulate } from "../tests/listing/_key_spaces.ts";
 import { report, type Row, runSelf, RUNTIME, SMOKE } from "./_harness.ts";
 
 const COUNT = SMOKE ? 20_000 : 1_000_000;
@@ -24,6 +25,11 @@ const LATENCY = SMOKE ? 5 : 50;
 /** The key spaces that are listed by the real clock, too. */
 const TIMED: readonly string[] = ["flat", "dates", "hash", "deep"];
 const BUDGET = "≥ 10×, ≤ 15 % more requests";
+/** Objects, at pages of a thousand, at which requests are counted. */
+const SIZES: readonly number[] = SMOKE ? [0, 1, 8_000, 12_000] : [
+  ...[0, 1, 999, 1_000, 1_001, 4_000, 7_900, 8_000, 8_001, 9_000, 9_999, 10_000, 12_000, 16_000],
+  ...[20_000, 31_000, 50_000, 64_000, 100_000, 200_000],
+];
 
 /** A store of sorted keys that takes its time for each page, and counts them. */
 class SlowStore implements ObjectStore {
@@ -80,6 +86,61 @@ async function simulated(name: string, keys: readonly string[]): Promise<Row> {
   return gainRow(`first listing, ${name}`, "ticks", String(ticks), String(serial), gain);
 }
 
+/** Of all sizes and kinds of keys the ones that take most requests for their budget. */
+class Worst {
+  readonly #what: string;
+  readonly #budget: string;
+  readonly #allowed: (pages: number) => number;
+  #case = { left: Infinity, requests: 0, pages: 0, name: "" };
+
+  constructor(what: string, budget: string, allowed: (pages: number) => number) {
+    this.#what = what;
+    this.#budget = budget;
+    this.#allowed = allowed;
+  }
+
+  see(requests: number, pages: number, name: string): void {
+    const left = this.#allowed(pages) - requests;
+    if (left < this.#case.left) this.#case = { left, requests, pages, name };
+  }
+
+  row(): Row {
+    const { left, requests, pages, name } = this.#case;
+    return {
+      what: `requests of ${this.#what}, ${SIZES[0]} to ${SIZES.at(-1)?.toLocaleString("en")} ` +
+        `objects, at worst (${name})`,
+      ours: `${requests} requests`,
+      rival: `${pages} pages`,
+      ratio: requests / pages,
+      sense: "as much",
+      budget: this.#budget,
+      met: left >= 0,
+    };
+  }
+}
+
+async function countRequests(): Promise<Row[]> {
+  const first = new Worst("a first listing", "≤ 1.15 × pages + 4", (pages) => 1.15 * pages + 4);
+  const next = new Worst(
+    "an unchanged poll",
+    "≤ pages + 4, or 1.06 × pages",
+    (pages) => Math.max(pages + 4, 1.06 * pages),
+  );
+  for (const [name, make] of Object.entries(keySpaces)) {
+    for (const size of SIZES) {
+      const keys = keysOf(make, size);
+      const pages = Math.max(1, Math.ceil(keys.length / 1_000));
+      const found = await simulate(keys);
+      first.see(found.requests, pages, `${name}, ${size.toLocaleString("en")}`);
+      const habit = found.habit ?? { size: 1_000, steady: true };
+      const planned = planRanges(new KeyList(keys), habit, 16);
+      const { requests } = await simulate(keys, { planned });
+      next.see(requests, pages, `${name}, ${size.toLocaleString("en")}`);
+    }
+  }
+  return [first.row(), next.row()];
+}
+
 interface Poll {
   readonly ms: number;
   readonly requests: number;
@@ -109,7 +170,7 @@ async function poll(
 async function main(): Promise<void> {
   // It waits for a thousand pages, whatever their keys. While it does, nothing else is timed.
   const waiting = runSelf<Poll>(import.meta.url, "--serial");
-  const rows: Row[] = [];
+  const rows: Row[] = await countRequests();
   const timed: (readonly [string, readonly string[]])[] = [];
   for (const [name, make] of Object.entries(keySpaces)) {
     const keys = keysOf(make, COUNT);

@@ -18,6 +18,7 @@
  *
  * @module
  */
+import { checkName, checkPositive } from "../_errors/checks.ts";
 import { type AzureContainer, azureEndpoint, AzureService } from "../_listing/azure_client.ts";
 import { Cloud } from "../_listing/cloud.ts";
 import type {
@@ -29,7 +30,6 @@ import type {
 } from "../_listing/object_store.ts";
 import { checkPageSize } from "../_listing/page_size.ts";
 import { type ScannedPage, scanPages } from "../_listing/scan.ts";
-import { checkStoreName, checkTimeout } from "../_listing/store_options.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 
 export type {
@@ -116,10 +116,12 @@ export class AzureStore implements ObjectStore {
       );
     }
     const pageSize = checkPageSize("AzureStore", options.pageSize, 5000);
-    const timeout = checkTimeout("AzureStore", options.timeout);
     // Behind a domain of one's own the client knows no account.
     const own = `az://${container.accountName || new URL(url).host}/${containerName}`;
-    this.name = checkStoreName("AzureStore", options.name, own);
+    const { timeout = 60_000, name = own } = options;
+    checkPositive("make an AzureStore", "timeout", timeout);
+    checkName("make an AzureStore", name);
+    this.name = name;
     this.#endpoint = azureEndpoint(container);
     this.#cloud = new Cloud(this.name, timeout, new AzureService(container, this.name, pageSize));
   }

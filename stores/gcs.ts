@@ -16,6 +16,7 @@
  *
  * @module
  */
+import { checkName, checkPositive } from "../_errors/checks.ts";
 import { Cloud } from "../_listing/cloud.ts";
 import { type GcsBucket, gcsEndpoint, GcsService } from "../_listing/gcs_client.ts";
 import type {
@@ -27,7 +28,6 @@ import type {
 } from "../_listing/object_store.ts";
 import { checkPageSize } from "../_listing/page_size.ts";
 import { type ScannedPage, scanPages } from "../_listing/scan.ts";
-import { checkStoreName, checkTimeout } from "../_listing/store_options.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 
 export type {
@@ -114,8 +114,10 @@ export class GcsStore implements ObjectStore {
       );
     }
     const pageSize = checkPageSize("GcsStore", options.pageSize, 1000);
-    const timeout = checkTimeout("GcsStore", options.timeout);
-    this.name = checkStoreName("GcsStore", options.name, `gs://${name}`);
+    const { timeout = 60_000, name: shown = `gs://${name}` } = options;
+    checkPositive("make a GcsStore", "timeout", timeout);
+    checkName("make a GcsStore", shown);
+    this.name = shown;
     this.#endpoint = gcsEndpoint(bucket);
     this.#cloud = new Cloud(this.name, timeout, new GcsService(bucket, this.name, pageSize));
   }

@@ -116,8 +116,21 @@ test("only entries as `save` writes them are restored", () => {
     "a lesser key": [[first, { shared: 2, key: "00" }]],
     "the same key": [[first, { shared: 8, key: "" }]],
     "a chunk behind a greater one": [[first], [{ shared: 0, key: "a" }]],
+    "a chunk of nothing": [[first], []],
+    "nothing but a chunk of nothing": [[]],
   };
   for (const [what, chunks] of Object.entries(wrong)) {
     assert.throws(() => keysOf(saved(chunks)), { code: "checkpoint" }, what);
   }
+});
+
+test("the identity of an object is exactly as long as what it holds", () => {
+  const [plain, multipart, decimal] = [1, 3, 4];
+  const digest = Array.from({ length: 16 }, () => 7);
+  const check = (...bytes: number[]) =>
+    objectCodec.check(Uint8Array.from(bytes), 0, bytes.length, bytes.length);
+  assert.ok(check(plain, 1) && check(plain, 1, 0x61));
+  assert.ok(check(decimal, 1, 5) && !check(decimal, 1) && !check(decimal, 1, 5, 0));
+  assert.ok(check(multipart, 1, ...digest, 2));
+  assert.ok(!check(multipart, 1, ...digest) && !check(multipart, 1, ...digest, 2, 0));
 });

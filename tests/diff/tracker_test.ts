@@ -77,6 +77,24 @@ test("an older delivery that is read to its end after a newer one reports and co
   }
 });
 
+test("an older delivery whose last change was given before a newer one commits nothing", () => {
+  const tracker = track();
+  const older = tracker.deliver(listing({ a: 1 }))[Symbol.iterator]();
+  older.next();
+  assert.deepEqual(read(tracker.deliver(listing({ a: 2 }))), ["added a2"]);
+  assert.equal(older.next().done, true);
+  assert.deepEqual(shape(tracker.committed), [{ key: "a", size: 2 }]);
+});
+
+test("a delivery that nobody has read yet leaves the state as it was", () => {
+  const tracker = track();
+  read(tracker.deliver(listing({ a: 1 })));
+  const before = tracker.save();
+  const changes = tracker.deliver(listing({ b: 1 }));
+  assert.deepEqual(tracker.save(), before);
+  assert.deepEqual(read(changes), ["removed a1", "added b1"]);
+});
+
 test("a restore in the middle of a delivery ends it, and leaves nothing of it in doubt", () => {
   const saved = track();
   read(saved.deliver(listing({ x: 1 })));

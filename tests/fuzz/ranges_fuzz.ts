@@ -19,7 +19,7 @@ const budget = { numRuns: Infinity, interruptAfterTimeLimit: time, markInterrupt
 /** How a store lists. */
 interface Habits {
   readonly pageSize: number;
-  /** Gives whole pages, and ends with the one that has a key beyond the end of a range, as S3 does. */
+  /** Gives whole pages, and ends with the one that reaches the end of a range, as S3Store does. */
   readonly clips: boolean;
   /** Pages before `ranged` is known. */
   readonly knownAfter: number;
@@ -140,7 +140,7 @@ class ChangingStore implements ObjectStore {
         .map((key) => ({ key, size: this.objects.get(key) as number }));
       behind = page.at(-1) ?? behind;
       const done = at + page.length;
-      if (done >= (clips ? keys.length : end) || (clips && done > end)) return;
+      if (done >= (clips ? keys.length : end) || (clips && done >= end)) return;
     }
   }
 

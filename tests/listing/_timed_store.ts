@@ -7,7 +7,7 @@ export interface TimedStoreOptions {
   readonly pageSize?: number;
   /** Whether ranges can be had; a function: what is known after so many pages. */
   readonly ranged?: boolean | ((pages: number) => boolean | undefined);
-  /** Begins each page behind a key, ends only where one beyond `until` came, and leaves that out: as S3 does. */
+  /** Fills each page, ends with the one in which a key at `until` or behind it came, and leaves those out: as S3Store does. */
   readonly clips?: boolean;
   /** Keys in the n-th page of all, where pages are not full. */
   readonly fill?: (page: number) => number;
@@ -62,7 +62,7 @@ export class TimedStore implements ObjectStore {
       yield keys.slice(at, Math.min(at + page, Math.max(at, end)))
         .map((key) => ({ key, size: 1, etag: this.etag }));
       at += page;
-    } while (at < stop && !(clips && at > end));
+    } while (at < stop && !(clips && at >= end));
   }
 
   get(): Promise<never> {

@@ -224,6 +224,26 @@ test("what is no listing is refused", () => {
   }
 });
 
+test("blobs that are written like the one before are told as it is", () => {
+  const at = (key: string) => ({ key, size: key.length, etag: `"0x${key}"`, lastModified: TIME });
+  const keys = ["a", "b", "c", "d"];
+  const pages = (...more: string[]) =>
+    more.flatMap((more, i) => keys.map((key) => blobOf(at(`${i}${key}`), PLAIN, "", more)));
+  const directory = "<ResourceType>directory</ResourceType>";
+  const blobs = pages("", directory, "", "<AccessTier>Hot</AccessTier>", directory);
+  const told = [0, 2, 3].flatMap((i) => keys.map((key) => at(`${i}${key}`)));
+  assert.deepEqual(scan(pageOf(blobs, PLAIN)).page.objects(), told);
+});
+
+test("a text that was undone in place is not taken for a pattern", () => {
+  const at = (key: string) => ({ key, size: 1, etag: '"0x1"', lastModified: TIME });
+  const deleted = (key: string, text: string) =>
+    blobOf(at(key), PLAIN, `<Deleted>${text}</Deleted>`);
+  // Undone, the first one leaves behind it what the second one is: <<60;&#60;
+  const page = pageOf([deleted("a", "&#60;&#60;"), deleted("b", "<<60;&#60;")], PLAIN);
+  assert.throws(() => scan(page), isFault(/broken XML/));
+});
+
 test("comments and CDATA are read as XML means them", () => {
   const name = "<Name>a<!-- b --><![CDATA[<c>]]></Name>";
   const properties = "<Properties><Etag>0x1</Etag><Content-Length>1</Content-Length></Properties>";

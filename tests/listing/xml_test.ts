@@ -299,6 +299,9 @@ test("broken: every cut", () => {
     assert.throws(() => readXml(whole.slice(0, length), ">></p:a>"), SyntaxError, `${length}`);
   }
   readXml(whole);
+  for (const xml of ["<t>x>", "<t>x", "<a>", "<a b='>", "<a><!-- >"]) {
+    assert.throws(() => readXml(xml), /cut off/, xml);
+  }
 });
 
 test("what is more than any answer has is refused", () => {

@@ -40,7 +40,9 @@ test("the package has the files it should have, and no other", { skip }, () => {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(packed.length + 1))
     .map((file) => file.replaceAll("\\", "/"));
-  const sources = globSync(["*.ts", "_*/*.ts", "checkpoints/*.ts", "stores/*.ts"], { cwd: project });
+  const sources = globSync(["*.ts", "_*/*.ts", "checkpoints/*.ts", "stores/*.ts"], {
+    cwd: project,
+  });
   const stems = sources.map((file) => file.replaceAll("\\", "/").replace(/\.ts$/, ""));
   const required = [
     "package.json",

@@ -81,7 +81,7 @@ for (const cloud of clouds) {
     const { message } = await failure("protocol", Array.fromAsync(cloud.store(origin).list()));
     assert.equal(
       message,
-      `Cannot list '${cloud.name}': the server gave a page token a second time`,
+      `Cannot list '${cloud.name}' as the server gave a page token a second time`,
     );
     assert.equal(asked, 4);
   });
@@ -135,7 +135,7 @@ for (const [title, make] of Object.entries(makers)) {
         return [...keys];
       });
       const { message } = await failure("protocol", Array.fromAsync(store.list()));
-      assert.match(message, /: 10000 pages in a row brought nothing new$/);
+      assert.match(message, / as 10000 pages in a row brought nothing new$/);
     });
   }
 
