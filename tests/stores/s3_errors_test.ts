@@ -138,6 +138,8 @@ test(
       }, {});
       drips.forEach(clearInterval);
     }
+    // Deno leaves the clock to the tests behind this one.
+    t.mock.timers.reset();
   },
 );
 
