@@ -19,6 +19,14 @@ export interface S3AnswersOptions {
   readonly logger: Logger | undefined;
 }
 
+/** A page that is asked for. */
+interface Asked {
+  readonly input: S3ListInput;
+  /** What all keys of the listing begin with. */
+  readonly prefix: string;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Asks for pages by one client. */
 export class S3Answers {
   readonly #options: S3AnswersOptions;
@@ -39,21 +47,21 @@ export class S3Answers {
       get server() {
         return tapped?.server;
       },
-      page: (input) => this.#page(input, signal, tapped, room),
-      aside: async (input) => this.#pageOf(await this.#list(client, input, signal), input),
+      page: (input) => this.#page({ input, prefix, signal }, tapped, room),
+      aside: async (input) => this.#pageOf(await this.#list(client, input, signal), prefix),
     };
   }
 
   async #page(
-    input: S3ListInput,
-    signal: AbortSignal | undefined,
+    asked: Asked,
     tapped: TappedClient | undefined,
     room: ListedPage,
   ): Promise<ListedPage> {
+    const { input, prefix, signal } = asked;
     if (tapped === undefined || !this.#tappable) {
       const output = await this.#list(this.#options.client, input, signal);
       this.#fallBack();
-      return this.#pageOf(output, input);
+      return this.#pageOf(output, prefix);
     }
     tapped.begin();
     let output: S3ListOutput;
@@ -65,7 +73,7 @@ export class S3Answers {
       const uncopied = !tapped.entered && error instanceof ExternalError &&
         (error.cause as Error | undefined)?.name === "TypeError";
       if (!uncopied) throw error;
-      return this.#page(input, signal, undefined, room);
+      return this.#page(asked, undefined, room);
     }
     const { error, answer } = tapped;
     if (error !== undefined) throw error;
@@ -74,7 +82,7 @@ export class S3Answers {
       return readListing(answer.bytes, answer.length, room, { encoded: urlEncoding });
     }
     this.#fallBack();
-    return this.#pageOf(output, input);
+    return this.#pageOf(output, prefix);
   }
 
   #list(
@@ -99,7 +107,7 @@ export class S3Answers {
   }
 
   /** The page that the SDK made of an answer. */
-  #pageOf(output: S3ListOutput | undefined, { Prefix = "" }: S3ListInput): ListedPage {
+  #pageOf(output: S3ListOutput | undefined, prefix: string): ListedPage {
     const { Contents = [], EncodingType, IsTruncated, NextContinuationToken } = output ?? {};
     const page = pageOfObjects(
       Contents.map(({ Key = "", Size, ETag, LastModified }): ObjectMeta => {
@@ -113,7 +121,7 @@ export class S3Answers {
         };
       }),
       this.#options.source,
-      Prefix,
+      prefix,
       EncodingType === "url" && this.#options.urlEncoding,
     );
     page.truncated = IsTruncated;

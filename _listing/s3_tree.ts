@@ -4,12 +4,14 @@
  *
  * @module
  */
+import { textBytes } from "../_bytes/bytes.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import type { S3Pages } from "./s3_answers.ts";
 import type { S3ListInput } from "./s3_client.ts";
 import type { ListedPage } from "./listed_page.ts";
 import type { S3Order } from "./s3_order.ts";
 import { isSame, type Place, placeBehind, textOf } from "./s3_place.ts";
+import { decodeUrl } from "./url_encoding.ts";
 
 /** Folders around the end of the first page that are looked at: a request each. */
 const MAX_FOLDERS = 3;
@@ -59,7 +61,8 @@ export class TreeCheck {
     // It may have changed meanwhile, or not heed how many are asked for.
     if (end === undefined || !isSame(end, before) || upTo.nextToken === undefined) return;
     const next = { ...input, ...placeBehind(upTo.nextToken, end), MaxKeys: 1 };
-    if (isSame((await pages.aside(next)).key(0), key)) return;
+    const found = readingsOf(await pages.aside(next));
+    if (readings(textOf(key)).some((reading) => found.has(reading))) return;
     throw this.#leftOut(textOf(key), textOf(before));
   }
 
@@ -76,13 +79,16 @@ export class TreeCheck {
     if (folder === undefined) return;
     const { pages, input } = this.#options;
     const beside = await pages.aside({ ...input, Prefix: folder, Delimiter: SLASH });
-    for (const key of keysOf(beside)) {
-      const isBefore = compareKeys(key, folder + SLASH) < 0;
-      if (isBefore && !keys.has(key)) this.#missing.set(key, folder);
+    for (let i = 0; i < beside.count; i++) {
+      const key = textOf(beside.key(i));
+      const isBefore = key.startsWith(folder) && compareKeys(key, folder + SLASH) < 0;
+      if (isBefore && !readings(key).some((reading) => keys.has(reading))) {
+        this.#missing.set(key, folder);
+      }
     }
     if (this.#missing.size === 0) return;
     // They may be new.
-    for (const key of keysOf(await pages.aside(input))) this.#missing.delete(key);
+    for (const key of readingsOf(await pages.aside(input))) this.#missing.delete(key);
     if (this.#missing.size === 0) return;
     order.disorder();
     folders.length = 0;
@@ -95,14 +101,14 @@ export class TreeCheck {
     for (let at = last.indexOf(SLASH, from); at > 0; at = last.indexOf(SLASH, at + 1)) {
       folders.push(last.slice(0, at));
     }
-    return { keys: keysOf(page), folders: folders.slice(0, MAX_FOLDERS) };
+    return { keys: readingsOf(page), folders: folders.slice(0, MAX_FOLDERS) };
   }
 
   /** Takes note of the keys of a page. */
   see(page: ListedPage): void {
     if (this.#missing.size === 0) return;
     const before = this.#missing.size;
-    for (const key of keysOf(page)) this.#missing.delete(key);
+    for (const key of readingsOf(page)) this.#missing.delete(key);
     // What comes in its own time is not left out.
     if (this.#missing.size < before) this.#options.order.settled = true;
   }
@@ -121,8 +127,22 @@ export class TreeCheck {
   }
 }
 
-function keysOf(page: ListedPage): Set<string> {
-  return new Set(Array.from({ length: page.count }, (_, i) => textOf(page.key(i))));
+/** The keys of a page, in all readings. */
+function readingsOf(page: ListedPage): Set<string> {
+  return new Set(
+    Array.from({ length: page.count }, (_, i) => readings(textOf(page.key(i)))).flat(),
+  );
+}
+
+/**
+ * A key, and what it is if its server encodes without saying so, or says so and does not: a page of a few keys may tell
+ * less of that than a whole one.
+ */
+function readings(key: string): string[] {
+  if (!/[%+]/.test(key)) return [key];
+  const bytes = textBytes(key);
+  const end = decodeUrl(bytes, 0, bytes.length);
+  return end < 0 ? [key] : [key, textOf(bytes.subarray(0, end))];
 }
 
 /** Whether the first key lies in a folder beside which the second one lies, and would come behind it by its bytes. */

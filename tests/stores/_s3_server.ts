@@ -112,6 +112,8 @@ export interface Bucket {
   token?: { write(key: string): string; read(token: string): string };
   /** The header field of that name. */
   server?: string;
+  /** How keys are written. Default: every escape that there is. */
+  encode?: (key: string) => string;
   /** Whether `prefix` is ignored. */
   anyPrefix?: boolean;
 }
@@ -124,7 +126,7 @@ const INVISIBLE = {
 /** Answers listings of a bucket. */
 export function bucketOf(bucket: Bucket): Answer {
   return (query, response) => {
-    const { keys, server, token = INVISIBLE, anyPrefix } = bucket;
+    const { keys, server, token = INVISIBLE, anyPrefix, encode } = bucket;
     const places = new Map(keys.map((key, i) => [key, i] as const));
     const isBehind = bucket.isBehind ??
       ((key, mark) => {
@@ -140,11 +142,12 @@ export function bucketOf(bucket: Bucket): Answer {
     );
     if (query.has("delimiter")) {
       const names = found.filter((key) => !key.slice(prefix.length).includes("/"));
-      return void response.end(listing(names.slice(0, max)));
+      return void response.end(listing(names.slice(0, max), undefined, encode));
     }
     const page = found.slice(0, max);
     if (server !== undefined) response.setHeader("server", server);
-    response.end(listing(page, found.length > max ? token.write(page.at(-1) ?? "") : undefined));
+    const next = found.length > max ? token.write(page.at(-1) ?? "") : undefined;
+    response.end(listing(page, next, encode));
   };
 }
 

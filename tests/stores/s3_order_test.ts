@@ -215,6 +215,23 @@ test(
   },
 );
 
+test("a key that a small page reads otherwise is no sign", { timeout }, async () => {
+  // Of one key alone that has a plus it cannot be told whether that is a blank.
+  const keys = ["Aé", "a c", ...many("a/", 1_500), ...many("c/", 500)];
+  const encode = (key: string) => encodeURIComponent(key).replaceAll("%20", "+");
+  await serving(bucketOf({ keys, encode }), async ({ store }) => {
+    const { logger, lines } = warnings();
+    assert.deepEqual(await list(store({ logger })), keys);
+    assert.deepEqual(lines, []);
+  });
+  const both = ["a c", ...many("a c/", 500), "a c-", ...many("d/", 1_000)];
+  await serving(bucketOf({ keys: both, encode }), async ({ store }) => {
+    const { logger, lines } = warnings();
+    assert.deepEqual(await list(store({ logger })), both);
+    assert.equal(lines.length, 1);
+  });
+});
+
 test("a server that does not heed how many are asked for is not blamed", { timeout }, async () => {
   const all = [["a/1", "a-b"], ["b"]];
   await serving(pages(...all), async ({ requests, store }) => {
