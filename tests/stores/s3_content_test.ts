@@ -208,9 +208,13 @@ test("a client that does not heed its signal is left at once, and what it gives 
 
 test("nothing is left on the caller's signal, nor any connection", { timeout }, async () => {
   const broken = failing(400, "InvalidRequest");
+  const unwanted = Promise.withResolvers<void>();
   const answer: Answer = (query, response, request) => {
     if (request.url?.includes("broken")) return broken(query, response, request);
-    if (request.url?.includes("etag")) response.setHeader("etag", '"1"');
+    if (request.url?.includes("etag")) {
+      response.setHeader("etag", '"1"');
+      response.on("close", () => unwanted.resolve());
+    }
     if (request.method === "PUT" || query.has("list-type")) {
       return void response.end(
         "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>",
@@ -235,6 +239,7 @@ test("nothing is left on the caller's signal, nor any connection", { timeout }, 
     await assert.rejects(read("broken"));
     await assert.rejects(read("cut"));
     await assert.rejects(read("etag", { ifMatch: '"2"' }), { status: 412 });
+    await unwanted.promise;
     assert.equal(count(), 0);
     const left = await store().get("endless", { signal });
     assert.equal(count(), 1);
