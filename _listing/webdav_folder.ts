@@ -4,15 +4,14 @@ import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { parseHttpDate } from "../_http/http_date.ts";
 import { listedTag } from "./etag.ts";
 import type { DavResource } from "./multistatus.ts";
-import { below } from "./webdav_client.ts";
+import { below, type DavPlace } from "./webdav_client.ts";
 
 /** Longer hrefs are cut in errors. */
 const SHOWN = 300;
 
 /** A folder in a folder. Its key ends with a slash. */
-export interface SubFolder {
+export interface SubFolder extends DavPlace {
   readonly key: string;
-  readonly url: URL;
 }
 
 export type Entry = ObjectMeta | SubFolder;
@@ -23,6 +22,8 @@ export interface FolderAnswer {
   readonly key: string;
   /** The URL that answered. */
   readonly url: URL;
+  /** Whether it answered without a detour by another origin. */
+  readonly trusted: boolean;
   readonly resources: readonly DavResource[];
   /** Makes an error from what is wrong. */
   readonly fault: (why: string, status?: number) => Error;
@@ -88,7 +89,8 @@ class FolderReader {
       throw this.#fault(resource, "is no name of one file, so no key is exact");
     }
     const key = this.#answer.key + name;
-    if (resource.folder) return { key: `${key}/`, url: below(this.#answer.url, `${name}/`) };
+    const { url, trusted } = this.#answer;
+    if (resource.folder) return { key: `${key}/`, url: below(url, `${name}/`), trusted };
     const size = this.#sizeOf(resource);
     const lastModified = parseHttpDate(resource.modified ?? null);
     const etag = resource.etag === undefined ? undefined : listedTag(resource.etag);

@@ -20,7 +20,7 @@ export function walkDav(
   prefix: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ObjectMeta[], void> {
-  const root: Folder = { key: "", url: client.url, parent: undefined, depth: 0 };
+  const root: Folder = { key: "", url: client.url, trusted: true, parent: undefined, depth: 0 };
   return walk(new DavWalk(client, prefix).task(root), { ahead: AHEAD, signal });
 }
 
@@ -75,13 +75,14 @@ class DavWalk {
   /** What a folder holds, or undefined if there is no such folder. There must be one at the root. */
   async #find(folder: Folder, signal: AbortSignal): Promise<readonly Entry[] | undefined> {
     const doing = doingWith(folder);
-    const reply = await this.#client.propfind(doing, folder.url, "1", signal);
-    const { status, url, resources } = reply;
+    const reply = await this.#client.propfind(doing, folder, "1", signal);
+    const { status, url, trusted, resources } = reply;
     const isRoot = folder.parent === undefined;
     if (resources !== undefined) {
       const entries = entriesOf({
         key: folder.key,
         url: new URL(url),
+        trusted,
         resources,
         fault: (why, status) => this.#error(folder, why, status),
       });

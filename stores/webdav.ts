@@ -68,7 +68,8 @@ export interface WebDavStoreOptions extends RequestOptions {
  * - What is not a whole answer fails the listing, and with it the poll: a folder that cannot be read, a
  *   part of an answer, a name whose encoding leaves its key in doubt. A folder that is gone when its turn
  *   comes is left out only if the folder that named it does not name it any more.
- * - Content is told by the server's ETags. Where it gives none in listings (nginx), by size and a time in
+ * - Content is told by the server's ETags, as quoted and strong ones: Apache calls a tag weak for a second after a
+ *   write, and some servers list tags without quotes. Where it gives none in listings (nginx), by size and a time in
  *   whole seconds: two writes of one size within one second look the same, unless the poller's `minAge`
  *   is above a second.
  * - Only paths are taken from the answers, so requests go to no other server than the one of the URL, or

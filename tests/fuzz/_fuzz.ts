@@ -60,7 +60,7 @@ export class Random {
   }
 }
 
-/** Bytes with a few of them changed, taken out, or put in: single ones, and pieces that mean something. */
+/** Bytes with a few of them changed, taken out, or put in, single ones and pieces that mean something; or cut off. */
 export function mutate(
   random: Random,
   bytes: Uint8Array,
@@ -83,5 +83,5 @@ export function mutate(
     next.set(mutated.subarray(at + removed), at + put.length);
     mutated = next;
   }
-  return mutated;
+  return random.oneIn(8) ? mutated.slice(0, random.below(mutated.length + 1)) : mutated;
 }

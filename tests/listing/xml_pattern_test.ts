@@ -121,6 +121,20 @@ test("what is left of a longer answer in the same buffer is not read", () => {
   assert.deepEqual(keysOf(readListing(reused, short.length, page)), ["a", "b", "c"]);
 });
 
+test("a listing that is cut anywhere is none, whatever is behind it in the buffer", () => {
+  const xml = new TextEncoder().encode(listing(full("a") + full("a/b") + full("c+d") + full("e")));
+  const page = new ListedPage(new Uint8Array(), SOURCE);
+  for (let length = 0; length < xml.length; length++) {
+    // Nothing, what does no harm, and what would go on.
+    const exact = xml.slice(0, length);
+    const padded = new Uint8Array(length + 50).fill("x".charCodeAt(0));
+    padded.set(exact);
+    for (const bytes of [exact, padded, xml.slice()]) {
+      assert.throws(() => readListing(bytes, length, page), isFault(/cut off|no XML/), `${length}`);
+    }
+  }
+});
+
 test("objects in two ways by turns, and a thousand in order, and one out of it", () => {
   const bare = "<Size>1</Size>";
   const keys = Array.from({ length: 1_000 }, (_, i) => `k${String(i).padStart(4, "0")}`);

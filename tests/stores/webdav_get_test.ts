@@ -118,6 +118,18 @@ test("a body compressed unasked is refused, and not left unread", async () => {
   await (await store({ "accept-encoding": "gzip" }).get("a")).cancel();
 });
 
+test("a Content-Encoding that is no coding is plain content", async () => {
+  for (
+    const coding of ["identity", "aws-chunked", "utf-8", "binary", "none", "identity, identity"]
+  ) {
+    const store = new WebDavStore("http://localhost/dav/", {
+      fetch: () =>
+        Promise.resolve(new Response("plain", { headers: { "content-encoding": coding } })),
+    });
+    assert.equal(await new Response(await store.get("a")).text(), "plain", coding);
+  }
+});
+
 test("a key that no file can have is not asked for", async () => {
   const { store, requests } = storeOf({});
   for (const key of ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "\ud800"]) {

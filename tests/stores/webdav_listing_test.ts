@@ -228,3 +228,34 @@ test("a folder that moved is listed where it is", async () => {
   assert.deepEqual((await list(store)).map(({ key }) => key), ["a"]);
   assert.deepEqual(seen, ["PROPFIND /dav/", "PROPFIND /new/dav/"]);
 });
+
+test("a way through another origin takes the credentials away, for all that is below", async () => {
+  const seen: string[] = [];
+  const moves: Record<string, string> = {
+    "http://localhost/dav/": "http://elsewhere/dav/",
+    "http://elsewhere/dav/": "http://localhost/back/",
+  };
+  const store = new WebDavStore("http://localhost/dav/", {
+    headers: { "x-key": "k3y" },
+    bearerToken: "t0ken",
+    fetch: (input, init) => {
+      const headers = new Headers(init?.headers);
+      const secret = headers.has("authorization") || headers.has("x-key");
+      seen.push(`${input} ${secret ? "with" : "without"}`);
+      const location = moves[String(input)];
+      if (location !== undefined) {
+        return Promise.resolve(new Response(null, { status: 307, headers: { location } }));
+      }
+      const { pathname } = new URL(String(input));
+      const inner = pathname === "/back/" ? folder("/back/sub/") : file(`${pathname}1`);
+      return Promise.resolve(new Response(multistatus(folder(pathname), inner), { status: 207 }));
+    },
+  });
+  assert.deepEqual((await list(store)).map(({ key }) => key), ["sub/1"]);
+  assert.deepEqual(seen, [
+    "http://localhost/dav/ with",
+    "http://elsewhere/dav/ without",
+    "http://localhost/back/ without",
+    "http://localhost/back/sub/ without",
+  ]);
+});
