@@ -92,13 +92,13 @@ export class Cloud {
     const ask = this.#service.lister(options);
     const guard = new PageGuard((what) => this.#fault(task, what));
     let last: Uint8Array | undefined;
-    for (let token: string | undefined, more = true; more;) {
+    for (let token: string | undefined;;) {
       const asking = this.#request(task, signal, (bounds) => ask(token, bounds));
       const { page, next, lastKey } = await asking;
       yield page;
       signal?.throwIfAborted();
-      more = next !== undefined;
-      if (next !== undefined) guard.next(next, lastKey !== undefined && !isSame(lastKey, last));
+      if (next === undefined) return;
+      guard.next(next, lastKey !== undefined && !isSame(lastKey, last));
       last = lastKey ?? last;
       token = next;
     }
@@ -112,7 +112,7 @@ export class Cloud {
       limits.signal.throwIfAborted();
       const opening = this.#service.open(key, ifMatch, bounds);
       const { body, etag, length, drop } = await limits.orAborted(opening, ({ drop }) => drop());
-      if (ifMatch !== undefined && etag !== undefined && etag !== ifMatch) {
+      if (ifMatch !== undefined && etag !== undefined && !isSameTag(etag, ifMatch)) {
         drop();
         // The server does not know the condition.
         const error = new Error(`the object has another ETag by now, ${etag}`);
@@ -140,7 +140,7 @@ export class Cloud {
       signal,
       (bounds) => this.#service.write(key, body, conditions, bounds),
     );
-    if (etag !== undefined && etag === ifMatch) {
+    if (etag !== undefined && ifMatch !== undefined && isSameTag(etag, ifMatch)) {
       throw this.#fault(
         task,
         "the server says that it was written and has the ETag of before: it does not write on a condition",
@@ -171,11 +171,7 @@ export class Cloud {
     outer: AbortSignal | undefined,
   ): { readonly limits: Limits; readonly bounds: RequestBounds } {
     const deadline = performance.now() + this.#timeout;
-    const limits = limit(
-      outer,
-      this.#timeout,
-      () => this.#timedOut(task, bounds.failure),
-    );
+    const limits = limit(outer, this.#timeout, () => this.#timedOut(task, bounds.failure));
     const bounds: RequestBounds = { signal: limits.signal, deadline };
     return { limits, bounds };
   }
@@ -186,7 +182,8 @@ export class Cloud {
 
   #timedOut({ doing, begun }: Task, failure: unknown): ExternalError {
     const what = begun ? "no further bytes came" : "there was no whole answer";
-    const shown = failure === undefined ? undefined : this.#service.presentable(failure);
+    const told = !begun && failure !== undefined;
+    const shown = told ? this.#service.presentable(failure) : undefined;
     const before = shown === undefined ? "" : `, and the try before failed: ${reasonOf(shown)}`;
     const status = statusOf(shown);
     const { retryAfter } = askedWaitOf(shown);
@@ -231,6 +228,11 @@ interface Task {
   readonly doing: string;
   /** Whether a content has begun, and its reader waits for more of it. */
   begun?: boolean;
+}
+
+/** Whether two ETags are one: Azure takes them with their quotes and without. */
+function isSameTag(a: string, b: string): boolean {
+  return a.replaceAll('"', "") === b.replaceAll('"', "");
 }
 
 function isSame(a: Uint8Array, b: Uint8Array | undefined): boolean {

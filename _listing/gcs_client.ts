@@ -77,13 +77,12 @@ export class GcsService implements CloudService {
   }
 
   lister(options: ListOptions): CloudLister {
-    const { after, until } = options;
-    const range = after === undefined && until === undefined
-      ? undefined
-      : new GcsRange(this.#name, options);
+    const { prefix, after, until } = options;
+    const whole = after === undefined && until === undefined;
+    const range = whole ? undefined : new GcsRange(this.#name, options);
     // Filled anew for each page: whoever asks for the next one is done with it.
     let room: Uint8Array | undefined;
-    const listed = new ListedPage(new Uint8Array(), this.#name, options.prefix);
+    const listed = new ListedPage(new Uint8Array(), this.#name, prefix);
     return async (token, bounds) => {
       const uri = this.#listUri(options, token);
       const bytes = await this.#tried(bounds, async () => {

@@ -1,5 +1,6 @@
 // Pages of Azure as its client hands them over: parsed by itself, and as bytes past its parser.
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { AzureStore } from "../../stores/azure.ts";
 import { serve } from "../http/_http_server.ts";
@@ -92,4 +93,25 @@ test("a timeout says why the try before failed", async (t) => {
   const { message, status, retryAfter } = await failure("timeout", store.list().next());
   assert.match(message, /within 200 ms, and the try before failed: the server answered 503; see/);
   assert.deepEqual([status, retryAfter], [503, 9_000]);
+});
+
+test("a content that comes after the abort is dropped", async () => {
+  // A client that does not heed the signal.
+  const stream = new PassThrough();
+  const answering = Promise.withResolvers<unknown>();
+  const store = new AzureStore({
+    url: "https://me.blob.core.windows.net/c",
+    accountName: "me",
+    containerName: "c",
+    getBlockBlobClient: () => ({ download: () => answering.promise }),
+    listBlobsFlat: () => {},
+  } as never);
+  const controller = new AbortController();
+  const getting = store.get("k", { signal: controller.signal });
+  const stop = new Error("enough");
+  controller.abort(stop);
+  await assert.rejects(getting, (error) => error === stop);
+  const closed = new Promise((resolve) => stream.once("close", resolve));
+  answering.resolve({ readableStreamBody: stream, etag: "0x1" });
+  await closed;
 });

@@ -108,3 +108,11 @@ for (const [status, code] of [[412, "ConditionNotMet"], [409, "BlobAlreadyExists
     assert.equal((await failure("store", store.put("k", bytes))).status, status);
   });
 }
+
+test("AzureStore: an ETag without its quotes is the same", async (t) => {
+  const { origin } = await serve(t, (_request, response) => {
+    response.writeHead(200, { ...azure.headers(7), "content-length": 7 }).end("content");
+  });
+  const content = await azure.store(origin).get("k", { ifMatch: "0x7" });
+  assert.equal(await new Response(content).text(), "content");
+});

@@ -113,8 +113,8 @@ for (const cloud of clouds) {
           response.write("some");
         });
         const controller = new AbortController();
-        const content = await cloud.store(origin).get("a", { signal: controller.signal });
         mockTimers(t);
+        const content = await cloud.store(origin).get("a", { signal: controller.signal });
         const reader = content.getReader();
         assert.equal(new TextDecoder().decode((await reader.read()).value), "some");
         // A reader that takes its time is none that waits.

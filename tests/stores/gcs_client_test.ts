@@ -1,7 +1,8 @@
 // What GcsStore asks of Google's client, and what it leaves to it.
 import { Storage } from "@google-cloud/storage";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { channel } from "node:diagnostics_channel";
+import { mock, test } from "node:test";
 import { GcsStore } from "../../stores/gcs.ts";
 import { serve } from "../http/_http_server.ts";
 import { failure, gcs, queryOf } from "./_clouds.ts";
@@ -61,4 +62,27 @@ test("a client of another shape is an error, and ends nothing", async () => {
   assert.match((await failure("store", store.list().next())).message, /gives no stream/);
   assert.match((await failure("store", store.get("k"))).message, /gives no stream/);
   assert.match((await failure("store", store.put("k", new Uint8Array()))).message, /save/);
+});
+
+test("a write that is given up is not tried again", async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const { origin } = await serve(t, (request) => {
+    request.resume().on("end", () => asked.resolve());
+  });
+  const bucket = new Storage({ apiEndpoint: origin, projectId: "p" }).bucket("place");
+  const controller = new AbortController();
+  const { signal } = controller;
+  mock.timers.enable({ apis: ["setTimeout"] });
+  t.after(() => mock.timers.reset());
+  const writing = new GcsStore(bucket).put("k", new Uint8Array(), { ifNoneMatch: "*", signal });
+  await asked.promise;
+  const stop = new Error("enough");
+  controller.abort(stop);
+  await assert.rejects(writing, (error) => error === stop);
+  // Between two tries its requests are looked for, and no time passes here that would end that.
+  const start = channel("http.client.request.start");
+  for (let i = 0; i < 1_000 && start.hasSubscribers; i++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(start.hasSubscribers, false);
 });
