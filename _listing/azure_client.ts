@@ -3,13 +3,7 @@ import { pageTooLarge } from "../_bounds/page_guard.ts";
 import { scanAzurePage } from "./azure_listing.ts";
 import { type AzureBlobItem, inQuotes, notWhole, pageOfBlobs } from "./azure_parsed.ts";
 import { tapAzure } from "./azure_tap.ts";
-import {
-  type Action,
-  type CloudContent,
-  type CloudLister,
-  type CloudListing,
-  type CloudService,
-} from "./cloud.ts";
+import type { Action, CloudContent, CloudLister, CloudListing, CloudService } from "./cloud.ts";
 import { ListedPage } from "./listed_page.ts";
 import { dropNodeStream, isNodeReadable } from "./node_stream.ts";
 import type { ListOptions } from "./object_store.ts";

@@ -91,8 +91,8 @@ export class Cloud {
     signal?.throwIfAborted();
     const ask = this.#service.lister(options);
     const guard = new PageGuard((what) => this.#fault(task, what));
-    let last: Uint8Array | undefined;
-    for (let token: string | undefined;;) {
+    let [token, last]: [string?, Uint8Array?] = [];
+    for (;;) {
       const asking = this.#request(task, signal, (bounds) => ask(token, bounds));
       const { page, next, lastKey } = await asking;
       yield page;

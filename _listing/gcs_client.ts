@@ -1,6 +1,6 @@
 /** Google Cloud Storage: what is needed of its client, and what is asked of it. */
 import { MAX_PAGE_BYTES, pageTooLarge } from "../_bounds/page_guard.ts";
-import { type Action, type CloudContent, type CloudLister, type CloudService } from "./cloud.ts";
+import type { Action, CloudContent, CloudLister, CloudService } from "./cloud.ts";
 import { GCS_FIELDS, scanGcsPage } from "./gcs_listing.ts";
 import { type GcsAnswer, type GcsRequestOptions, REQUEST_ID, requestGcs } from "./gcs_request.ts";
 import { endOffset, GcsRange } from "./gcs_range.ts";
