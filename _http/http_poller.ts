@@ -1,6 +1,7 @@
 /** The source that watches one HTTP resource. */
 import { orAborted } from "../_bounds/abort.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
+import { checkFunction, checkName } from "../_errors/checks.ts";
 import { reasonOf, redactUrl } from "../_errors/redact.ts";
 import { Conditions } from "./conditional.ts";
 import { type Fingerprint, fingerprintOf, sha256 } from "./fingerprint.ts";
@@ -72,9 +73,8 @@ export class HttpPoller implements ExternalSource<HttpResource> {
    * @throws {RangeError} If a number is out of range.
    */
   constructor(url: string | URL, options: HttpPollerOptions = {}) {
-    if (options.validate !== undefined && typeof options.validate !== "function") {
-      throw new TypeError("Cannot poll as 'validate' must be a function");
-    }
+    checkFunction("poll", "validate", options.validate);
+    if (options.name !== undefined) checkName("poll", options.name);
     this.#client = new HttpClient(url, options);
     this.#validate = options.validate;
     this.name = this.#client.name;

@@ -1,6 +1,6 @@
 /** The `list` of a collection that a paged JSON API gives. */
 import type { PollOptions } from "../_diff/source.ts";
-import { checkCount, checkFunction } from "../_errors/checks.ts";
+import { checkCount, checkFunction, checkName } from "../_errors/checks.ts";
 import type { JsonPage } from "./page_reader.ts";
 import { PageWalker } from "./page_walker.ts";
 import { HttpClient, type RequestOptions } from "./request.ts";
@@ -100,6 +100,7 @@ export function jsonPages<T>(
     checkFunction("poll", option, value);
   }
   checkCount("poll", "maxPages", maxPages);
+  if (options.name !== undefined) checkName("poll", options.name);
   const client = new HttpClient(url, options);
   const walker = new PageWalker<T>(client, { parse, items, next }, maxPages);
   return (poll) => walker.walk(poll);

@@ -5,9 +5,8 @@ import { type Codec, itemCodec, type ItemRecord } from "../_diff/codec.ts";
 import type { Change } from "../_diff/snapshot.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
 import { Tracker } from "../_diff/tracker.ts";
-import { checkShare } from "../_errors/checks.ts";
+import { checkName, checkShare } from "../_errors/checks.ts";
 import { kindOf } from "../_errors/kind_of.ts";
-import { oneLine } from "../_errors/one_line.ts";
 import { reasonOf } from "../_errors/redact.ts";
 import { ItemReader } from "./item_reader.ts";
 import { eachPage } from "./pages.ts";
@@ -205,12 +204,7 @@ export class CollectionPoller<T> implements ExternalSource<T> {
 
 function checkOptions<T>(options: CollectionPollerOptions<T>): void {
   const { name, list, key, version, removed, maxRemoved = 1, remember = "json" } = options;
-  if (typeof name !== "string" || name === "") {
-    throw new TypeError("Cannot poll a collection as it has no 'name'");
-  }
-  if (oneLine(name) !== name) {
-    throw new TypeError(`Cannot poll '${oneLine(name)}' as 'name' must be one line of plain text`);
-  }
+  checkName("poll", name);
   for (const [option, callback] of Object.entries({ list, key, version })) {
     if (typeof callback !== "function" && (option !== "version" || callback !== undefined)) {
       throw new TypeError(`Cannot poll '${name}' as '${option}' must be a function`);

@@ -14,6 +14,7 @@ const LETTER_T = 0x54, LETTER_Z = 0x5a;
 const MONTH_DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const DAYS_TO_1970 = 719_468;
 const MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec";
+const WEEKDAYS = "MonTueWedThuFriSatSun";
 
 /**
  * The time in ms of a text such as 2026-11-23T04:05:06.789Z (RFC 3339), with any fraction and zone; NaN for any other.
@@ -54,12 +55,12 @@ function zone(bytes: Uint8Array, at: number): number {
 export function httpTime(bytes: Uint8Array, start: number, end: number): number {
   const usual = end - start === 29 && bytes[start + 3] === COMMA && bytes[start + 4] === BLANK &&
     bytes[start + 7] === BLANK && bytes[start + 11] === BLANK && bytes[start + 16] === BLANK &&
-    bytes[start + 25] === BLANK;
+    bytes[start + 25] === BLANK && nameAt(bytes, start, WEEKDAYS) > 0;
   if (
     usual && bytes[start + 26] === 0x47 && bytes[start + 27] === 0x4d &&
     bytes[start + 28] === LETTER_T
   ) {
-    const month = monthOf(bytes, start + 8);
+    const month = nameAt(bytes, start + 8, MONTHS);
     const time = dayTime(digits(bytes, start + 12, 4), month, digits(bytes, start + 5, 2), true) +
       clockTime(bytes, start + 17);
     if (time === time) return time;
@@ -67,16 +68,15 @@ export function httpTime(bytes: Uint8Array, start: number, end: number): number 
   return parseHttpDate(readText(bytes, start, end)) ?? NaN;
 }
 
-/** The month from 1, or -1. */
-function monthOf(bytes: Uint8Array, at: number): number {
-  for (let month = 0; month < 12; month++) {
-    const i = month * 3;
+/** Which of these names of three letters there is, from 1; 0 for none. */
+function nameAt(bytes: Uint8Array, at: number, names: string): number {
+  for (let i = 0; i < names.length; i += 3) {
     if (
-      bytes[at] === MONTHS.charCodeAt(i) && bytes[at + 1] === MONTHS.charCodeAt(i + 1) &&
-      bytes[at + 2] === MONTHS.charCodeAt(i + 2)
-    ) return month + 1;
+      bytes[at] === names.charCodeAt(i) && bytes[at + 1] === names.charCodeAt(i + 1) &&
+      bytes[at + 2] === names.charCodeAt(i + 2)
+    ) return i / 3 + 1;
   }
-  return -1;
+  return 0;
 }
 
 /** Midnight of a day, in ms; NaN if there is none. What is no number is -1. */

@@ -8,9 +8,9 @@ const removed = () => ({});
 
 test("misuse throws from the constructor", () => {
   const bad: [Record<string, unknown>, typeof TypeError | typeof RangeError, RegExp][] = [
-    [{ name: undefined }, TypeError, /has no 'name'/],
-    [{ name: "" }, TypeError, /has no 'name'/],
-    [{ name: 7 }, TypeError, /has no 'name'/],
+    [{ name: undefined }, TypeError, /'name' must be a string that is not empty/],
+    [{ name: "" }, TypeError, /'name' must be a string that is not empty/],
+    [{ name: 7 }, TypeError, /'name' must be a string that is not empty/],
     [{ name: "a\nb" }, TypeError, /'a\\nb' as 'name' must be one line of plain text/],
     [{ name: "a\x1b[2J" }, TypeError, /'a\\x1b\[2J' as 'name' must be one line/],
     [{ name: "\u202eabc" }, TypeError, /'name' must be one line/],

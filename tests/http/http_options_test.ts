@@ -42,6 +42,7 @@ test("options: misuse throws from the constructor", () => {
     [url, { validate: true }, TypeError, /'validate'/],
     [url, { fetch: "fetch" }, TypeError, /'fetch'/],
     [url, { name: "" }, TypeError, /'name'/],
+    [url, { name: "a\nb" }, TypeError, /'a\\nb' as 'name' must be one line of plain text/],
     [url, { name: 5 }, TypeError, /'name'/],
   ];
   for (const [target, options, kind, message] of bad) {

@@ -324,6 +324,7 @@ test("misuse throws from jsonPages itself", () => {
     [url, { next: {} }, TypeError, /'next'/],
     [url, { parse: "json" }, TypeError, /'parse'/],
     [url, { name: "" }, TypeError, /'name'/],
+    [url, { name: "a\nb" }, TypeError, /'a\\nb' as 'name' must be one line of plain text/],
     [url, { name: 7 }, TypeError, /'name'/],
     [url, { timeout: 0 }, RangeError, /'timeout'/],
     [url, { maxBytes: -1 }, RangeError, /'maxBytes'/],

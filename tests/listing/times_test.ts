@@ -96,6 +96,7 @@ test("whatever is no time is none", () => {
     ...[
       "Mon, 23 Nov 2026 04.05:06 GMT",
       "Mon, 00 Nov 2026 04:05:06 GMT",
+      "Mo4, 23 Nov 2026 04:05:06 GMT",
       "Mon, 23 Nob 2026 04:05:06 GMT",
     ],
   ];
