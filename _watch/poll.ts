@@ -16,9 +16,11 @@ export class Poll<T> {
   readonly telemetry: PollTelemetry;
   readonly #source: ExternalSource<T>;
   readonly #controller = new AbortController();
+  readonly #onWarning: (message: string) => void;
 
-  constructor(source: ExternalSource<T>) {
+  constructor(source: ExternalSource<T>, onWarning: (message: string) => void) {
     this.#source = source;
+    this.#onWarning = onWarning;
     this.telemetry = new PollTelemetry(source.name);
   }
 
@@ -56,10 +58,14 @@ export class Poll<T> {
     if (earlier !== undefined) await orAborted(earlier, signal);
     // Ended since the read that asked for this poll.
     signal.throwIfAborted();
-    const onRequest = () => void this.telemetry.requests++;
+    const options = {
+      signal,
+      onRequest: () => void this.telemetry.requests++,
+      onWarning: this.#onWarning,
+    };
     // Behind a promise, so that a source that throws synchronously fails like one that rejects.
     const answer = new Promise<Iterable<ExternalEvent<T>>>((resolve) =>
-      resolve(this.telemetry.run(() => source.poll({ signal, onRequest })))
+      resolve(this.telemetry.run(() => source.poll(options)))
     );
     const settled = answer.then(() => {}, () => {}).finally(() => underWay.delete(source));
     underWay.set(source, settled);

@@ -71,6 +71,12 @@ export class Reporter {
     else console.error(oneLine(line));
   }
 
+  /** A source tells of something that is not as it should be, and fails nothing. */
+  warned(message: string): void {
+    if (this.#logger === undefined) console.warn(oneLine(message));
+    else this.#log("warn", message);
+  }
+
   /** Something failed that changes nothing, but should be known. */
   noted(message: string): void {
     this.#log("error", message);

@@ -1,5 +1,4 @@
-/** When a watch polls next, and the wait until then. */
-import { startTimer } from "../_bounds/timer.ts";
+/** When a source is to be polled next. */
 import { type Pace, waitAfterFailure, waitAfterSuccess } from "./pace.ts";
 
 export class Schedule {
@@ -7,7 +6,6 @@ export class Schedule {
   #wait = 0;
   #due: number | undefined;
   #refresh = false;
-  #wakeUp: (() => void) | undefined;
 
   constructor(pace: Pace) {
     this.#pace = pace;
@@ -35,33 +33,15 @@ export class Schedule {
     this.#due = undefined;
   }
 
-  /** Makes the next poll due now, and ends a wait. */
+  /** Makes the next poll due now. */
   refresh(): void {
     this.#refresh = true;
-    this.wakeUp();
-  }
-
-  /** Ends a wait, whether or not a poll is due. */
-  wakeUp(): void {
-    this.#wakeUp?.();
   }
 
   /** Milliseconds until the next poll. Never more than the wait that was chosen, whatever became of the wall clock. */
   get left(): number {
     if (this.#due === undefined || this.#refresh) return 0;
     return Math.max(Math.min(this.#due - Date.now(), this.#wait), 0);
-  }
-
-  /** Waits until the next poll is due, or something ends the wait. */
-  async sleep(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const stop = startTimer(this.left, resolve);
-      this.#wakeUp = () => {
-        stop();
-        resolve();
-      };
-    });
-    this.#wakeUp = undefined;
   }
 
   #plan(wait: number): void {

@@ -164,6 +164,26 @@ test("with 'logger: false' nothing is printed, whatever happens", async () => {
   assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
 });
 
+test("what a source warns of goes to the logger, or is printed where there is none", async (t) => {
+  const printed: unknown[] = [];
+  t.mock.method(console, "warn", (line: unknown) => void printed.push(line));
+  const lines: string[] = [];
+  const note = (level: string) => (line: string) => void lines.push(`${level} ${line}`);
+  const logger = { debug() {}, info: note("info"), warn: note("warn"), error: note("error") };
+  const source = (): ExternalSource<string> => ({
+    name: "odd",
+    poll: ({ onWarning }) => {
+      onWarning?.("'odd' is out\nof order");
+      return Promise.resolve([added("a")]);
+    },
+  });
+  for (const options of [{ logger }, { logger: false as const }, {}]) {
+    for await (const _ of watchExternal(source(), { interval: 1, ...options })) break;
+  }
+  assert.deepEqual(lines, ["warn 'odd' is out\\nof order"]);
+  assert.deepEqual(printed, ["'odd' is out\\nof order"]);
+});
+
 test("without a failure nothing is printed", async () => {
   const { code, stdout, stderr } = await runScript(`
     import { watchExternal } from "@koprs/external";
