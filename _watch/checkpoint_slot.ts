@@ -3,6 +3,7 @@ import { limit } from "../_bounds/limits.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
+import { MAX_STATE_BYTES } from "../_state/seal.ts";
 
 /** How long a load or a save may take, in milliseconds. */
 const TIMEOUT = 60_000;
@@ -10,8 +11,6 @@ const TIMEOUT = 60_000;
 const MOST_DOUBLINGS = 5;
 /** A save may take longer for what it has to write: at this many bytes a millisecond, a second for each megabyte. */
 const SLOWEST = 1_000;
-/** What every runtime can read into memory in one piece, in bytes. */
-const LARGEST_STATE = 2 ** 31 - 1;
 
 // Two watches under one name would overwrite each other's state.
 const inUse = new WeakMap<CheckpointStore, Set<string>>();
@@ -122,9 +121,9 @@ export function checkState(state: Uint8Array): void {
   if (!(state instanceof Uint8Array)) {
     throw new TypeError("'save' of the source must return a Uint8Array");
   }
-  if (state.length > LARGEST_STATE) {
+  if (state.length > MAX_STATE_BYTES) {
     throw new RangeError(
-      `its state has ${state.length} bytes, and no more than ${LARGEST_STATE} can be loaded again: ` +
+      `its state has ${state.length} bytes, and no more than ${MAX_STATE_BYTES} can be loaded again: ` +
         "watch less with one source, such as by a prefix",
     );
   }

@@ -135,10 +135,12 @@ async function fetchWith(scope: Scope, trust: Trust): Promise<typeof fetch> {
     const tls = { ...(trust.ca !== undefined && { ca: trust.ca }), ...trust.client };
     return (input, init) => fetch(input, plus(init, { tls }));
   }
-  const { Agent } = await import("undici");
-  const dispatcher = new Agent({ connect: { ca: trust.ca, ...trust.client } });
+  // The fetch of the same undici: an agent of one version does not fit the one that is built into Node.
+  const undici = await import("undici");
+  const dispatcher = new undici.Agent({ connect: { ca: trust.ca, ...trust.client } });
   scope.after(() => dispatcher.destroy());
-  return (input, init) => fetch(input, plus(init, { dispatcher }));
+  const fetchOfUndici = undici.fetch as unknown as typeof fetch;
+  return (input, init) => fetchOfUndici(input, plus(init, { dispatcher }));
 }
 
 /** Each runtime has a field of its own in what its fetch is given. */

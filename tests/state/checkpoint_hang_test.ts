@@ -333,7 +333,7 @@ test("a state that could not be loaded again is refused before it is saved", () 
     assert.deepEqual(failures.map(({ code, message }) => [code, message]), [
       [
         "checkpoint",
-        `${why}its state has 2147483648 bytes, and no more than 2147483647 can be loaded again: watch less ` +
+        `${why}its state has 2147483648 bytes, and no more than 2147418112 can be loaded again: watch less ` +
         "with one source, such as by a prefix",
       ],
       ...Array(3).fill(["checkpoint", `${why}'save' of the source must return a Uint8Array`]),
