@@ -5,6 +5,7 @@ import { secretsOf } from "../_errors/redact.ts";
 import type { Faults } from "./faults.ts";
 import {
   copyHeaders,
+  isFieldValue,
   mayBeSecret,
   ownHeaders,
   type PlainHeaders,
@@ -62,9 +63,7 @@ export class Credentials {
       throw this.#faults.error("invalid", "'bearerToken' must give a string that is not empty");
     }
     this.#faults.hideToken(token);
-    try {
-      new Headers({ authorization: `Bearer ${token}` });
-    } catch {
+    if (!isFieldValue(token)) {
       throw this.#faults.error("invalid", "'bearerToken' gave characters no header can hold");
     }
     headers["authorization"] = `Bearer ${token}`;
@@ -96,12 +95,8 @@ function checkToken(token: unknown, headers: Headers): void {
       "Cannot poll as 'bearerToken' must be a string that is not empty, or a function",
     );
   }
-  if (typeof token === "string") {
-    try {
-      new Headers({ authorization: `Bearer ${token}` });
-    } catch {
-      throw new TypeError("Cannot poll as 'bearerToken' has characters no header can hold");
-    }
+  if (typeof token === "string" && !isFieldValue(token)) {
+    throw new TypeError("Cannot poll as 'bearerToken' has characters no header can hold");
   }
   if (headers.has("authorization")) {
     throw new TypeError("Cannot poll with both 'bearerToken' and a header 'authorization'");

@@ -31,13 +31,23 @@ const PORTABLE = /^(accept(-charset|-encoding|-language)?|cache-control|pragma|p
 /** No secrets either, but good for the caller's origin alone. All others may be keys, whatever they are called. */
 const OPEN = /^(content-type|depth|host)$/;
 
+/**
+ * Whether a text can be sent as the value of a field. `Headers` takes control characters, which Node's `fetch` then refuses
+ * to send. Blanks and line ends around a value are none of it, as for `Headers`.
+ */
+export function isFieldValue(text: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(text.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, ""));
+}
+
 /** The caller's header fields, copied. */
 export function copyHeaders(init: RequestInit["headers"]): Headers {
-  let headers: Headers;
+  let headers: Headers | undefined;
   try {
     headers = new Headers(init);
   } catch {
     // The runtime's message repeats the value, which may be a key.
+  }
+  if (headers === undefined || ![...headers.values()].every(isFieldValue)) {
     throw new TypeError("Cannot poll as 'headers' has an invalid name or value");
   }
   for (const name of RESERVED_HEADERS) {

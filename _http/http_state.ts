@@ -2,7 +2,7 @@
 import { redactUrl } from "../_errors/redact.ts";
 import { damaged, seal, unseal } from "../_state/seal.ts";
 import { type Fingerprint, isSha256 } from "./fingerprint.ts";
-import { isEntityTag, type Validators } from "./validators.ts";
+import { isEntityTag, isTime, type Validators } from "./validators.ts";
 
 /** One version of the resource. Restored, it has an empty URL and no validators if the URL holds a secret. */
 export interface Seen extends Validators {
@@ -57,7 +57,7 @@ function isSeen(value: unknown): value is Seen {
   return typeof url === "string" && (url === "" || isHttpUrl(url)) &&
     isSha256(digest) && typeof settled === "boolean" &&
     (etag === undefined || typeof etag === "string" && isEntityTag(etag)) &&
-    (lastModified === undefined || typeof lastModified === "string" && isHeader(lastModified));
+    (lastModified === undefined || typeof lastModified === "string" && isTime(lastModified));
 }
 
 function isFingerprint(value: unknown): value is Fingerprint {
@@ -70,15 +70,6 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
-}
-
-/** Whether `fetch` takes this text as the value of a header. */
-function isHeader(text: string): boolean {
-  try {
-    return new Headers({ "if-modified-since": text }).get("if-modified-since") !== "";
-  } catch {
-    return false;
-  }
 }
 
 /** Where the URL holds a secret, neither it nor its validators, which are good for no other, are kept. */

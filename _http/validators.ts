@@ -1,5 +1,6 @@
 /** Validators: what a server says of one version of a resource, to be sent back as a condition. */
 import { parseHttpDate } from "./http_date.ts";
+import { isFieldValue } from "./headers.ts";
 import type { Reply } from "./request.ts";
 
 /** What a server said of one version of a resource. */
@@ -19,14 +20,14 @@ export interface Validators {
  */
 export function validatorsOf(reply: Reply, known: Validators | undefined): Validators {
   const etag = reply.headers.get("etag");
-  const lastModified = reply.headers.get("last-modified");
+  const lastModified = timeOf(reply.headers);
   // An ETag that stays while Last-Modified moves, as with servers that answer "now", is not made from it.
   const independent = etag !== null && isSameTag(etag, known?.etag) &&
-    known?.lastModified !== (lastModified ?? undefined);
+    known?.lastModified !== lastModified;
   return {
     url: reply.url,
     ...(etag !== null && isEntityTag(etag) && { etag }),
-    ...(lastModified && { lastModified }),
+    ...(lastModified !== undefined && { lastModified }),
     settled: independent || !isFresh(reply.headers),
   };
 }
@@ -40,9 +41,9 @@ export function validatorsOf(reply: Reply, known: Validators | undefined): Valid
  */
 export function renewedBy({ headers }: Reply, known: Validators): Validators {
   const etag = headers.get("etag");
-  const lastModified = headers.get("last-modified");
+  const lastModified = timeOf(headers);
   const newTag = etag !== null && etag !== known.etag && isSameTag(etag, known.etag);
-  const newTime = lastModified && lastModified !== known.lastModified;
+  const newTime = lastModified !== undefined && lastModified !== known.lastModified;
   if (!newTag && !newTime) return known;
   return {
     ...known,
@@ -72,6 +73,16 @@ export function isUsable({ settled, etag, lastModified }: Validators): boolean {
 /** Whether a 304 names, by a strong ETag, another version than the one that was asked about. */
 export function isOther(etag: string | null, known: string | undefined): boolean {
   return etag !== null && etag.startsWith('"') && isEntityTag(etag) && !isSameTag(etag, known);
+}
+
+/** A time that can be sent back. Whether it is one is for the server to say. */
+export function isTime(text: string): boolean {
+  return text !== "" && isFieldValue(text);
+}
+
+function timeOf(headers: Headers): string | undefined {
+  const text = headers.get("last-modified");
+  return text !== null && isTime(text) ? text : undefined;
 }
 
 /** One well-formed ETag that is not empty. Two of them, joined by a comma, are not one. */

@@ -35,6 +35,8 @@ test("options: misuse throws from the constructor", () => {
     [url, { bearerToken: "x", headers: { Authorization: "y" } }, TypeError, /both/],
     [url, { headers: { "bad name": "x" } }, TypeError, /'headers'/],
     [url, { headers: { x: "a\nb" } }, TypeError, /'headers'/],
+    [url, { headers: { x: "a\x01b" } }, TypeError, /'headers'/],
+    [url, { bearerToken: "a\x7fb" }, TypeError, /'bearerToken' has characters no header can hold/],
     [url, { headers: 5 }, TypeError, /'headers'/],
     [url, { headers: { "If-None-Match": "*" } }, TypeError, /if-none-match/],
     [url, { headers: { Range: "bytes=0-1" } }, TypeError, /range/],

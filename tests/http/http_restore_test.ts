@@ -149,7 +149,7 @@ test("C1: the right checksum and the wrong shape", { timeout }, () => {
       digest: [undefined, 7, "", "AAAA", `${good.digest} `],
       settled: [undefined, 1, "true"],
       etag: [7, null, "", "bare", 'W/""', '"a\nb"', "*"],
-      lastModified: [7, null, "", "a\nb", "\u0100", "a\0"],
+      lastModified: [7, null, "", "a\nb", "\u0100", "a\0", "a\x01b", "a\x7f"],
     })
   ) {
     for (const value of values) {
