@@ -6,6 +6,7 @@ import { missingApache } from "./apache.ts";
 import { installKubernetes } from "./kubernetes.ts";
 import { missingLighttpd } from "./lighttpd.ts";
 import { missingNginxWebDav } from "./nginx.ts";
+import { vitepress } from "../site/_site.ts";
 import { gofakes3, moto, s3Proxy, s3rver, s3sFs, versitygw } from "./s3_tools.ts";
 import { azurite, fakeGcs, installTool, minio, onPath, run } from "./tools.ts";
 import { wsgiDav } from "./wsgidav.ts";
@@ -16,13 +17,14 @@ const LIMIT = 14 * 60_000;
 const packages = [
   ...["nginx", "libnginx-mod-http-dav-ext", "rclone"],
   ...["apache2", "lighttpd", "lighttpd-mod-webdav"],
+  "chromium",
 ];
 /** Debian starts them when they are installed: the tests start their own, on ports of their own. */
 const services = ["nginx", "apache2", "lighttpd"];
 
 console.log(`Debian packages (${packages.join(", ")}): ${await installPackages()}`);
 // One after the other: a Go build uses every core by itself. Those that take minutes come last.
-const quick = [azurite, s3rver, moto, wsgiDav, s3Proxy];
+const quick = [azurite, s3rver, moto, wsgiDav, s3Proxy, vitepress];
 for (const tool of [...quick, fakeGcs, minio, gofakes3, versitygw, s3sFs]) {
   const start = performance.now();
   const result = await installTool(tool, Math.max(LIMIT - start, 1));
@@ -46,7 +48,10 @@ console.log(
 
 async function installPackages(): Promise<string> {
   const missing = [await missingNginxWebDav(), await missingApache(), await missingLighttpd()];
-  if (onPath("rclone") !== undefined && missing.every((why) => why === undefined)) {
+  if (
+    onPath("rclone") !== undefined && onPath("chromium") !== undefined &&
+    missing.every((why) => why === undefined)
+  ) {
     return "already installed";
   }
   const apt = onPath("apt-get");
