@@ -30,7 +30,7 @@ test("what needs a disk does not bundle for a browser", async () => {
   await assert.rejects(bundle(code), /node:fs/);
 });
 
-// The budget is 15 kB, which is missed: docs/benchmarks.md says by how much, and why. This keeps it from growing.
+// The budget is 15 kB, which is missed: docs/performance.md says by how much, and why. This keeps it from growing.
 test("a watch of one HTTP resource takes at most 18.5 kB, compressed", async () => {
   const names = "watchExternal, HttpPoller";
   const text = await bundle(`export { ${names} } from ${JSON.stringify(specifierOf("."))};`);
