@@ -69,6 +69,15 @@ test("no circle of imports, types included", { skip }, () => {
   for (const file of files) visit(file, []);
 });
 
+test("no file has more than 400 lines", { skip }, () => {
+  const names = globSync("**/*.ts", { cwd: root, exclude: (name) => name === "node_modules" });
+  assert.ok(names.length > 300);
+  for (const name of names) {
+    const lines = readFileSync(join(root, name), "utf8").split("\n").length - 1;
+    assert.ok(lines <= 400, `${name} has ${lines} lines`);
+  }
+});
+
 test("the task 'test' runs the tests of every room", { skip }, () => {
   const { command } = config.tasks.test;
   const folders = globSync("tests/*/*_test.ts", { cwd: root }).map((file) => dirname(file));
