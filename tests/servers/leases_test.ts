@@ -226,14 +226,18 @@ describe("replicas share sources", { skip }, () => {
       NAMESPACE,
     );
     const told = Promise.withResolvers<string>();
-    await using owner = new LeaseOwner({ ...cluster, ...trusting(server.ca) }, {
+    const owner = new LeaseOwner({ ...cluster, ...trusting(server.ca) }, {
       ...{ namespace: NAMESPACE, group: "forbidden", leaseSeconds: LEASE_SECONDS },
       logger: { debug() {}, info() {}, warn: told.resolve, error: told.resolve },
     });
-    const changes = owner.changes[Symbol.asyncIterator]();
-    await changes.next();
-    assert.match(await told.promise, /403.*cannot create resource "leases".*no source is polled/);
-    assert.equal(owner.owns("a"), false);
+    try {
+      const changes = owner.changes[Symbol.asyncIterator]();
+      await changes.next();
+      assert.match(await told.promise, /403.*cannot create resource "leases".*no source is polled/);
+      assert.equal(owner.owns("a"), false);
+    } finally {
+      await owner.close();
+    }
   });
 });
 
