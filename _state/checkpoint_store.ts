@@ -27,6 +27,32 @@ export interface CheckpointStore {
    */
   save(key: string, state: Uint8Array): Promise<void>;
   /**
+   * Loads the state under this key, and takes it over: from then on every `save` and `delete` of whoever loaded, claimed or
+   * saved it before by another store object, in this process or another one, rejects with code `checkpoint` and
+   * changes nothing, also one that was sent before and arrives late. What was saved before the claim is what it gives. Of claims
+   * that cross, the last one holds. A claim whose answer is lost may hold; it is made anew like a load. Also holds for a
+   * key without a state.
+   *
+   * A claim takes nothing from the store object that makes it, so it may be repeated. Optional.
+   *
+   * @param key The name of the source.
+   */
+  claim?(key: string): Promise<Uint8Array | undefined>;
+  /**
+   * Forgets the state under this key: a later load gives undefined. Does nothing if there is none. Whoever else had the
+   * key before is stopped by its next save, as by a claim; whoever has lost it to another claim cannot delete it
+   * (code `checkpoint`). A store object that has not had the key, or has deleted it,
+   * takes it as it is. Optional.
+   *
+   * @param key The name of the source.
+   */
+  delete?(key: string): Promise<void>;
+  /**
+   * The keys that have a state, in no order, each once. Takes no key from anybody. What is saved or deleted meanwhile may be
+   * listed or not. Optional.
+   */
+  list?(): AsyncIterable<string>;
+  /**
    * Where the state of this key is kept, such as a path: shown with an error about it. Holds no secret.
    * Optional.
    *
