@@ -1,5 +1,6 @@
 /** From the name of a source to the name of its checkpoint. */
 import { textBytes } from "../_bytes/bytes.ts";
+import type { Head } from "./frame.ts";
 
 /**
  * A name that any file system and store takes: readable, and different for different keys, also where
@@ -15,4 +16,13 @@ export async function checkpointName(key: string): Promise<string> {
   // No dot or hyphen in front: files that are hidden, or taken for options.
   const readable = key.replace(/[^A-Za-z0-9.-]+/g, "_").replace(/^[.-]+/, "_").slice(0, 80);
   return `${readable}-${hash.join("")}.checkpoint`;
+}
+
+/**
+ * The key whose checkpoint has this name. Undefined if it has no state, is not the one that it says, or cannot be told:
+ * release 0.1 kept no key, and only what is readable as it is can be told from the name.
+ */
+export async function keyOfName(name: string, head: Head | undefined): Promise<string | undefined> {
+  const key = head?.key ?? name.replace(/-[0-9a-f]{32}\.checkpoint$/, "");
+  return head?.empty !== true && await checkpointName(key) === name ? key : undefined;
 }

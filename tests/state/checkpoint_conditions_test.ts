@@ -5,6 +5,7 @@ import { ExternalError } from "@koprs/external";
 import { ObjectCheckpointStore } from "@koprs/external/checkpoints/object";
 import type { ListOptions, ObjectStore, PutOptions, PutResult } from "@koprs/external/store";
 import { MemoryStore } from "@koprs/external/stores/memory";
+import { unframe } from "../../_state/frame.ts";
 
 const KEY = "s3://bucket/prefix";
 const PROBE = ".koprs-external/conditions.probe";
@@ -40,7 +41,7 @@ class Odd implements ObjectStore {
 
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<PutResult> {
     const probe = key === PROBE;
-    this.puts.push(probe ? "probe" : new TextDecoder().decode(body));
+    this.puts.push(probe ? "probe" : new TextDecoder().decode(unframe(body).state));
     return probe ? this.onProbe(key, body, options) : this.onPut(key, body, options);
   }
 }

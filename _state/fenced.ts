@@ -1,0 +1,200 @@
+/**
+ * States that several processes may write: each write is conditional on what its writer read or wrote last, so one that
+ * is stale, frozen or late is refused, and never overwrites newer state.
+ *
+ * Every write carries a mark of its own: who wrote it, and which of its writes it is. A claim writes the state that is there
+ * once more under a new mark. So by the mark a writer tells its own write whose answer was lost from that of another.
+ */
+import { ExternalError } from "../_errors/external_error.ts";
+
+/** How often a write is tried that is refused though nobody else has written, or a claim that others cross. */
+const TRIES = 5;
+
+/** What is there. */
+export interface Found {
+  /** What a condition of a write names. */
+  readonly version?: string;
+  /** Tells this writing of it from every other. */
+  readonly mark: string;
+  /** Missing if the key was claimed before the first save, or deleted. */
+  readonly state?: Uint8Array;
+}
+
+/** Where such states are kept. */
+export interface Records {
+  /**
+   * What is there now.
+   *
+   * @param toWrite True: throws if it has no version.
+   */
+  read(key: string, toWrite?: boolean): Promise<Found | undefined>;
+  /**
+   * Replaces it if it still has this version, or makes it if none is given. Gives the new version; undefined if the write was
+   * refused, or no version was told: then it is to be found out by reading.
+   */
+  write(
+    key: string,
+    record: Omit<Found, "version">,
+    version: string | undefined,
+  ): Promise<string | undefined>;
+  /** Removes it if it still has this version. Gives whether it did. Without it, a record without a state stays. */
+  remove?(key: string, version: string): Promise<boolean>;
+  /** Where it is kept, for errors. */
+  locate(key: string): Promise<string>;
+}
+
+/** What this store knows of one record. */
+interface Known {
+  /** Its version when it was read or written last; undefined if there was none. */
+  version: string | undefined;
+  /** Its mark then. */
+  mark: string | undefined;
+  /** The number of the newest write that is known to be done. */
+  written: number;
+}
+
+export class FencedStates {
+  readonly #records: Records;
+  /** Names this store object, among all there ever were. */
+  readonly #owner = crypto.randomUUID();
+  readonly #known = new Map<string, Known>();
+  #writes = 0;
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  async load(key: string): Promise<Uint8Array | undefined> {
+    const found = await this.#records.read(key);
+    see(this.#knownOf(key), found);
+    return found?.state;
+  }
+
+  async save(key: string, state: Uint8Array): Promise<void> {
+    const number = ++this.#writes;
+    const mark = this.#mark(number);
+    const known = this.#knownOf(key);
+    for (let tries = 0; tries < TRIES && known.written <= number; tries++) {
+      const version = await this.#records.write(key, { mark, state }, known.version);
+      if (version !== undefined) return written(known, number, { mark, version });
+      // Somebody has written, or this process itself: clients repeat a write whose answer was lost, and
+      // meet their own first try. Or nobody has, and the store was busy.
+      const found = await this.#records.read(key, true);
+      if (found?.mark === mark) return written(known, number, found);
+      const own = this.#numberOf(found);
+      if (own !== undefined && own > number) return;
+      await this.#look("save", key, known, found);
+    }
+    if (known.written <= number) throw await this.#refused("save", key);
+  }
+
+  async claim(key: string): Promise<Uint8Array | undefined> {
+    const number = ++this.#writes;
+    const mark = this.#mark(number);
+    const known = this.#knownOf(key);
+    for (let tries = 0; tries < TRIES; tries++) {
+      const found = await this.#records.read(key, true);
+      const state = found?.state;
+      if (found?.mark === mark) {
+        written(known, number, found);
+        return state;
+      }
+      const record = { mark, ...(state !== undefined && { state }) };
+      const version = await this.#records.write(key, record, found?.version);
+      if (version === undefined) continue;
+      written(known, number, { mark, version });
+      return state;
+    }
+    throw await this.#refused("claim", key);
+  }
+
+  async delete(key: string): Promise<void> {
+    const number = ++this.#writes;
+    const mark = this.#mark(number);
+    if (!this.#known.has(key)) await this.load(key);
+    const known = this.#knownOf(key);
+    for (let tries = 0; tries < TRIES; tries++) {
+      const gone = known.mark !== undefined && await this.#remove(key, mark, known.version);
+      const found = gone ? undefined : await this.#records.read(key, true);
+      if (found === undefined || found.mark === mark) {
+        known.written = number; // A save that still hangs gives way.
+        if (this.#known.get(key) === known) this.#known.delete(key);
+        return;
+      }
+      await this.#look("delete", key, known, found);
+    }
+    throw await this.#refused("delete", key);
+  }
+
+  async #remove(key: string, mark: string, version: string | undefined): Promise<boolean> {
+    const { remove } = this.#records;
+    if (remove === undefined || version === undefined) {
+      return await this.#records.write(key, { mark }, version) !== undefined;
+    }
+    return await remove.call(this.#records, key, version);
+  }
+
+  #mark(number: number): string {
+    return `${this.#owner}/${number}`;
+  }
+
+  /** Which of this store's writes it is, if it is one. */
+  #numberOf(found: Found | undefined): number | undefined {
+    const own = `${this.#owner}/`;
+    return found?.mark.startsWith(own) ? Number(found.mark.slice(own.length)) : undefined;
+  }
+
+  #knownOf(key: string): Known {
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      known = { version: undefined, mark: undefined, written: 0 };
+      this.#known.set(key, known);
+    }
+    return known;
+  }
+
+  /** Takes what is there for what is known, unless it is another's. */
+  async #look(
+    verb: "save" | "delete",
+    key: string,
+    known: Known,
+    found: Found | undefined,
+  ): Promise<void> {
+    if (this.#numberOf(found) === undefined && found?.mark !== known.mark) {
+      const what = found?.state === undefined
+        ? "somebody has deleted it since: this watch ends; start it again to begin afresh"
+        : "another process has written it since: its state is newer, and this watch ends; let one " +
+          "process alone watch under this name, and start again";
+      throw new ExternalError(
+        "checkpoint",
+        `Cannot ${verb} the checkpoint of '${key}' as ${await this.#records.locate(key)} ` +
+          `because ${what}`,
+        { source: key, status: 412 },
+      );
+    }
+    see(known, found);
+  }
+
+  async #refused(verb: string, key: string): Promise<ExternalError> {
+    const why = verb === "claim"
+      ? "others write it again and again"
+      : "the store refuses the write again and again, though nobody else has written it";
+    return new ExternalError(
+      "store",
+      `Cannot ${verb} the checkpoint of '${key}' as ${await this.#records.locate(key)} ` +
+        `because ${why}`,
+      { source: key, status: 412 },
+    );
+  }
+}
+
+function see(known: Known, found: Found | undefined): void {
+  known.version = found?.version;
+  known.mark = found?.mark;
+}
+
+function written(known: Known, number: number, found: Found): void {
+  if (number < known.written) return; // A newer one is done by now: this answer came late.
+  see(known, found);
+  known.written = number;
+}
