@@ -32,3 +32,4 @@
 
 export type { CheckpointStore } from "./_state/checkpoint_store.ts";
 export { MemoryCheckpointStore } from "./checkpoints/memory.ts";
+export { sweep } from "./_state/sweep.ts";

@@ -28,7 +28,7 @@ export class CheckpointObjects implements Records {
       if (found === undefined) return undefined;
       if (toWrite && found.etag === undefined) throw noEtag(this.#store, key);
       try {
-        return await this.#get(found);
+        return await this.#get(found, key);
       } catch (thrown) {
         // Somebody has written or deleted it since it was listed.
         const { status } = thrown instanceof ExternalError ? thrown : {};
@@ -37,10 +37,10 @@ export class CheckpointObjects implements Records {
     }
   }
 
-  async #get({ key, etag }: ObjectMeta): Promise<Found> {
-    const stream = await this.#store.get(key, etag === undefined ? {} : { ifMatch: etag });
+  async #get({ key: object, etag }: ObjectMeta, key: string): Promise<Found> {
+    const stream = await this.#store.get(object, etag === undefined ? {} : { ifMatch: etag });
     const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-    const { head, state } = unframe(bytes);
+    const { head, state } = unframe(bytes, key);
     return {
       mark: head?.mark ?? await digestOf(bytes),
       ...(etag !== undefined && { version: etag }),

@@ -43,11 +43,16 @@ export function join(a: Uint8Array, b: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Takes the line off a state, or off the first bytes of one. */
-export function unframe(bytes: Uint8Array): Unframed {
+/**
+ * Takes the line off a state, or off the first bytes of one.
+ *
+ * @param key Whose state it must be, if that is known: a line that says otherwise is damaged, so it is left for the source to
+ * refuse.
+ */
+export function unframe(bytes: Uint8Array, key?: string): Unframed {
   const end = endOf(bytes);
   const head = end === undefined ? undefined : headOf(readText(bytes, MAGIC.length, end));
-  return end === undefined || head === undefined
+  return end === undefined || head === undefined || head.key !== (key ?? head.key)
     ? { state: bytes }
     : { head, state: bytes.subarray(end + 1) };
 }

@@ -1,7 +1,8 @@
 /** Checkpoints as files. */
 import { constants } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
-import { checkpointName } from "../_state/name.ts";
+import { open, readdir, rename, rm } from "node:fs/promises";
+import { frame, unframe } from "../_state/frame.ts";
+import { checkpointName, keyOfName } from "../_state/name.ts";
 import { FolderLock } from "../_state/folder_lock.ts";
 import { reasonOf } from "../_errors/redact.ts";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
@@ -16,6 +17,8 @@ const PASSING = new Set(
 const READ_NO_LINK = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
 /** Bytes asked for at once: no system reads more than 2 GiB in one go. */
 const CHUNK = 64 * 1024 * 1024;
+/** Bytes of a file that a listing reads: names that need more are left out. */
+const HEAD = 64 * 1024;
 
 /** A save that has not begun yet. */
 interface Waiting {
@@ -87,6 +90,19 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   /**
+   * The same as `load`: the folder is this process's own, and any other store object of this process that had the key
+   * cannot save or delete it any more. A save that is under way is waited for, and what it saved is given.
+   *
+   * @param key The name of the source.
+   * @returns The state, or undefined if there is none.
+   * @throws {ExternalError} With code `checkpoint` if the folder cannot be used, others may write to it, or another
+   * process uses it.
+   */
+  async claim(key: string): Promise<Uint8Array | undefined> {
+    return await this.load(key);
+  }
+
+  /**
    * Replaces the state under this key. Of several saves that wait for one that is under way, the newest is done, for all
    * of them.
    *
@@ -112,6 +128,42 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   /**
+   * Deletes the file of this key, so that it stays deleted also through a crash.
+   *
+   * @param key The name of the source.
+   * @throws {ExternalError} With code `checkpoint` if the folder cannot be used, another process uses it, or
+   * another store object of this process has asked for the same key since this one did.
+   */
+  async delete(key: string): Promise<void> {
+    const { lock, name } = await this.#opened(key, false);
+    await lock.inTurn(name, async () => {
+      this.#checkUser(lock, "delete", key, name);
+      await lock.check();
+      await rm(`${lock.folder}/${name}`, { force: true });
+      await lock.sync();
+      this.#locks.delete(key);
+    });
+  }
+
+  /**
+   * The keys that have a state. Takes the folder, and reads the beginning of each file. States that release 0.1 saved, and that
+   * were not saved since, are left out, but for names of letters, digits, dots and hyphens alone: no other can be told from
+   * the file.
+   *
+   * @returns The keys.
+   * @throws {ExternalError} With code `checkpoint` if the folder cannot be used, or another process uses it.
+   */
+  async *list(): AsyncGenerator<string, void> {
+    const { folder } = await this.#take();
+    for (const name of await readdir(folder)) {
+      if (!name.endsWith(".checkpoint")) continue;
+      const bytes = await readBytes(`${folder}/${name}`, HEAD);
+      const key = bytes && await keyOfName(name, unframe(bytes).head);
+      if (key !== undefined) yield key;
+    }
+  }
+
+  /**
    * Where the state of this key is kept, for error messages.
    *
    * @param key The name of the source.
@@ -122,19 +174,13 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   async #write(lock: FolderLock, key: string, name: string, state: Uint8Array): Promise<void> {
-    if (lock.users.get(name) !== this) {
-      throw new ExternalError(
-        "checkpoint",
-        `Cannot save the checkpoint of '${key}' in '${lock.folder}' as another watch of this process ` +
-          "has begun to keep its own there: give one of the sources another 'name'",
-        { source: key },
-      );
-    }
+    this.#checkUser(lock, "save", key, name);
     await lock.check();
     const aside = lock.aside(name);
     try {
       const file = await open(aside, "wx", 0o600);
       try {
+        await file.writeFile(frame({ key }));
         await file.writeFile(state);
         await file.sync();
       } finally {
@@ -147,6 +193,16 @@ export class FileCheckpointStore implements CheckpointStore {
       throw thrown;
     }
     await lock.sync();
+  }
+
+  #checkUser(lock: FolderLock, verb: "save" | "delete", key: string, name: string): void {
+    if (lock.users.get(name) === this) return;
+    throw new ExternalError(
+      "checkpoint",
+      `Cannot ${verb} the checkpoint of '${key}' in '${lock.folder}' as another watch of this process ` +
+        "has begun to keep its own there: give one of the sources another 'name'",
+      { source: key },
+    );
   }
 
   /** The lock and the file name for a key, to the callers in the order of their calls. */
@@ -162,11 +218,15 @@ export class FileCheckpointStore implements CheckpointStore {
 
   /** Takes the folder, and the key from any other watch of this process. */
   async #open(key: string, name: string): Promise<FolderLock> {
+    const lock = await this.#take();
+    lock.users.set(name, this);
+    this.#locks.set(key, lock);
+    return lock;
+  }
+
+  async #take(): Promise<FolderLock> {
     try {
-      const lock = await FolderLock.take(this.#folder);
-      lock.users.set(name, this);
-      this.#locks.set(key, lock);
-      return lock;
+      return await FolderLock.take(this.#folder);
     } catch (thrown) {
       if (thrown instanceof ExternalError) throw thrown;
       if (PASSING.has(String(codeOf(thrown)))) throw thrown;
@@ -182,20 +242,30 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 }
 
-/** The content of a file, or undefined if there is none. */
+/** The state in a file, or undefined if there is none. */
 async function readState(path: string, key: string): Promise<Uint8Array | undefined> {
-  const file = await open(path, READ_NO_LINK).catch((thrown) => {
-    if (codeOf(thrown) === "ENOENT") return undefined;
+  try {
+    const bytes = await readBytes(path);
+    return bytes && unframe(bytes, key).state;
+  } catch (thrown) {
     if (codeOf(thrown) !== "ELOOP") throw thrown;
     throw new ExternalError(
       "checkpoint",
       `Cannot load the checkpoint of '${key}' as '${path}' is a symbolic link: put a file in its place`,
       { source: key },
     );
+  }
+}
+
+/** The first bytes of a file, or all; undefined if there is none. */
+async function readBytes(path: string, most = Infinity): Promise<Uint8Array | undefined> {
+  const file = await open(path, READ_NO_LINK).catch((thrown) => {
+    if (codeOf(thrown) === "ENOENT") return undefined;
+    throw thrown;
   });
   if (file === undefined) return undefined;
   try {
-    const bytes = new Uint8Array((await file.stat()).size);
+    const bytes = new Uint8Array(Math.min((await file.stat()).size, most));
     let length = 0;
     while (length < bytes.length) {
       const wanted = Math.min(bytes.length - length, CHUNK);
