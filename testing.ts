@@ -1,5 +1,5 @@
 /**
- * The tests that every store and every source of this package passes, for people who write their own.
+ * The tests that every store, every source and every checkpoint store of this package passes, for people who write their own.
  * They register with `node:test`, so they run on Deno, Node and Bun.
  *
  * @example A store of one's own: what the tests need of it
@@ -31,8 +31,9 @@
  *
  * @module
  */
-import type { SourceFixture, StoreFixture } from "./_conformance/fixtures.ts";
+import type { CheckpointFixture, SourceFixture, StoreFixture } from "./_conformance/fixtures.ts";
 import { describe } from "node:test";
+import { registerCheckpointStore } from "./_conformance/checkpoint_suite.ts";
 import { registerSource } from "./_conformance/source_suite.ts";
 import { registerStore } from "./_conformance/store_suite.ts";
 
@@ -104,4 +105,38 @@ export function testSource<T>(name: string, setUp: () => Promise<SourceFixture<T
   describe(name, () => registerSource(setUp));
 }
 
-export type { SourceFixture, StoreFixture } from "./_conformance/fixtures.ts";
+/**
+ * Registers the tests of a checkpoint store, in a suite of this name: states are loaded as they were saved, keys are exact, and
+ * where the store has them, `delete` forgets, `list` names what has a state, and a `claim` stops whoever had the key before,
+ * also where claims and saves cross.
+ *
+ * What the store does not offer is skipped.
+ *
+ * @example What the tests need of a checkpoint store
+ * ```ts
+ * import type { CheckpointFixture } from "@koprs/external/testing";
+ * import { MemoryCheckpointStore } from "@koprs/external/checkpoint"; // yours here
+ *
+ * async function setUp(): Promise<CheckpointFixture> {
+ *   const store = new MemoryCheckpointStore();
+ *   return { store, other: () => store.instance() };
+ * }
+ *
+ * const { store, other } = await setUp();
+ * await store.save("a", new Uint8Array([1]));
+ * console.assert((await (await other()).load("a"))?.[0] === 1);
+ * ```
+ *
+ * @example The tests, in a test file beside that
+ * ```ts ignore
+ * testCheckpointStore("my checkpoint store", setUp);
+ * ```
+ *
+ * @param name What the suite is called.
+ * @param setUp Makes a store without any state. Called about a dozen times.
+ */
+export function testCheckpointStore(name: string, setUp: () => Promise<CheckpointFixture>): void {
+  describe(name, () => registerCheckpointStore(setUp));
+}
+
+export type { CheckpointFixture, SourceFixture, StoreFixture } from "./_conformance/fixtures.ts";

@@ -1,5 +1,6 @@
 /** What the tests need of whoever wrote a store or a source. */
 import type { ObjectStore } from "../_listing/object_store.ts";
+import type { CheckpointStore } from "../_state/checkpoint_store.ts";
 import type { ExternalSource } from "../_diff/source.ts";
 
 /** A store to be tested, empty at first, and a way to change it behind its back. */
@@ -90,6 +91,25 @@ export interface SourceFixture<T> {
   fail?(): unknown;
   /** A new source object on the same thing, as a restarted program would make it. */
   fresh(): ExternalSource<T> | Promise<ExternalSource<T>>;
+  /** Frees what the fixture holds. Called at the end of the test, also after a failure. */
+  close?(): unknown;
+}
+
+/** A checkpoint store to be tested, without any state at first. */
+export interface CheckpointFixture {
+  /** What is tested. */
+  readonly store: CheckpointStore;
+  /**
+   * A new store object on the same checkpoints, as another process would make it, or, where one process has the place for
+   * itself, another part of that.
+   */
+  other(): CheckpointStore | Promise<CheckpointStore>;
+  /**
+   * The state under a key, read in a way that takes the key from nobody.
+   *
+   * @default {undefined} `load` of a new store object does
+   */
+  peek?(key: string): Promise<Uint8Array | undefined>;
   /** Frees what the fixture holds. Called at the end of the test, also after a failure. */
   close?(): unknown;
 }

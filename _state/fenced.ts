@@ -161,8 +161,10 @@ export class FencedStates {
     found: Found | undefined,
   ): Promise<void> {
     if (this.#numberOf(found) === undefined && found?.mark !== known.mark) {
-      const what = found?.state === undefined
+      const what = found === undefined
         ? "somebody has deleted it since: this watch ends; start it again to begin afresh"
+        : found.state === undefined
+        ? "another process has taken it over or deleted it since: this watch ends"
         : "another process has written it since: its state is newer, and this watch ends; let one " +
           "process alone watch under this name, and start again";
       throw new ExternalError(

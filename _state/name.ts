@@ -7,15 +7,20 @@ import type { Head } from "./frame.ts";
  * upper and lower case are the same.
  */
 export async function checkpointName(key: string): Promise<string> {
+  // No dot or hyphen in front: files that are hidden, or taken for options.
+  const readable = key.replace(/[^A-Za-z0-9.-]+/g, "_").replace(/^[.-]+/, "_").slice(0, 80);
+  return `${readable}-${await checkpointHash(key)}.checkpoint`;
+}
+
+/** 32 hexadecimal digits, different for different keys. */
+export async function checkpointHash(key: string): Promise<string> {
   // Not of TextEncoder's bytes, which are the same for all lone surrogates.
   const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(textBytes(key)));
   const hash = Array.from(
     new Uint8Array(digest, 0, 16),
     (byte) => byte.toString(16).padStart(2, "0"),
   );
-  // No dot or hyphen in front: files that are hidden, or taken for options.
-  const readable = key.replace(/[^A-Za-z0-9.-]+/g, "_").replace(/^[.-]+/, "_").slice(0, 80);
-  return `${readable}-${hash.join("")}.checkpoint`;
+  return hash.join("");
 }
 
 /**
