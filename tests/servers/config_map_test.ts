@@ -1,16 +1,20 @@
 // ConfigMapCheckpointStore on the real API server.
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { sweep } from "@koprs/external/checkpoint";
 import { ConfigMapCheckpointStore } from "@koprs/external/checkpoints/config_map";
 import { ExternalError } from "@koprs/external/error";
 import type { Cluster } from "@koprs/external/kubernetes";
 import { testCheckpointStore } from "@koprs/external/testing";
+import { freezeBeforeSave, freezeWatches } from "./_claim_process.ts";
+import type { ClaimPlace } from "./_claim_worker.ts";
 import { mount } from "./_pod.ts";
 import { type KubernetesServer, missingKubernetes, startKubernetes } from "./kubernetes.ts";
 
 const skip = await missingKubernetes() ?? false;
+const noFreeze = process.platform !== "linux" && "needs /proc";
 const NAMESPACE = "shop";
 const CONFIG_MAPS = `/api/v1/namespaces/${NAMESPACE}/configmaps`;
 const KEY = "https://example.com/Config?x=%2F";
@@ -22,6 +26,7 @@ function bytes(text: string): Uint8Array {
 describe("checkpoints in ConfigMaps", { skip }, () => {
   let server: KubernetesServer;
   let cluster: Cluster;
+  let place: ClaimPlace;
   let prefixes = 0;
   const open = (prefix: string) =>
     new ConfigMapCheckpointStore(cluster, { namespace: NAMESPACE, prefix });
@@ -40,6 +45,7 @@ describe("checkpoints in ConfigMaps", { skip }, () => {
       verbs: ["get"],
     }]);
     const folder = join(server.apiServer.folder, "operator");
+    place = { kind: "config map", mounted: folder, ca: server.ca, namespace: NAMESPACE };
     cluster = await mount(
       server,
       folder,
@@ -131,6 +137,16 @@ describe("checkpoints in ConfigMaps", { skip }, () => {
       assert.match(error.message, /cannot create resource "configmaps".*give the service account/);
       return true;
     });
+  });
+
+  test("frozen between its claim and its save, it overwrites nothing and ends", {
+    skip: noFreeze,
+  }, (t) => freezeBeforeSave(t, place));
+
+  test("watches frozen while they save: each ends when it thaws", {
+    skip: noFreeze,
+  }, async (t) => {
+    t.diagnostic(`${await freezeWatches(t, place, 3)} numbers saved`);
   });
 
   test("the API server away: an error that passes, and then on as before", async () => {
