@@ -155,8 +155,9 @@ export class FileCheckpointStore implements CheckpointStore {
    */
   async *list(): AsyncGenerator<string, void> {
     const { folder } = await this.#take();
-    for (const name of await readdir(folder)) {
-      if (!name.endsWith(".checkpoint")) continue;
+    for (const file of await readdir(folder, { withFileTypes: true })) {
+      const { name } = file;
+      if (!name.endsWith(".checkpoint") || !file.isFile()) continue;
       const bytes = await readBytes(`${folder}/${name}`, HEAD);
       const key = bytes && await keyOfName(name, unframe(bytes).head);
       if (key !== undefined) yield key;
