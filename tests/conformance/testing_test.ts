@@ -7,6 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { brokenCheckpoints } from "./_broken_checkpoints.ts";
 import { brokenSources } from "./_broken_sources.ts";
 import { brokenStores } from "./_broken_stores.ts";
 import { FaultyStore, storeFixture } from "./_faulty_store.ts";
@@ -23,7 +24,8 @@ describe("each suite tells what is broken", () => {
   const failuresOf = (suite: string): string[] =>
     [...results.get(suite) ?? []].filter(([, failed]) => failed).map(([test]) => test);
 
-  for (const [kind, cases] of Object.entries({ store: brokenStores, source: brokenSources })) {
+  const kinds = { store: brokenStores, source: brokenSources, checkpoint: brokenCheckpoints };
+  for (const [kind, cases] of Object.entries(kinds)) {
     for (const { name, fails } of cases) {
       test(`${kind}: ${name}`, () => {
         assert.ok(results.has(`${kind}: ${name}`), "it did not run");
