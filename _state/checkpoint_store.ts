@@ -31,7 +31,8 @@ export interface CheckpointStore {
    * saved it before by another store object, in this process or another one, rejects with code `checkpoint` and
    * changes nothing, also one that was sent before and arrives late. What was saved before the claim is what it gives. Of claims
    * that cross, the last one holds. A claim whose answer is lost may hold; it is made anew like a load. Also holds for a
-   * key without a state.
+   * key without a state. Whoever claims should look behind it whether the source is still its own: a process may freeze
+   * before it claims.
    *
    * A claim takes nothing from the store object that makes it, so it may be repeated. Optional.
    *

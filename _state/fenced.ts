@@ -9,6 +9,11 @@ import { ExternalError } from "../_errors/external_error.ts";
 
 /** How often a write is tried that is refused though nobody else has written, or a claim that others cross. */
 const TRIES = 5;
+/**
+ * Milliseconds from its call in which a claim that others cross is tried again. One that took longer, such as in a process that was
+ * frozen, must not take the key from who has claimed it by right meanwhile.
+ */
+const CLAIM_TIME = 10_000;
 
 /** What is there. */
 export interface Found {
@@ -92,6 +97,7 @@ export class FencedStates {
     const number = ++this.#writes;
     const mark = this.#mark(number);
     const known = this.#knownOf(key);
+    const end = performance.now() + CLAIM_TIME;
     for (let tries = 0; tries < TRIES; tries++) {
       const found = await this.#records.read(key, true);
       const state = found?.state;
@@ -99,6 +105,8 @@ export class FencedStates {
         written(known, number, found);
         return state;
       }
+      // A newer write of this store object is done: nobody waits for this claim any more.
+      if (known.written > number || tries > 0 && performance.now() > end) break;
       const record = { mark, ...(state !== undefined && { state }) };
       const version = await this.#records.write(key, record, found?.version);
       if (version === undefined) continue;
@@ -179,7 +187,7 @@ export class FencedStates {
 
   async #refused(verb: string, key: string): Promise<ExternalError> {
     const why = verb === "claim"
-      ? "others write it again and again"
+      ? "others write it at the same time"
       : "the store refuses the write again and again, though nobody else has written it";
     return new ExternalError(
       "store",

@@ -100,6 +100,38 @@ test("a claim that arrives late, behind another one's, changes nothing", async (
   assert.deepEqual(await late.claim(KEY), bytes("3"));
 });
 
+for (const how of ["frozen", "called anew"] as const) {
+  test(`a claim that is ${how} while it is sent takes the key from nobody later`, async (t) => {
+    const bucket = new MemoryStore();
+    const [lossy, next] = [new Lossy(bucket), new ObjectCheckpointStore(bucket)];
+    const store = new ObjectCheckpointStore(lossy);
+    await next.save(KEY, bytes("1"));
+    let go = () => {};
+    const sent = new Promise<void>((reached) => {
+      const { put } = lossy;
+      lossy.put = async (key, body, options) => {
+        if (!key.endsWith(".checkpoint")) return await put.call(lossy, key, body, options);
+        lossy.put = put;
+        await new Promise<void>((resolve) => {
+          go = resolve;
+          reached();
+        });
+        return await put.call(lossy, key, body, options);
+      };
+    });
+    const late = assert.rejects(store.claim(KEY), { code: "store", message: /^Cannot claim/ });
+    await sent;
+    if (how === "called anew") assert.deepEqual(await store.claim(KEY), bytes("1"));
+    assert.deepEqual(await next.claim(KEY), bytes("1"));
+    const later = performance.now() + 3_600_000;
+    if (how === "frozen") t.mock.method(performance, "now", () => later);
+    go();
+    await late;
+    await next.save(KEY, bytes("2"));
+    assert.deepEqual(await next.load(KEY), bytes("2"));
+  });
+}
+
 test("a claim that others cross again and again says so, and passes", async () => {
   const bucket = new MemoryStore();
   await new ObjectCheckpointStore(bucket).save(KEY, bytes("1"));
@@ -114,7 +146,8 @@ test("a claim that others cross again and again says so, and passes", async () =
   await assert.rejects(store.claim(KEY), {
     code: "store",
     source: KEY,
-    message: /^Cannot claim the checkpoint of 's3:.*' as memory:.* because others write it again/,
+    message:
+      /^Cannot claim the checkpoint of 's3:.*' as memory:.* because others write it at the same time$/,
   });
   assert.ok(claims <= 10, `${claims}`);
   crossed.put = (key, body, options) => bucket.put(key, body, options);
