@@ -2,7 +2,7 @@
  * What `import "@koprs/external"` and each adapter cost: the time of a whole new process that imports it and ends, less that
  * of one that imports an empty module; the modules and bytes loaded; a bundle for a browser; the npm installation.
  *
- * Run: `deno run -A bench/import.ts [--json]`. Node and Bun take part where npm is there, by the package of `deno pack`.
+ * Run: `deno run -A bench/import.ts [--json]`. Node and Bun take part where npm is there, by the package of `deno task pack`.
  *
  * @module
  */
@@ -13,7 +13,8 @@ import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { bundle, specifierOf, stopBundling } from "../tests/npm/bundle.ts";
-import { config, install, pack, root } from "../tests/npm/project.ts";
+import { pack } from "../tests/npm/pack.ts";
+import { config, install, root } from "../tests/npm/project.ts";
 import { compare, inTurn, median, report, type Row, run, RUNTIME, SMOKE } from "./_harness.ts";
 import { npmPlaces } from "./_places.ts";
 

@@ -1,4 +1,4 @@
-// The npm package that `deno pack` makes, as Node and Bun see it. tests/npm/run.ts sets the project up.
+// The npm package that `deno task pack` makes, as Node and Bun see it. tests/npm/run.ts sets the project up.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
@@ -69,7 +69,17 @@ for (const [name] of exports) {
   });
 }
 
-const consumers = [
+interface Consumer {
+  readonly name: string;
+  readonly file: string;
+  readonly module: string;
+  readonly lib: readonly string[];
+  readonly types: readonly string[];
+  /** Without the types that the declarations name, they can be used, and not checked. */
+  readonly unchecked?: true;
+}
+
+const consumers: readonly Consumer[] = [
   {
     name: "preserve, the web's types without those of its async iterators",
     file: "web",
@@ -91,8 +101,30 @@ const consumers = [
     lib: ["esnext", "dom", "dom.iterable", "dom.asynciterable"],
     types: [],
   },
+  {
+    name: "nodenext, types of the web and of Node",
+    file: "both",
+    module: "nodenext",
+    lib: ["esnext", "dom", "dom.iterable", "dom.asynciterable"],
+    types: ["node"],
+  },
+  {
+    name: "bundler, types of a worker",
+    file: "worker",
+    module: "preserve",
+    lib: ["esnext", "webworker", "webworker.iterable", "webworker.asynciterable"],
+    types: [],
+  },
+  {
+    name: "nodenext, types of neither",
+    file: "neither",
+    module: "nodenext",
+    lib: ["esnext"],
+    types: [],
+    unchecked: true,
+  },
 ];
-for (const { name, file, module, lib, types } of consumers) {
+for (const { name, file, module, lib, types, unchecked = false } of consumers) {
   test(`the declarations check under TypeScript: ${name}`, {
     skip: skip || (process.versions.bun !== undefined && "once, on Node"),
     timeout: 120_000,
@@ -108,14 +140,17 @@ for (const { name, file, module, lib, types } of consumers) {
           exactOptionalPropertyTypes: true,
           noUncheckedIndexedAccess: true,
           verbatimModuleSyntax: true,
-          skipLibCheck: false,
+          skipLibCheck: unchecked,
           target: "es2022",
           module,
           moduleResolution,
           lib,
           types,
         },
-        files: ["tests/npm/consumer.ts", "tests/npm/entries.ts"],
+        files: [
+          `tests/npm/${unchecked ? "consumer_plain" : "consumer"}.ts`,
+          "tests/npm/entries.ts",
+        ],
       }),
     );
     // Every entry point, whether or not the consumer uses it.
@@ -130,6 +165,42 @@ for (const { name, file, module, lib, types } of consumers) {
     assert.equal(status, 0, stdout + stderr);
   });
 }
+
+const checkers = [
+  { name: "publint", args: ["publint/src/cli.js", "run", "package.tgz", "--strict"] },
+  {
+    name: "attw",
+    // For ES modules alone: `require` takes them on Node 22, which attw does not know.
+    args: ["@arethetypeswrong/cli/dist/index.js", "package.tgz", "--profile", "esm-only"],
+  },
+];
+for (const { name, args: [program = "", ...args] } of checkers) {
+  test(`${name} finds nothing wrong`, {
+    skip: skip || (process.versions.bun !== undefined && "once, on Node"),
+    timeout: 120_000,
+  }, () => {
+    const path = join(project, "node_modules", program);
+    const { status, stdout, stderr } = spawnSync(process.execPath, [path, ...args], {
+      cwd: project,
+      encoding: "utf8",
+    });
+    assert.equal(status, 0, stdout + stderr);
+  });
+}
+
+test("the package says what it is, and where it runs", { skip }, () => {
+  const manifest = readManifest();
+  assert.match(manifest.description, /^\S.{20,}$/);
+  assert.ok(manifest.keywords.length > 5);
+  assert.deepEqual(manifest.engines, { node: ">=22" });
+  assert.equal(manifest.sideEffects, false);
+});
+
+test("the package holds no source twice", { skip }, () => {
+  for (const file of globSync("**/*.js", { cwd: packed })) {
+    assert.doesNotMatch(readFileSync(join(packed, file), "utf8"), /sourceMappingURL/, file);
+  }
+});
 
 function readManifest() {
   return JSON.parse(readFileSync(join(packed, "package.json"), "utf8"));

@@ -1,25 +1,10 @@
-// A project as a user of npm has it, with the package that `deno pack` makes: for tests and benchmarks on Node and Bun.
-import { spawnSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+// A project as a user of npm has it, with the package that `deno task pack` makes: for tests and benchmarks on Node and Bun.
+import { cpSync, existsSync, globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { pack } from "./pack.ts";
+import { config, must, root } from "./root.ts";
 
-export const root: string = fileURLToPath(new URL("../../", import.meta.url));
-export const config = JSON.parse(readFileSync(join(root, "deno.json"), "utf8"));
-
-/** Makes the npm tarball. */
-export function pack(tarball: string): void {
-  must(process.execPath, ["pack", "--allow-dirty", "--quiet", "--output", tarball], root);
-}
+export { config, root };
 
 /** Installs what the package.json of a folder names. */
 export function install(folder: string): void {
@@ -43,6 +28,8 @@ export function prepareProject(project: string, folders: readonly string[] = ["t
   }
   dependencies["typescript"] ??= "^5.9.0";
   dependencies["@types/node"] ??= "^22.0.0";
+  dependencies["publint"] ??= "^0.3.25";
+  dependencies["@arethetypeswrong/cli"] ??= "^0.18.5";
   writeFileSync(
     join(project, "package.json"),
     JSON.stringify({ private: true, type: "module", dependencies }, null, 2),
@@ -77,22 +64,4 @@ export function locate(runtime: string, cwd: string): string {
   const path = out.split("\n").at(-1) ?? "";
   if (!existsSync(path)) throw new Error(`Cannot run ${runtime} as npx names no program: ${out}`);
   return path;
-}
-
-function must(
-  command: string,
-  args: readonly string[],
-  cwd: string,
-  stdout: "inherit" | "pipe" = "inherit",
-): string {
-  const { status, error, stdout: out } = spawnSync(command, args, {
-    cwd,
-    encoding: "utf8",
-    stdio: ["ignore", stdout, "inherit"],
-    shell: process.platform === "win32",
-  });
-  if (status !== 0) {
-    throw new Error(`Cannot go on as this failed: ${command} ${args.join(" ")}`, { cause: error });
-  }
-  return out ?? "";
 }

@@ -1,4 +1,4 @@
-// Runs the tests on Node and Bun, against the npm tarball that `deno pack` makes:
+// Runs the tests on Node and Bun, against the npm tarball that `deno task pack` makes:
 // deno run -A tests/npm/run.ts [--servers] [--prepare] [--project=FOLDER] [node@22] [node@24] [bun@1.4.5]
 // It needs npm. --prepare makes the project and runs nothing; --project uses one that is made, or keeps it there.
 import { spawn } from "node:child_process";
