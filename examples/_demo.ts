@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HttpPoller, ObjectStorePoller, watchExternal } from "@koprs/external";
 import { LocalStore } from "@koprs/external/stores/local";
-import type { Printer } from "./_print.ts";
+import { printEvent, printFailure, printNote } from "./_print.ts";
+import { serve } from "./_server.ts";
 
 const INTERVAL = 300;
 
@@ -21,39 +22,44 @@ const ANSWERS: readonly (string | number)[] = [
 ];
 
 /** Runs the demonstration, and ends by itself after a few seconds. */
-export async function demonstrate(printer: Printer): Promise<void> {
-  await watchServer(printer);
-  await watchFolder(printer);
-  printer.note("That is all. Watch something of yours: examples/watch.ts --help");
+export async function demonstrate(): Promise<void> {
+  await watchServer();
+  await watchFolder();
+  printNote("That is all. Watch something of yours: examples/watch.ts --help");
 }
 
-async function watchServer(printer: Printer): Promise<void> {
+async function watchServer(): Promise<void> {
   let polls = 0;
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    const answer = ANSWERS[Math.min(polls++, ANSWERS.length - 1)] as string | number;
-    if (typeof answer === "number") return new Response(null, { status: answer });
+  await using server = await serve((request, response) => {
+    const answer = ANSWERS[Math.min(polls++, ANSWERS.length - 1)] as
+      | string
+      | number;
+    if (typeof answer === "number") {
+      return void response.writeHead(answer).end();
+    }
     const etag = `"${answer.length}-${answer.charCodeAt(13)}"`;
-    const known = request.headers.get("if-none-match") === etag;
-    return new Response(known ? null : answer, { status: known ? 304 : 200, headers: { etag } });
+    const known = request.headers["if-none-match"] === etag;
+    response.writeHead(known ? 304 : 200, { etag }).end(
+      known ? undefined : answer,
+    );
   });
-  const url = `http://127.0.0.1:${server.addr.port}/config.json`;
-  printer.note(`A server of our own, polled every ${INTERVAL} ms: ${url}`);
+  const url = `${server.url}/config.json`;
+  printNote(`A server of our own, polled every ${INTERVAL} ms: ${url}`);
   const watch = watchExternal(new HttpPoller(url), {
     interval: INTERVAL,
     jitter: 0,
-    logger: false, // the printer tells
-    onError: (error, info) => printer.failure(url, error, info),
+    logger: false, // 'onError' tells
+    onError: printFailure,
   });
   for await (const event of watch) {
-    printer.event(url, event);
+    printEvent(url, event);
     if (polls >= ANSWERS.length) break;
   }
-  await server.shutdown();
 }
 
-async function watchFolder(printer: Printer): Promise<void> {
+async function watchFolder(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "koprs-external-"));
-  printer.note(`A folder of our own: ${folder}`);
+  printNote(`A folder of our own: ${folder}`);
   const report = join(folder, "report.csv");
   const steps = [
     () => writeFile(report, "a,b,c\n1,2,3\n"),
@@ -62,8 +68,10 @@ async function watchFolder(printer: Printer): Promise<void> {
   try {
     await writeFile(report, "a,b,c\n");
     const store = new LocalStore(folder);
-    for await (const event of watchExternal(new ObjectStorePoller(store), INTERVAL)) {
-      printer.event(store.name, event);
+    for await (
+      const event of watchExternal(new ObjectStorePoller(store), INTERVAL)
+    ) {
+      printEvent(store.name, event);
       const step = steps.shift();
       if (step === undefined) break;
       await step();

@@ -33,12 +33,19 @@ async function live(client: S3, bucket: string, events: number): Promise<void> {
 async function demonstrate(): Promise<void> {
   const missing = await missingMinio();
   if (missing !== undefined) {
-    console.log(`Nothing to watch: name a bucket, or have a MinIO (${missing})`);
+    console.log(
+      `Nothing to watch: name a bucket, or have a MinIO (${missing})`,
+    );
     return;
   }
   const server = await startMinio();
   const { endpoint, region, credentials } = server;
-  const client = new S3({ endpoint, region, credentials, forcePathStyle: true });
+  const client = new S3({
+    endpoint,
+    region,
+    credentials,
+    forcePathStyle: true,
+  });
   try {
     const Bucket = "example";
     await server.createBucket(Bucket);
@@ -50,11 +57,18 @@ async function demonstrate(): Promise<void> {
 
     await client.deleteObject({ Bucket, Key: "data/a" });
     await client.putObject({ Bucket, Key: "data/b", Body: "changed" });
-    console.log("Behind a restart, only what happened meanwhile, the removal included:");
+    console.log(
+      "Behind a restart, only what happened meanwhile, the removal included:",
+    );
     await live(client, Bucket, 2);
 
-    const { Contents = [] } = await client.listObjectsV2({ Bucket, Prefix: "state/" });
-    for (const { Key, Size } of Contents) console.log(`The state is ${Key}, ${Size} bytes`);
+    const { Contents = [] } = await client.listObjectsV2({
+      Bucket,
+      Prefix: "state/",
+    });
+    for (const { Key, Size } of Contents) {
+      console.log(`The state is ${Key}, ${Size} bytes`);
+    }
   } finally {
     client.destroy();
     await server.stop();

@@ -7,11 +7,16 @@ interface User {
 }
 
 // A stand-in for the real API: two users a page, the next page in a `Link` header.
-const users: User[] = ["Ada", "Grace", "Edsger"].map((name, i) => ({ id: i + 1, name }));
+const users: User[] = ["Ada", "Grace", "Edsger"].map((name, i) => ({
+  id: i + 1,
+  name,
+}));
 const server = Deno.serve({ port: 0, onListen() {} }, (request) => {
   const page = Number(new URL(request.url).searchParams.get("page") ?? 1);
   const headers = new Headers();
-  if (page * 2 < users.length) headers.set("link", `</users?page=${page + 1}>; rel="next"`);
+  if (page * 2 < users.length) {
+    headers.set("link", `</users?page=${page + 1}>; rel="next"`);
+  }
   return Response.json(users.slice(page * 2 - 2, page * 2), { headers });
 });
 

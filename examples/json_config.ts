@@ -7,17 +7,25 @@ interface Config {
 
 function parse(resource: HttpResource): Config {
   const config = resource.json() as Partial<Config>;
-  if (typeof config.replicas !== "number") throw new Error("'replicas' must be a number");
+  if (typeof config.replicas !== "number") {
+    throw new Error("'replicas' must be a number");
+  }
   return { replicas: config.replicas };
 }
 
 // A stand-in for the real server: its second answer is a mistake somebody made.
 const answers = ['{"replicas": 1}', '{"replicas": "two"}', '{"replicas": 2}'];
-const server = Deno.serve({ port: 0, onListen() {} }, () => new Response(answers.shift()));
+const server = Deno.serve(
+  { port: 0, onListen() {} },
+  () => new Response(answers.shift()),
+);
 
-const poller = new HttpPoller(`http://localhost:${server.addr.port}/config.json`, {
-  validate: parse,
-});
+const poller = new HttpPoller(
+  `http://localhost:${server.addr.port}/config.json`,
+  {
+    validate: parse,
+  },
+);
 const watch = watchExternal(poller, {
   interval: 50,
   logger: false,

@@ -23,7 +23,9 @@ const [container, prefix = ""] = Deno.args;
 if (container !== undefined) {
   const connectionString = Deno.env.get("AZURE_STORAGE_CONNECTION_STRING");
   if (connectionString === undefined) {
-    throw new Error("Cannot watch as AZURE_STORAGE_CONNECTION_STRING is not set");
+    throw new Error(
+      "Cannot watch as AZURE_STORAGE_CONNECTION_STRING is not set",
+    );
   }
   const store = new AzureStore(open(connectionString, container));
   await watchStore(store, { prefix, interval: 30_000 });
@@ -44,7 +46,10 @@ async function demonstrate() {
     await watchStore(new AzureStore(container), {
       prefix: "app/",
       interval: 200,
-      steps: [() => put('{"replicas": 3}'), () => container.deleteBlob("app/limits.json")],
+      steps: [
+        () => put('{"replicas": 3}'),
+        () => container.deleteBlob("app/limits.json"),
+      ],
     });
   } finally {
     await server.stop();

@@ -13,7 +13,10 @@ import { watchStore } from "./_watch_store.ts";
 
 const [bucket, prefix = ""] = Deno.args;
 if (bucket !== undefined) {
-  await watchStore(new GcsStore(new Storage().bucket(bucket)), { prefix, interval: 30_000 });
+  await watchStore(new GcsStore(new Storage().bucket(bucket)), {
+    prefix,
+    interval: 30_000,
+  });
 } else {
   await demonstrate();
 }
@@ -24,7 +27,10 @@ async function demonstrate() {
   const server = await startFakeGcs();
   try {
     await server.createBucket("settings");
-    const storage = new Storage({ apiEndpoint: server.endpoint, projectId: server.projectId });
+    const storage = new Storage({
+      apiEndpoint: server.endpoint,
+      projectId: server.projectId,
+    });
     const bucket = storage.bucket("settings");
     const file = bucket.file("app/limits.json");
     const put = (body: string) => file.save(body, { resumable: false });

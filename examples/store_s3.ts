@@ -11,7 +11,12 @@ import { ObjectStorePoller, watchExternal } from "@koprs/external";
 import { S3Store } from "@koprs/external/stores/s3";
 import { missingMinio, startMinio } from "../tests/servers/minio.ts";
 
-async function watch(store: S3Store, prefix: string, interval: number, limit = Infinity) {
+async function watch(
+  store: S3Store,
+  prefix: string,
+  interval: number,
+  limit = Infinity,
+) {
   const watch = watchExternal(new ObjectStorePoller(store, { prefix }), {
     interval,
     onError: (error) => console.error(error.message),
@@ -22,7 +27,10 @@ async function watch(store: S3Store, prefix: string, interval: number, limit = I
     if (type !== "removed") {
       // Of this very state: if the object has changed since, this fails, and the next poll tells of it.
       const content = await store.get(item.key, { ifMatch: item.etag });
-      console.log("        ", (await new Response(content).text()).slice(0, 60));
+      console.log(
+        "        ",
+        (await new Response(content).text()).slice(0, 60),
+      );
     }
     onEvent?.(++events);
     if (events === limit) break;
@@ -42,7 +50,12 @@ async function demonstrate() {
   if (missing !== undefined) return console.log(`No demonstration: ${missing}`);
   const server = await startMinio();
   const { endpoint, region, credentials } = server;
-  const client = new S3({ endpoint, region, credentials, forcePathStyle: true });
+  const client = new S3({
+    endpoint,
+    region,
+    credentials,
+    forcePathStyle: true,
+  });
   try {
     await server.createBucket("settings");
     const put = (Key: string, Body: string) => client.putObject({ Bucket: "settings", Key, Body });

@@ -36,14 +36,18 @@ for await (const { type, item } of watch) {
   if (type !== "removed") {
     const condition = item.etag === undefined ? {} : { ifMatch: item.etag };
     const content = await store.get(item.key, condition);
-    console.log(JSON.stringify((await new Response(content).text()).slice(0, 60)));
+    console.log(
+      JSON.stringify((await new Response(content).text()).slice(0, 60)),
+    );
   }
   await demonstration.shift()?.();
 }
 await server?.stop();
 
 async function startServer() {
-  if (await missingRcloneWebDav() === undefined) return await startRcloneWebDav();
+  if (await missingRcloneWebDav() === undefined) {
+    return await startRcloneWebDav();
+  }
   const missing = await missingNginxWebDav();
   if (missing === undefined) return await startNginxWebDav();
   console.log(`${missing}: give the URL of a WebDAV folder`);

@@ -7,7 +7,10 @@ import { readFile } from "node:fs/promises";
 import { HttpPoller, watchExternal } from "@koprs/external";
 
 const [url, ca, cert, key] = Deno.args;
-if (url === undefined || ca === undefined || cert === undefined || key === undefined) {
+if (
+  url === undefined || ca === undefined || cert === undefined ||
+  key === undefined
+) {
   console.log("Usage: tls.ts URL CA.pem CLIENT.pem CLIENT.key");
   Deno.exit(0);
 }

@@ -2,7 +2,10 @@
 import { HttpPoller, watchExternal } from "@koprs/external";
 
 let content = "one";
-const upstream = Deno.serve({ port: 0, onListen() {} }, () => new Response(content));
+const upstream = Deno.serve(
+  { port: 0, onListen() {} },
+  () => new Response(content),
+);
 
 const watch = watchExternal(
   new HttpPoller(`http://localhost:${upstream.addr.port}/`),

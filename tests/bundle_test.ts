@@ -12,6 +12,7 @@ const elsewhere = [
   "./kubernetes",
   "./checkpoints/file",
   "./testing",
+  "./cli",
 ];
 
 after(stopBundling);

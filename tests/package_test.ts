@@ -20,7 +20,7 @@ const notDeno = process.versions.deno === undefined && "needs deno info";
 
 // Where reading and writing files, or registering tests, is the job.
 const nodeUsers =
-  /^(testing|_kubernetes\/runtime|_listing\/node_request|_conformance\/\w*|_state\/(folder_lock|private_folder)|_files\/\w*|checkpoints\/file|stores\/local)\.ts$/;
+  /^(cli|testing|_cli\/\w*|_kubernetes\/runtime|_listing\/node_request|_conformance\/\w*|_state\/(folder_lock|private_folder)|_files\/\w*|checkpoints\/file|stores\/local)\.ts$/;
 
 interface GraphModule {
   readonly specifier: string;
@@ -54,7 +54,7 @@ test("mod.ts re-exports the whole core", async () => {
   for (const [name] of exports) {
     if (
       name === "." || name === "./testing" || name === "./notifications" ||
-      name === "./kubernetes" ||
+      name === "./kubernetes" || name === "./cli" ||
       /^\.\/(checkpoints|stores)\//.test(name)
     ) continue;
     const part = await import(`${config.name}${name.slice(1)}`);

@@ -27,6 +27,7 @@ const rooms = [
   "checkpoints",
   "stores",
   "_conformance",
+  "_cli",
   ".",
 ];
 

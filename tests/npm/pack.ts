@@ -14,6 +14,7 @@ const ABOUT = {
     ...["http", "etag", "s3", "gcs", "azure-blob", "webdav"],
   ],
   engines: { node: ">=22" },
+  bin: { "koprs-external": "./cli.js" },
   // No module does anything when it is imported: a bundler may drop those that are not used.
   sideEffects: false,
 };

@@ -16,7 +16,7 @@ const exports = Object.entries<string>(config.exports);
 test("the package depends on @opentelemetry/api alone", { skip }, () => {
   const manifest = readManifest();
   assert.deepEqual(Object.keys(manifest.dependencies), ["@opentelemetry/api"]);
-  for (const field of ["peerDependencies", "optionalDependencies", "bundledDependencies", "bin"]) {
+  for (const field of ["peerDependencies", "optionalDependencies", "bundledDependencies"]) {
     assert.equal(manifest[field], undefined, field);
   }
   assert.equal(manifest.scripts, undefined);
@@ -194,6 +194,15 @@ test("the package says what it is, and where it runs", { skip }, () => {
   assert.ok(manifest.keywords.length > 5);
   assert.deepEqual(manifest.engines, { node: ">=22" });
   assert.equal(manifest.sideEffects, false);
+  assert.deepEqual(manifest.bin, { "koprs-external": "./cli.js" });
+});
+
+test("an installed program is in the folder of programs, and runs", { skip }, () => {
+  const program = join(project, "node_modules/.bin/koprs-external");
+  const { status, stdout } = spawnSync(process.execPath, [program, "--version"], {
+    encoding: "utf8",
+  });
+  assert.deepEqual({ status, stdout }, { status: 0, stdout: `${config.version}\n` });
 });
 
 test("the package holds no source twice", { skip }, () => {

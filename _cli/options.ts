@@ -1,0 +1,172 @@
+/** From the words of a command line to what is wanted. */
+import { readFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { type Command, parseCommand } from "./command.ts";
+import { compileGlob } from "./glob.ts";
+import { suggest, UsageError } from "./usage.ts";
+
+/** How to reach a target. */
+export interface Access {
+  readonly headers: Headers;
+  readonly bearerToken?: () => Promise<string>;
+  /** Of an S3, GCS or Azure service that is not the cloud's own. */
+  readonly endpoint?: string;
+}
+
+/** Where to listen. */
+export interface Address {
+  /** Undefined: at every address. */
+  readonly host?: string;
+  readonly port: number;
+}
+
+/** What a command line asks for. */
+export interface Options {
+  readonly targets: readonly string[];
+  /** Milliseconds. */
+  readonly interval: number;
+  readonly access: Access;
+  /** Whether a key is wanted. */
+  readonly filter?: (key: string) => boolean;
+  readonly command?: Command;
+  readonly download?: string;
+  readonly checkpoint?: string;
+  readonly metrics?: Address;
+  readonly diff: boolean;
+  readonly json: boolean;
+  readonly once: boolean;
+  readonly wait: boolean;
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+const FLAGS = {
+  interval: { type: "string", short: "i" },
+  header: { type: "string", multiple: true },
+  "token-file": { type: "string" },
+  endpoint: { type: "string" },
+  checkpoint: { type: "string" },
+  filter: { type: "string" },
+  exec: { type: "string" },
+  download: { type: "string" },
+  metrics: { type: "string" },
+  diff: { type: "boolean" },
+  json: { type: "boolean" },
+  once: { type: "boolean" },
+  wait: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean" },
+} as const;
+
+type Flag = keyof typeof FLAGS;
+
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+
+/** Reads a command line. Throws a {@linkcode UsageError} for what it does not understand. */
+export function parseOptions(args: readonly string[]): Options {
+  const { tokens, positionals } = parseArgs({
+    args: [...args],
+    options: FLAGS,
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+  const given = new Map<Flag, string[]>();
+  for (const token of tokens) {
+    if (token.kind !== "option") continue;
+    const { name, rawName, value } = token;
+    if (!isFlag(name)) throw new UsageError(unknown(rawName, name));
+    const takes = FLAGS[name].type === "string";
+    if (takes && (value === undefined || value === "")) {
+      throw new UsageError(`Cannot read ${rawName} as its value is missing`);
+    }
+    if (!takes && value !== undefined) {
+      throw new UsageError(`Cannot read ${rawName} as it takes no value`);
+    }
+    given.set(name, [...given.get(name) ?? [], value ?? ""]);
+  }
+  const one = (flag: Flag): string | undefined => given.get(flag)?.at(-1);
+  const [tokenFile, filter, exec] = [
+    one("token-file"),
+    one("filter"),
+    one("exec"),
+  ];
+  const [endpoint, download, checkpoint] = [
+    one("endpoint"),
+    one("download"),
+    one("checkpoint"),
+  ];
+  const metrics = one("metrics");
+  return {
+    targets: positionals,
+    interval: parseDuration(one("interval") ?? "30s"),
+    access: {
+      headers: parseHeaders(given.get("header") ?? []),
+      ...(tokenFile !== undefined && {
+        bearerToken: async () => (await readFile(tokenFile, "utf8")).trim(),
+      }),
+      ...(endpoint !== undefined && { endpoint }),
+    },
+    ...(filter !== undefined && { filter: compileGlob(filter) }),
+    ...(exec !== undefined && { command: parseCommand(exec) }),
+    ...(download !== undefined && { download }),
+    ...(checkpoint !== undefined && { checkpoint }),
+    ...(metrics !== undefined && { metrics: parseAddress(metrics) }),
+    diff: given.has("diff"),
+    json: given.has("json"),
+    once: given.has("once"),
+    wait: given.has("wait"),
+    help: given.has("help"),
+    version: given.has("version"),
+  };
+}
+
+function isFlag(name: string): name is Flag {
+  return Object.hasOwn(FLAGS, name);
+}
+
+function unknown(shown: string, name: string): string {
+  const meant = suggest(name, Object.keys(FLAGS));
+  return `Cannot read ${shown} as there is no such option: ` +
+    (meant === undefined ? "see --help" : `did you mean --${meant}?`);
+}
+
+/** `500ms`, `5s`, `2m`, `1h`; a bare number is in seconds. */
+function parseDuration(text: string): number {
+  const [, number, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ??
+    [];
+  const ms = Number(number) * UNITS[unit as keyof typeof UNITS];
+  if (ms > 0) return ms;
+  throw new UsageError(
+    `Cannot read the interval '${text}': say 500ms, 5s, 2m or 1h`,
+  );
+}
+
+function parseHeaders(lines: readonly string[]): Headers {
+  const headers = new Headers();
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    try {
+      headers.append(
+        line.slice(0, Math.max(colon, 0)).trim(),
+        line.slice(colon + 1).trim(),
+      );
+    } catch {
+      // The value may be a key: it is not repeated.
+      throw new UsageError("Cannot read a header: say --header 'Name: value'");
+    }
+  }
+  return headers;
+}
+
+/** `:9090` and `9090` for every address, `127.0.0.1:9090`, `[::1]:9090`. */
+function parseAddress(text: string): Address {
+  const [, host = "", digits = ""] = /^(?:(\[[^\]]+\]|[^:]*):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === "" || port > 65_535) {
+    throw new UsageError(
+      `Cannot serve metrics at '${text}': say :9090 or 127.0.0.1:9090`,
+    );
+  }
+  return host === "" ? { port } : { host: host.replace(/^\[|\]$/g, ""), port };
+}

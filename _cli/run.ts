@@ -1,0 +1,101 @@
+/** The program: from a command line to an exit code. */
+import process from "node:process";
+import { FileCheckpointStore } from "../checkpoints/file.ts";
+import { oneLine } from "../_errors/one_line.ts";
+import { reasonOf, redactText } from "../_errors/redact.ts";
+import { VERSION } from "../_watch/version.ts";
+import { Metrics, serveMetrics } from "./metrics.ts";
+import { type Options, parseOptions } from "./options.ts";
+import { jsonReport, lineReport } from "./report.ts";
+import { Screen } from "./screen.ts";
+import { statusLine } from "./status_line.ts";
+import { targetFor } from "./targets.ts";
+import { HELP, UsageError } from "./usage.ts";
+import { type Run, TargetWatch } from "./watch_target.ts";
+
+const REDRAW = 200;
+/** What a shell says of a program that SIGINT has ended. */
+const INTERRUPTED = 130;
+
+/**
+ * Runs the command-line program, as a shell does with these arguments: it writes to standard output and standard error,
+ * and ends at SIGINT and SIGTERM.
+ *
+ * @example
+ * ```ts
+ * import { run } from "@koprs/external/cli";
+ *
+ * console.assert(await run(["--version"]) === 0);
+ * console.assert(await run(["https://example.com/", "--intervall", "5s"]) === 2); // did you mean --interval?
+ * ```
+ *
+ * @param args The arguments, without the names of the runtime and the program.
+ * @returns The exit code: 0; 1 if something failed that will not pass by itself, or a poll with `--once`; 2 for arguments
+ * that are not understood. The process goes on, and should end itself: clients of stores keep connections open.
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  const screen = new Screen();
+  try {
+    const options = parseOptions(args);
+    if (options.help) await screen.print(HELP.trimEnd());
+    else if (options.version) await screen.print(VERSION);
+    else {return await Promise.race([
+        watchAll(options, screen),
+        screen.closed.then(() => 0),
+      ]);}
+    return 0;
+  } catch (error) {
+    screen.note(oneLine(redactText(reasonOf(error)), 400));
+    return error instanceof UsageError || error instanceof TypeError ? 2 : 1;
+  }
+}
+
+async function watchAll(options: Options, screen: Screen): Promise<number> {
+  const { targets, checkpoint, metrics: address } = options;
+  if (targets.length === 0) {
+    throw new UsageError(
+      "Cannot watch as no target is given: a URL, a bucket or a folder; see --help",
+    );
+  }
+  if (new Set(targets).size < targets.length) {
+    throw new UsageError("Cannot watch as a target is given twice");
+  }
+  if (options.command?.needsFile && options.download === undefined) {
+    throw new UsageError("Cannot run --exec as {file} needs --download");
+  }
+  const found = await Promise.all(
+    targets.map((target) => targetFor(target, options)),
+  );
+  const ending = new AbortController();
+  const metrics = new Metrics();
+  const shared: Run = {
+    options,
+    screen,
+    report: options.json ? jsonReport(screen) : lineReport(screen),
+    metrics,
+    checkpoint: checkpoint === undefined ? undefined : new FileCheckpointStore(checkpoint),
+    signal: ending.signal,
+    end: () => ending.abort(),
+  };
+  const server = address === undefined ? undefined : await serveMetrics(metrics, address);
+  const interrupt = () => {
+    // What was found is handled first; who does not want to wait asks again.
+    if (ending.signal.aborted) process.exit(INTERRUPTED);
+    ending.abort();
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  const watches = found.map((target) => new TargetWatch(target, shared));
+  const redraw = setInterval(() => {
+    screen.show(statusLine(watches, Date.now(), performance.now()));
+  }, REDRAW);
+  try {
+    const good = await Promise.all(watches.map((watch) => watch.run()));
+    return good.includes(false) ? 1 : 0;
+  } finally {
+    clearInterval(redraw);
+    screen.show("");
+    ending.abort();
+    server?.close();
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  }
+}
