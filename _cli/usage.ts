@@ -23,7 +23,7 @@ Options
   --diff               show what changed within text and JSON of up to 1 MiB
   --download DIR       keep a copy of what is there, and remove what is gone
   --exec 'CMD {key}'   run it for each event, again until it exits with 0;
-                       also {type} {source} {size} {etag} {file}, and KOPRS_KEY …
+                       also {type} {source} {size} {etag} {file}; KOPRS_KEY …
   --checkpoint DIR     keep the state: a restart tells what changed meanwhile
   --metrics :9090      serve /metrics to Prometheus
   --header 'K: V'      sent to HTTP and WebDAV targets; may be repeated
