@@ -8,7 +8,7 @@ import { missingLighttpd } from "./lighttpd.ts";
 import { missingNginxWebDav } from "./nginx.ts";
 import { vitepress } from "../site/_site.ts";
 import { gofakes3, moto, s3Proxy, s3rver, s3sFs, versitygw } from "./s3_tools.ts";
-import { azurite, fakeGcs, installTool, minio, onPath, run } from "./tools.ts";
+import { azurite, fakeGcs, installTool, minio, onPath, promtool, run } from "./tools.ts";
 import { wsgiDav } from "./wsgidav.ts";
 
 /** Milliseconds for all of them. */
@@ -25,7 +25,7 @@ const services = ["nginx", "apache2", "lighttpd"];
 console.log(`Debian packages (${packages.join(", ")}): ${await installPackages()}`);
 // One after the other: a Go build uses every core by itself. Those that take minutes come last.
 const quick = [azurite, s3rver, moto, wsgiDav, s3Proxy, vitepress];
-for (const tool of [...quick, fakeGcs, minio, gofakes3, versitygw, s3sFs]) {
+for (const tool of [...quick, fakeGcs, minio, gofakes3, versitygw, promtool, s3sFs]) {
   const start = performance.now();
   const result = await installTool(tool, Math.max(LIMIT - start, 1));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);

@@ -44,6 +44,13 @@ export const fakeGcs: CachedTool = goTool(
   "v1.56.1",
 );
 
+/** promtool, which reads rules, queries and metrics as Prometheus does. */
+export const promtool: CachedTool = goTool(
+  "promtool",
+  "github.com/prometheus/prometheus/cmd/promtool",
+  "v0.316.0",
+);
+
 /** Azurite, Microsoft's emulator of Azure Storage. 3.35 is the last version for Node 20 and older. */
 export const azurite: CachedTool = npmTool("azurite", "3.35.0", "dist/src/blob/main.js");
 
