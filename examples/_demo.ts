@@ -30,7 +30,7 @@ export async function demonstrate(): Promise<void> {
 
 async function watchServer(): Promise<void> {
   let polls = 0;
-  await using server = await serve((request, response) => {
+  const server = await serve((request, response) => {
     const answer = ANSWERS[Math.min(polls++, ANSWERS.length - 1)] as
       | string
       | number;
@@ -55,6 +55,7 @@ async function watchServer(): Promise<void> {
     printEvent(url, event);
     if (polls >= ANSWERS.length) break;
   }
+  await server.close();
 }
 
 async function watchFolder(): Promise<void> {

@@ -23,10 +23,7 @@ export async function watchStore(
     if (type !== "removed") {
       // Of this very state: if the object has changed since, this fails, and the next poll tells of it.
       const content = await store.get(item.key, { ifMatch: item.etag });
-      console.log(
-        "        ",
-        (await new Response(content).text()).slice(0, 60),
-      );
+      console.log("        ", (await new Response(content).text()).slice(0, 60));
     }
     if (steps === undefined) continue;
     const step = steps.shift();

@@ -6,13 +6,14 @@
  * With a bucket, credentials and endpoint come from the environment, as the SDK has it. Without one, a MinIO of our
  * own takes the part of S3.
  */
+import process from "node:process";
 import { S3 } from "@aws-sdk/client-s3";
 import { ObjectStorePoller, watchExternal } from "@koprs/external";
 import { ObjectCheckpointStore } from "@koprs/external/checkpoints/object";
 import { S3Store } from "@koprs/external/stores/s3";
 import { missingMinio, startMinio } from "../tests/servers/minio.ts";
 
-const [given] = Deno.args;
+const [given] = process.argv.slice(2);
 if (given === undefined) await demonstrate();
 else await live(new S3(), given, Infinity);
 
@@ -33,19 +34,12 @@ async function live(client: S3, bucket: string, events: number): Promise<void> {
 async function demonstrate(): Promise<void> {
   const missing = await missingMinio();
   if (missing !== undefined) {
-    console.log(
-      `Nothing to watch: name a bucket, or have a MinIO (${missing})`,
-    );
+    console.log(`Nothing to watch: name a bucket, or have a MinIO (${missing})`);
     return;
   }
   const server = await startMinio();
   const { endpoint, region, credentials } = server;
-  const client = new S3({
-    endpoint,
-    region,
-    credentials,
-    forcePathStyle: true,
-  });
+  const client = new S3({ endpoint, region, credentials, forcePathStyle: true });
   try {
     const Bucket = "example";
     await server.createBucket(Bucket);
@@ -57,18 +51,11 @@ async function demonstrate(): Promise<void> {
 
     await client.deleteObject({ Bucket, Key: "data/a" });
     await client.putObject({ Bucket, Key: "data/b", Body: "changed" });
-    console.log(
-      "Behind a restart, only what happened meanwhile, the removal included:",
-    );
+    console.log("Behind a restart, only what happened meanwhile, the removal included:");
     await live(client, Bucket, 2);
 
-    const { Contents = [] } = await client.listObjectsV2({
-      Bucket,
-      Prefix: "state/",
-    });
-    for (const { Key, Size } of Contents) {
-      console.log(`The state is ${Key}, ${Size} bytes`);
-    }
+    const { Contents = [] } = await client.listObjectsV2({ Bucket, Prefix: "state/" });
+    for (const { Key, Size } of Contents) console.log(`The state is ${Key}, ${Size} bytes`);
   } finally {
     client.destroy();
     await server.stop();

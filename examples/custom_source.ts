@@ -9,12 +9,7 @@ const load: ExternalSource<number> = {
   poll() {
     const item = loadavg()[0] ?? 0;
     function* changes() {
-      if (item !== last) {
-        yield {
-          type: last === undefined ? "added" : "modified",
-          item,
-        } as const;
-      }
+      if (item !== last) yield { type: last === undefined ? "added" : "modified", item } as const;
       last = item; // Behind the last event: it was handled, so this is the state to compare with.
     }
     return Promise.resolve(changes());

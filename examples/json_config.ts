@@ -1,5 +1,6 @@
 /** A JSON endpoint whose content is checked first: what is wrong never reaches the loop. */
 import { HttpPoller, type HttpResource, watchExternal } from "@koprs/external";
+import { serve } from "./_server.ts";
 
 interface Config {
   replicas: number;
@@ -7,25 +8,17 @@ interface Config {
 
 function parse(resource: HttpResource): Config {
   const config = resource.json() as Partial<Config>;
-  if (typeof config.replicas !== "number") {
-    throw new Error("'replicas' must be a number");
-  }
+  if (typeof config.replicas !== "number") throw new Error("'replicas' must be a number");
   return { replicas: config.replicas };
 }
 
 // A stand-in for the real server: its second answer is a mistake somebody made.
 const answers = ['{"replicas": 1}', '{"replicas": "two"}', '{"replicas": 2}'];
-const server = Deno.serve(
-  { port: 0, onListen() {} },
-  () => new Response(answers.shift()),
-);
+const server = await serve((_, response) => void response.end(answers.shift()));
 
-const poller = new HttpPoller(
-  `http://localhost:${server.addr.port}/config.json`,
-  {
-    validate: parse,
-  },
-);
+const poller = new HttpPoller(`${server.url}/config.json`, {
+  validate: parse,
+});
 const watch = watchExternal(poller, {
   interval: 50,
   logger: false,
@@ -37,4 +30,4 @@ for await (const event of watch) {
   console.log(event.type, config);
   if (config.replicas === 2) break;
 }
-await server.shutdown();
+await server.close();

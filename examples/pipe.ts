@@ -7,10 +7,7 @@ import { type ExternalEvent, watchExternal } from "@koprs/external";
 const items = ["a", "b", "c"];
 const letters = {
   name: "letters",
-  poll: () =>
-    Promise.resolve(
-      items.splice(0).map((item) => ({ type: "added", item }) as const),
-    ),
+  poll: () => Promise.resolve(items.splice(0).map((item) => ({ type: "added", item }) as const)),
 };
 
 const done = new AbortController();

@@ -7,6 +7,7 @@
  * `@azure/identity` works as well. Without arguments it starts a server of its own (Azurite), changes a container
  * there, and ends.
  */
+import process from "node:process";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { AzureStore } from "@koprs/external/stores/azure";
 import { missingAzurite, startAzurite } from "../tests/servers/azurite.ts";
@@ -19,13 +20,11 @@ function open(connectionString: string, container: string) {
   }).getContainerClient(container);
 }
 
-const [container, prefix = ""] = Deno.args;
+const [container, prefix = ""] = process.argv.slice(2);
 if (container !== undefined) {
-  const connectionString = Deno.env.get("AZURE_STORAGE_CONNECTION_STRING");
+  const connectionString = process.env.AZURE_STORAGE_CONNECTION_STRING;
   if (connectionString === undefined) {
-    throw new Error(
-      "Cannot watch as AZURE_STORAGE_CONNECTION_STRING is not set",
-    );
+    throw new Error("Cannot watch as AZURE_STORAGE_CONNECTION_STRING is not set");
   }
   const store = new AzureStore(open(connectionString, container));
   await watchStore(store, { prefix, interval: 30_000 });
@@ -46,10 +45,7 @@ async function demonstrate() {
     await watchStore(new AzureStore(container), {
       prefix: "app/",
       interval: 200,
-      steps: [
-        () => put('{"replicas": 3}'),
-        () => container.deleteBlob("app/limits.json"),
-      ],
+      steps: [() => put('{"replicas": 3}'), () => container.deleteBlob("app/limits.json")],
     });
   } finally {
     await server.stop();

@@ -7,16 +7,13 @@ import { LocalStore } from "@koprs/external/stores/local";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 
-const [given] = Deno.args;
+const [given] = process.argv.slice(2);
 const folder = given ?? await mkdtemp(join(tmpdir(), "inbox-"));
 const report = join(folder, "report.csv");
 const demonstration = given === undefined
-  ? [
-    () => writeFile(report, "a,b\n1,2\n"),
-    () => rm(report),
-    () => watch.close(),
-  ]
+  ? [() => writeFile(report, "a,b\n1,2\n"), () => rm(report), () => watch.close()]
   : [];
 if (given === undefined) await writeFile(report, "a,b\n");
 
@@ -29,9 +26,7 @@ for await (const { type, item } of watch) {
   console.log(type, item.key, type === "removed" ? "" : `${item.size} bytes`);
   if (type !== "removed") {
     const content = await store.get(item.key, { ifMatch: item.etag });
-    console.log(
-      JSON.stringify((await new Response(content).text()).slice(0, 60)),
-    );
+    console.log(JSON.stringify((await new Response(content).text()).slice(0, 60)));
   }
   await demonstration.shift()?.();
 }

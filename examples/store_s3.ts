@@ -6,17 +6,13 @@
  * Credentials, region and endpoint come from where the SDK looks: AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL, profiles.
  * Without arguments it starts a server of its own (MinIO), changes a bucket there, and ends.
  */
+import process from "node:process";
 import { S3 } from "@aws-sdk/client-s3";
 import { ObjectStorePoller, watchExternal } from "@koprs/external";
 import { S3Store } from "@koprs/external/stores/s3";
 import { missingMinio, startMinio } from "../tests/servers/minio.ts";
 
-async function watch(
-  store: S3Store,
-  prefix: string,
-  interval: number,
-  limit = Infinity,
-) {
+async function watch(store: S3Store, prefix: string, interval: number, limit = Infinity) {
   const watch = watchExternal(new ObjectStorePoller(store, { prefix }), {
     interval,
     onError: (error) => console.error(error.message),
@@ -27,10 +23,7 @@ async function watch(
     if (type !== "removed") {
       // Of this very state: if the object has changed since, this fails, and the next poll tells of it.
       const content = await store.get(item.key, { ifMatch: item.etag });
-      console.log(
-        "        ",
-        (await new Response(content).text()).slice(0, 60),
-      );
+      console.log("        ", (await new Response(content).text()).slice(0, 60));
     }
     onEvent?.(++events);
     if (events === limit) break;
@@ -38,7 +31,7 @@ async function watch(
 }
 
 let onEvent: ((count: number) => unknown) | undefined;
-const [bucket, prefix = ""] = Deno.args;
+const [bucket, prefix = ""] = process.argv.slice(2);
 if (bucket !== undefined) {
   await watch(new S3Store(new S3({}), bucket), prefix, 30_000);
 } else {
@@ -50,12 +43,7 @@ async function demonstrate() {
   if (missing !== undefined) return console.log(`No demonstration: ${missing}`);
   const server = await startMinio();
   const { endpoint, region, credentials } = server;
-  const client = new S3({
-    endpoint,
-    region,
-    credentials,
-    forcePathStyle: true,
-  });
+  const client = new S3({ endpoint, region, credentials, forcePathStyle: true });
   try {
     await server.createBucket("settings");
     const put = (Key: string, Body: string) => client.putObject({ Bucket: "settings", Key, Body });

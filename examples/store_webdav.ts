@@ -6,6 +6,7 @@
 import { ObjectStorePoller, watchExternal } from "@koprs/external";
 import { WebDavStore } from "@koprs/external/stores/webdav";
 import { mkdir, rm, writeFile } from "node:fs/promises";
+import process from "node:process";
 import {
   missingNginxWebDav,
   missingRcloneWebDav,
@@ -13,7 +14,7 @@ import {
   startRcloneWebDav,
 } from "../tests/servers/webdav.ts";
 
-const [given] = Deno.args;
+const [given] = process.argv.slice(2);
 const server = given === undefined ? await startServer() : undefined;
 const url = given ?? `${server?.url}inbox/`;
 const report = `${server?.root}/inbox/report.csv`;
@@ -36,20 +37,16 @@ for await (const { type, item } of watch) {
   if (type !== "removed") {
     const condition = item.etag === undefined ? {} : { ifMatch: item.etag };
     const content = await store.get(item.key, condition);
-    console.log(
-      JSON.stringify((await new Response(content).text()).slice(0, 60)),
-    );
+    console.log(JSON.stringify((await new Response(content).text()).slice(0, 60)));
   }
   await demonstration.shift()?.();
 }
 await server?.stop();
 
 async function startServer() {
-  if (await missingRcloneWebDav() === undefined) {
-    return await startRcloneWebDav();
-  }
+  if (await missingRcloneWebDav() === undefined) return await startRcloneWebDav();
   const missing = await missingNginxWebDav();
   if (missing === undefined) return await startNginxWebDav();
   console.log(`${missing}: give the URL of a WebDAV folder`);
-  Deno.exit(0);
+  process.exit(0);
 }

@@ -4,15 +4,13 @@
  *     deno run -A examples/tls.ts https://host/config ca.pem client.pem client.key
  */
 import { readFile } from "node:fs/promises";
+import process from "node:process";
 import { HttpPoller, watchExternal } from "@koprs/external";
 
-const [url, ca, cert, key] = Deno.args;
-if (
-  url === undefined || ca === undefined || cert === undefined ||
-  key === undefined
-) {
+const [url, ca, cert, key] = process.argv.slice(2);
+if (url === undefined || ca === undefined || cert === undefined || key === undefined) {
   console.log("Usage: tls.ts URL CA.pem CLIENT.pem CLIENT.key");
-  Deno.exit(0);
+  process.exit(0);
 }
 
 const client = Deno.createHttpClient({

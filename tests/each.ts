@@ -1,17 +1,21 @@
 // Runs every program of a folder by itself, without arguments or input, and counts those that exit with 0:
-// deno run -A tests/each.ts [--timeout=SECONDS] [--quiet] <folder>
+// deno run -A tests/each.ts [--timeout=SECONDS] [--quiet] [--npm] <folder>
+// With --npm on Node and Bun, where the package is installed from its tarball.
 // Files that start with an underscore are parts of others.
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { format } from "./npm/junit.ts";
+import { locate, prepareProject } from "./npm/project.ts";
 
 const { values, positionals: [folder] } = parseArgs({
   options: {
     timeout: { type: "string", default: "60" },
     quiet: { type: "boolean", default: false },
+    npm: { type: "boolean", default: false },
   },
   allowPositionals: true,
 });
@@ -21,17 +25,17 @@ const files = readdirSync(folder)
   .filter((name) => name.endsWith(".ts") && !name.startsWith("_"))
   .sort();
 let passed = 0, failed = 0;
-for (const file of files) {
-  const path = join(folder, file);
-  if (!values.quiet) console.log(`# ${path}`);
-  const start = performance.now();
-  const { outcome, output } = await run(path);
-  const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  if (outcome === "ok") passed++;
-  else failed++;
-  if (values.quiet && outcome !== "ok") console.log(output);
-  console.log(`${path}: ${outcome} (${seconds} s)`);
-}
+if (values.npm) {
+  const project = mkdtempSync(join(tmpdir(), "koprs-external-each-"));
+  try {
+    prepareProject(project, ["tests", folder]);
+    for (const runtime of ["node@22", "node@24", "bun@1.4.5"]) {
+      await runAll(`${runtime} `, [locate(runtime, project)], project);
+    }
+  } finally {
+    rmSync(project, { recursive: true, force: true });
+  }
+} else await runAll("", [process.execPath, "run", "-A", "--no-check"], process.cwd());
 if (files.length === 0) {
   console.log(`Nothing to run in ${folder}`);
   failed++;
@@ -39,8 +43,27 @@ if (files.length === 0) {
 console.log(format({ passed, failed, skipped: 0 }));
 process.exit(failed === 0 ? 0 : 1);
 
-function run(path: string): Promise<{ outcome: string; output: string }> {
-  const child = spawn(process.execPath, ["run", "-A", "--no-check", path], {
+/** Runs the files, one after the other. */
+async function runAll(heading: string, command: readonly string[], cwd: string): Promise<void> {
+  for (const file of files) {
+    const path = join(folder ?? "", file);
+    if (!values.quiet) console.log(`# ${heading}${path}`);
+    const start = performance.now();
+    const { outcome, output } = await run([...command, path], cwd);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    if (outcome === "ok") passed++;
+    else failed++;
+    if (values.quiet && outcome !== "ok") console.log(output);
+    console.log(`${heading}${path}: ${outcome} (${seconds} s)`);
+  }
+}
+
+function run(
+  [program = "", ...args]: readonly string[],
+  cwd: string,
+): Promise<{ outcome: string; output: string }> {
+  const child = spawn(program, args, {
+    cwd,
     // A group of its own, so that a time-out ends what the program started, too.
     detached: true,
     stdio: ["ignore", values.quiet ? "pipe" : "inherit", values.quiet ? "pipe" : "inherit"],
