@@ -11,6 +11,8 @@ export class Screen {
   /** Settles when nobody reads standard output any more, as behind `head`. */
   readonly closed: Promise<void>;
   #status = "";
+  /** Whether the last thing written, by a program, did not end its line. */
+  #open = false;
 
   constructor() {
     this.closed = new Promise((resolve, reject) => {
@@ -46,6 +48,7 @@ export class Screen {
   /** Writes what a program wrote. */
   async write(stream: Stream, text: string | Uint8Array): Promise<void> {
     this.#erase();
+    this.#open = !/^(?:\n|10)$/.test(String(text.at(-1)));
     if (!stream.write(text)) {
       await Promise.race([
         new Promise<void>((resolve) => stream.once("drain", resolve)),
@@ -56,7 +59,7 @@ export class Screen {
 
   /** Shows one line below all others, cut to the width; an empty one for none. */
   show(status: string): void {
-    if (!this.live || status === this.#status) return;
+    if (!this.live || this.#open || status === this.#status) return;
     const text = [...status].slice(0, this.width - 1).join("");
     process.stderr.write(ERASE + styled(process.stderr, "dim", text));
     this.#status = status;
