@@ -18,8 +18,14 @@
  * @module
  */
 export { ExternalWatch, watchExternal } from "./_watch/external_watch.ts";
-export type { ExternalEvent, ExternalSource, PollOptions } from "./_diff/source.ts";
+export type {
+  Acknowledgement,
+  ExternalEvent,
+  ExternalSource,
+  PollOptions,
+} from "./_diff/source.ts";
 export type { Logger } from "./_errors/logger.ts";
 export type { StreamIterator } from "./_watch/iterator.ts";
-export type { FailureInfo, WatchOptions } from "./_watch/options.ts";
+export type { HandleContext, HandleOptions } from "./_watch/handle_options.ts";
+export type { FailureInfo, PollInfo, WatchOptions } from "./_watch/options.ts";
 export type { WatchPhase, WatchStatus } from "./_watch/status.ts";

@@ -3,11 +3,11 @@
 /** One change of one item. Applied in order to an empty map, the events give the last complete listing. */
 export type ExternalEvent<T> =
   /** An item that was not there before. */
-  | { readonly type: "added"; readonly item: T }
+  | { readonly type: "added"; readonly item: T; readonly previous?: undefined }
   /** An item that changed. `previous` is its last state, where the source remembers it. */
   | { readonly type: "modified"; readonly item: T; readonly previous?: T }
   /** An item that is gone: the last state known of it. */
-  | { readonly type: "removed"; readonly item: T };
+  | { readonly type: "removed"; readonly item: T; readonly previous?: undefined };
 
 /** What a watch hands to a source for one poll. */
 export interface PollOptions {
@@ -20,6 +20,69 @@ export interface PollOptions {
    * logger. Default: `console.warn`.
    */
   readonly onWarning?: (message: string) => void;
+  /**
+   * The events of this poll are acknowledged one by one, by the source's `acknowledgement`: reading on says nothing of
+   * the event before. Only set for sources that have one.
+   */
+  readonly each?: true;
+  /**
+   * Report all that is known once more, also what did not change: as `modified`, with `previous` equal to the item where
+   * the source remembers it. A source that cannot may leave it out.
+   */
+  readonly all?: true;
+  /**
+   * List, compare and commit this part alone: the keys that begin with a prefix, or these very keys. Only set for sources
+   * with `parts`.
+   */
+  readonly part?: { readonly prefix?: string; readonly keys?: readonly string[] };
+}
+
+/**
+ * What lets the events of a source be handled side by side: the source is told of each one what became of it. Without it,
+ * whoever reads an event says with the next one that the one before was handled.
+ *
+ * It is used for polls with `each`. An event that was handed out and of which nothing was said yet is in doubt, as is one
+ * that was set aside: `save` says so at any moment, and what was in doubt is reported by the first poll behind `restore`.
+ *
+ * @example
+ * ```ts
+ * import type { Acknowledgement, ExternalSource } from "@koprs/external/watcher";
+ *
+ * // One item, which is new until it was handled.
+ * let isHandled = false;
+ * const acknowledgement: Acknowledgement<string> = {
+ *   keyOf: (event) => event.item,
+ *   handled: () => void (isHandled = true),
+ *   setAside() {},
+ *   again: (key) => ({ type: "added", item: key }),
+ *   asideKeys: () => [],
+ * };
+ * const source: ExternalSource<string> = {
+ *   name: "one thing",
+ *   poll: () => Promise.resolve(isHandled ? [] : [{ type: "added", item: "a" }]),
+ *   acknowledgement,
+ * };
+ * console.assert(source.acknowledgement === acknowledgement);
+ * ```
+ */
+export interface Acknowledgement<T> {
+  /** What tells the items of this source apart. Two events of one key are never handled at once. */
+  keyOf(event: ExternalEvent<T>): string;
+  /** The event handed out last for this key was handled. */
+  handled(key: string): void;
+  /**
+   * The event handed out last for this key was not handled: what the consumer knows of it is in doubt. Polls go on, and do
+   * not report the key until it was handled.
+   */
+  setAside(key: string): void;
+  /**
+   * The event to hand out next for a key that was set aside, with its newest state: `added` if it was never handled,
+   * `removed` if it is gone, `modified` otherwise. Undefined if the source can only tell at its next poll, which reports
+   * the key then.
+   */
+  again(key: string): ExternalEvent<T> | undefined;
+  /** The keys that are set aside. */
+  asideKeys(): Iterable<string>;
 }
 
 /**
@@ -42,4 +105,8 @@ export interface ExternalSource<T> {
   save?(): Uint8Array;
   /** Takes back what `save` gave. Called before the first poll. */
   restore?(state: Uint8Array): void;
+  /** Takes note of every single event. Optional: without it, events handled side by side are acknowledged in order. */
+  readonly acknowledgement?: Acknowledgement<T>;
+  /** Whether `poll` heeds `part`. */
+  readonly parts?: boolean;
 }

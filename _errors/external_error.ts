@@ -16,6 +16,7 @@ import { redactError } from "./redact.ts";
  * | `"store"`         | an object store failed: the client, the listing, a missing bucket          |
  * | `"removal-guard"` | a poll would have removed more than `maxRemoved` allows                    |
  * | `"checkpoint"`    | a checkpoint could not be read, written or trusted                         |
+ * | `"handler"`       | a handler given to `handle` threw, or took longer than its `timeout`       |
  * | `"internal"`      | a source threw something that is not an `ExternalError`                    |
  */
 export type ExternalErrorCode =
@@ -28,6 +29,7 @@ export type ExternalErrorCode =
   | "store"
   | "removal-guard"
   | "checkpoint"
+  | "handler"
   | "internal";
 
 /** What an {@linkcode ExternalError} knows beside its code and message. */
@@ -38,6 +40,10 @@ export interface ExternalErrorOptions {
   status?: number;
   /** What the server asked to wait, in milliseconds from now. */
   retryAfter?: number;
+  /** The key of the item that was not handled. */
+  key?: string;
+  /** How many times in a row handling it has failed. */
+  attempt?: number;
   /**
    * What led to this error. A copy is kept, with its name, message, code, stack and causes alone, and without what looks
    * like a secret in them: clients hang requests with all their headers on their errors.
@@ -76,6 +82,10 @@ export class ExternalError extends Error {
    * day where none is set.
    */
   declare readonly retryAfter?: number;
+  /** With code `handler`: the key of the item that was not handled. */
+  declare readonly key?: string;
+  /** With code `handler`: how many times in a row handling this item has failed, this time included: 1, 2, … */
+  declare readonly attempt?: number;
 
   /**
    * For sources and stores of one's own.
@@ -92,16 +102,18 @@ export class ExternalError extends Error {
     if (options.source !== undefined) this.source = options.source;
     if (options.status !== undefined) this.status = options.status;
     if (options.retryAfter !== undefined) this.retryAfter = options.retryAfter;
+    if (options.key !== undefined) this.key = options.key;
+    if (options.attempt !== undefined) this.attempt = options.attempt;
   }
 
   /**
    * What `JSON.stringify` makes of it, where that of a plain `Error` leaves out the message.
    *
-   * @returns Name, code and message, and the source, status and `retryAfter` where they are known; no cause and no
+   * @returns Name, code and message, and the rest where it is known; no cause and no
    * stack.
    */
   toJSON(): Record<string, string | number> {
-    const { name, code, message, source, status, retryAfter } = this;
+    const { name, code, message, source, status, retryAfter, key, attempt } = this;
     return {
       name,
       code,
@@ -109,6 +121,8 @@ export class ExternalError extends Error {
       ...(source !== undefined && { source }),
       ...(status !== undefined && { status }),
       ...(retryAfter !== undefined && { retryAfter }),
+      ...(key !== undefined && { key }),
+      ...(attempt !== undefined && { attempt }),
     };
   }
 }

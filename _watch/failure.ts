@@ -79,3 +79,14 @@ function answerOf(thrown: unknown): { status?: number; retryAfter?: number } {
     ...(retryAfter !== undefined && { retryAfter }),
   };
 }
+
+/** An item that its handler failed for. What it threw stays whole in the message, but for secrets. */
+export function handlerFailure(
+  source: string,
+  key: string,
+  attempt: number,
+  thrown: unknown,
+): ExternalError {
+  const message = `Cannot handle '${key}' of '${source}': ${reasonOf(thrown)}`;
+  return new ExternalError("handler", message, { source, key, attempt, cause: thrown });
+}

@@ -6,11 +6,27 @@ import type { Logger } from "../_errors/logger.ts";
 import type { ExternalSource } from "../_diff/source.ts";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
 
-/** What `onError` learns about a failed poll, or a failed save of the state, beside the error. */
+/** What `onError` learns about a failed poll, a failed save of the state, or an item that was not handled. */
 export interface FailureInfo {
-  /** How many polls, or saves, in a row have failed, this one included: 1, 2, … */
+  /** How many polls, saves, or attempts at the item in a row have failed, this one included: 1, 2, … */
   readonly attempt: number;
-  /** Milliseconds until the next poll, a whole number. */
+  /** Milliseconds until the next poll, or until the item comes again: a whole number. */
+  readonly wait: number;
+}
+
+/** What `onPoll` learns about a poll. */
+export interface PollInfo {
+  /** `changed` and `unchanged` are good polls. A good one whose events broke off has `failed` after all. */
+  readonly outcome: "changed" | "unchanged" | "failed";
+  /** Milliseconds that the poll took, without the time in which its events were handled. */
+  readonly duration: number;
+  /** Requests it made, as far as the source counts them. */
+  readonly requests: number;
+  /** Events it had: those handed over, if it failed. */
+  readonly events: number;
+  /** Why it failed. */
+  readonly error?: ExternalError;
+  /** Milliseconds until the next poll, as of now: a whole number. */
   readonly wait: number;
 }
 
@@ -81,10 +97,30 @@ export interface WatchOptions {
    */
   logger?: Logger | false;
   /**
-   * Called for every failed poll, and for every failed save of the state. If it throws, the stream ends with what
-   * it threw.
+   * Called for every failed poll, every failed save of the state, and every item that a handler given to `handle` failed
+   * for. If it throws, the stream ends with what it threw.
    */
   onError?: (error: ExternalError, info: FailureInfo) => void;
+  /**
+   * Called after every poll: once its events were handed out and handled, or set aside, or once it has failed. Not for a
+   * poll that the end of the watch cut short. If it throws, the stream ends with what it threw.
+   */
+  onPoll?: (poll: PollInfo) => void;
+  /**
+   * Hands over all that is known once more, about this often: with the first poll that comes later than this after the
+   * last such poll. What did not change is `modified`, with a `previous` that is equal where the source remembers it. For
+   * consumers whose own effects may be undone by others.
+   *
+   * @default {undefined} never
+   */
+  resync?: number;
+  /**
+   * Whether the first poll hands over all that a checkpoint knows, and not only what changed since: for consumers that
+   * keep nothing over a restart. What did not change is `modified`, and what is gone `removed`.
+   *
+   * @default {false}
+   */
+  replay?: boolean;
 }
 
 const DEFAULT_JITTER = 0.1;
@@ -102,7 +138,7 @@ export function checkWatch(source: ExternalSource<unknown>, options: WatchOption
       }`,
     );
   }
-  const { timeout, signal, checkpoint, logger, onError } = options;
+  const { timeout, signal, checkpoint, logger, onError, onPoll, resync, replay } = options;
   const pace = checkPace(options);
   if (timeout !== undefined) checkPositive("watch", "timeout", timeout);
   if (signal !== undefined && !isSignal(signal)) {
@@ -111,6 +147,13 @@ export function checkWatch(source: ExternalSource<unknown>, options: WatchOption
   if (checkpoint !== undefined) checkCheckpoint(checkpoint);
   if (onError !== undefined && typeof onError !== "function") {
     throw new TypeError("Cannot watch as 'onError' must be a function");
+  }
+  if (onPoll !== undefined && typeof onPoll !== "function") {
+    throw new TypeError("Cannot watch as 'onPoll' must be a function");
+  }
+  if (resync !== undefined) checkPositive("watch", "resync", resync);
+  if (replay !== undefined && typeof replay !== "boolean") {
+    throw new TypeError("Cannot watch as 'replay' must be true or false");
   }
   if (logger !== undefined && logger !== false) checkLogger(logger);
   return pace;
