@@ -1,4 +1,4 @@
-/** Of the items of a listing, those that changed: held until their events are handed out. */
+/** Of the items of a listing, those that changed, or all of them: held until their events are handed out. */
 import { compareBytes, textBytes } from "../_bytes/bytes.ts";
 import { itemCodec } from "./codec.ts";
 import { Lookup } from "./lookup.ts";
@@ -18,16 +18,22 @@ interface Listed<T> {
 export class ChangedItems<T> {
   readonly #old: Snapshot;
   readonly #doubtful: Snapshot;
+  readonly #all: boolean;
   readonly #changed = new Map<string, T>();
   #batch: Listed<T>[] = [];
 
-  /** @param doubtful What is reported even if it did not change. */
-  constructor(old: Snapshot, doubtful: Snapshot) {
+  /**
+   * @param doubtful What is reported even if it did not change.
+   * @param all Whether all is.
+   */
+  constructor(old: Snapshot, doubtful: Snapshot, all: boolean) {
     this.#old = old;
     this.#doubtful = doubtful;
+    this.#all = all;
   }
 
   add(key: string, version: string, item: T): void {
+    if (this.#all) return void this.#changed.set(key, item);
     this.#batch.push({ text: key, key: textBytes(key), version, item });
     if (this.#batch.length >= BATCH) this.#look();
   }

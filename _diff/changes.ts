@@ -21,6 +21,24 @@ export function* changes<V>(old: Snapshot, next: Snapshot, codec: Codec<V>): Gen
   }
 }
 
+/** The same, and all that did not change as well: as modified, with `previous` equal to the item. */
+export function* everything<V>(
+  old: Snapshot,
+  next: Snapshot,
+  codec: Codec<V>,
+): Generator<Change<V>> {
+  const a = new Cursor(old.chunks);
+  const b = new Cursor(next.chunks);
+  while (!a.done || !b.done) {
+    const order = a.done ? -1 : b.done ? 1 : b.compare(a.key, 0, a.keyLength);
+    if (order < 0) yield { type: "added", item: b.value(codec) };
+    else if (order > 0) yield { type: "removed", item: a.value(codec) };
+    else yield { type: "modified", item: b.value(codec), previous: a.value(codec) };
+    if (order <= 0) b.next();
+    if (order >= 0) a.next();
+  }
+}
+
 /** How many changes lead from `old` to `next`, without making any. */
 export function countChanges(old: Snapshot, next: Snapshot): ChangeCount {
   const count = { added: 0, modified: 0, removed: 0 };

@@ -6,21 +6,30 @@
  * the last listing and the next agree that it never was, and yet the consumer must hear that it is gone.
  * So every value that an unfinished delivery may have touched is remembered, with the state before the first
  * event is handed over, and reported once more by the next.
+ *
+ * Events that are acknowledged one by one are apart from both until they are handled: see `open_items.ts`.
  */
 import { textBytes } from "../_bytes/bytes.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { foreign } from "../_state/seal.ts";
-import { changes, countChanges } from "./changes.ts";
+import { changes, countChanges, everything } from "./changes.ts";
 import type { Codec } from "./codec.ts";
 import { Cursor } from "./cursor.ts";
 import { Lookup } from "./lookup.ts";
+import { OpenItems } from "./open_items.ts";
+import { patch } from "./patch.ts";
 import { restoreAll, saveAll } from "./saved_state.ts";
 import { type Change, Snapshot, splice } from "./snapshot.ts";
+import type { PollOptions } from "./source.ts";
+
+/** What a poll asks of its delivery. */
+type Mode = Pick<PollOptions, "each" | "all">;
 
 /** A listing whose changes are being handled. */
 interface Progress {
   readonly next: Snapshot;
+  readonly mode: Mode;
   /** The key of the last change that was handed over, and of the last that was handled. */
   given?: string;
   handled?: string;
@@ -45,6 +54,8 @@ export class Tracker<V extends { readonly key: string }> {
   /** The values that deliveries before the one in progress may or may not have reported. */
   #doubtful: Snapshot = Snapshot.empty;
   #progress: Progress | undefined;
+  /** What was handed out to be acknowledged by itself, and is not handled yet. */
+  readonly #open: OpenItems<V> = new OpenItems();
   /** Where what is watched is kept, if its identity does not say; undefined as long as nobody has said. */
   #origin: string | undefined;
 
@@ -57,16 +68,23 @@ export class Tracker<V extends { readonly key: string }> {
     return this.#committed;
   }
 
+  /** To be told when a poll begins, before it compares with anything: a delivery not at its end will not get there. */
+  begin({ each }: Mode): void {
+    this.#breakOff();
+    // Whoever reads on to acknowledge is told of it once more.
+    if (each === undefined) this.#fold(this.#open.take("aside"));
+  }
+
   /**
    * The changes that lead to a new listing. Reading them to the end commits it.
    *
    * @throws {ExternalError} With code `removal-guard`, before the first change, if too many would go.
    */
-  deliver(next: Snapshot): Iterable<Change<V>> {
-    this.#breakOff();
+  deliver(next: Snapshot, mode: Mode = {}): Iterable<Change<V>> {
+    this.begin(mode);
     this.#guard(next);
-    const progress: Progress = this.#progress = { next };
-    return this.#deliver(progress);
+    const progress: Progress = this.#progress = { next, mode };
+    return mode.each ? this.#deliverEach(progress) : this.#deliver(progress);
   }
 
   /** What a delivery that broke off may have reported: the next one will report it once more. */
@@ -77,13 +95,23 @@ export class Tracker<V extends { readonly key: string }> {
 
   /** Another poll begins: a delivery that is not at its end by now will not get there. */
   #breakOff(): void {
-    const { given } = this.#progress ?? {};
-    if (given !== undefined) this.#doubtful = this.#inDoubt(undefined, given);
+    const { given, next, mode } = this.#progress ?? {};
+    if (given !== undefined && next !== undefined && mode?.each) {
+      this.#committed = splice(next, this.#committed, given);
+      this.#doubtful = this.#doubtful.slice(given);
+    } else if (given !== undefined) this.#doubtful = this.#inDoubt(undefined, given);
     this.#progress = undefined;
+    this.#fold(this.#open.take("out", "due", "settled"));
+  }
+
+  /** Gives up what is apart: what was handled is committed, what was told is in doubt. */
+  #fold(items: OpenItems<V>): void {
+    this.#committed = patch(this.#committed, items.handled(), this.#options);
+    this.#doubtful = patch(this.#doubtful, items.told(), this.#options);
   }
 
   *#deliver(progress: Progress): Iterable<Change<V>> {
-    for (const change of this.#changes(progress.next)) {
+    for (const change of this.#changes(progress)) {
       // A later poll has begun meanwhile: what is reported and committed is for that one to say.
       if (this.#progress !== progress) return;
       const { key } = change.item;
@@ -91,19 +119,81 @@ export class Tracker<V extends { readonly key: string }> {
       yield change;
       progress.handled = key; // The next one was asked for.
     }
-    if (this.#progress !== progress) return;
-    this.#committed = progress.next;
+    if (this.#progress === progress) this.#commit(progress);
+  }
+
+  *#deliverEach(progress: Progress): Iterable<Change<V>> {
+    const { codec } = this.#options;
+    const known = new Lookup(this.#committed);
+    for (const change of this.#changes(progress)) {
+      if (this.#progress !== progress) return;
+      const { item } = change;
+      // It comes again, or came again, with this very state.
+      if (this.#open.has(item.key)) continue;
+      progress.given = item.key;
+      const key = textBytes(item.key);
+      this.#open.put(item, known.find(key, 0, key.length)?.value(codec));
+      yield change;
+    }
+    if (this.#progress === progress) this.#commit(progress);
+  }
+
+  #commit({ next }: Progress): void {
+    this.#committed = next;
     this.#doubtful = Snapshot.empty;
     this.#progress = undefined;
+    this.#open.take("settled"); // The listing has them.
+  }
+
+  /** The item handed out last for this key was handled. */
+  handled(key: string): void {
+    const item = this.#open.get(key);
+    if (item?.state !== "out") return;
+    const { given, next } = this.#progress ?? {};
+    if (next === undefined || given !== undefined && compareKeys(key, given) <= 0) {
+      return this.#open.delete(key);
+    }
+    item.state = "settled";
+    item.handled = next.get(key, this.#options.codec);
+  }
+
+  /** The item handed out last for this key was not handled. */
+  setAside(key: string): void {
+    const item = this.#open.get(key);
+    if (item?.state === "out") item.state = "aside";
+  }
+
+  /** Hands out an item that is set aside once more, with its newest state. */
+  again(key: string): Change<V> | undefined {
+    const open = this.#open.get(key);
+    if (open?.state !== "aside") return undefined;
+    const item = (this.#progress?.next ?? this.#committed).get(key, this.#options.codec);
+    open.state = "out";
+    if (item === undefined) return { type: "removed", item: open.told };
+    open.told = item;
+    const previous = open.handled;
+    return previous === undefined ? { type: "added", item } : { type: "modified", item, previous };
+  }
+
+  /** Leaves it to the next poll to report an item that is set aside. */
+  putBack(key: string): void {
+    const item = this.#open.get(key);
+    if (item?.state === "aside") item.state = "due";
+  }
+
+  /** The keys that are set aside. */
+  asideKeys(): Iterable<string> {
+    return this.#open.aside();
   }
 
   /** The changes since the last listing, and what is in doubt once more, in the order of the keys. */
-  *#changes(next: Snapshot): Iterable<Change<V>> {
+  *#changes({ next, mode }: Progress): Iterable<Change<V>> {
     const { codec } = this.#options;
+    const found = mode.all ? everything : changes;
     const listed = new Lookup(next);
     const doubts = this.#doubtful.values(codec);
     let doubt = doubts.next();
-    for (const change of changes(this.#committed, next, codec)) {
+    for (const change of found(this.#committed, next, codec)) {
       let order = 1;
       while (!doubt.done && (order = compareKeys(doubt.value.key, change.item.key)) < 0) {
         yield this.#again(doubt.value, listed);
@@ -141,11 +231,16 @@ export class Tracker<V extends { readonly key: string }> {
 
   /** The state, up to the last change that was handled; all that comes behind it may be reported or not. */
   save(): Uint8Array {
-    const { next, handled } = this.#progress ?? {};
-    const state = next === undefined || handled === undefined
+    const { next, mode, given, handled } = this.#progress ?? {};
+    // What was given out to be acknowledged by itself is patched in where it is not.
+    const until = mode?.each ? given : handled;
+    const state = next === undefined || until === undefined
       ? this.#committed
-      : splice(next, this.#committed, handled);
-    return saveAll(this.#identityAt(this.#origin), [state, this.#inDoubt(handled)]);
+      : splice(next, this.#committed, until);
+    return saveAll(this.#identityAt(this.#origin), [
+      patch(state, this.#open.handled(), this.#options),
+      patch(this.#inDoubt(until), this.#open.told(), this.#options),
+    ]);
   }
 
   restore(bytes: Uint8Array): void {
@@ -163,6 +258,7 @@ export class Tracker<V extends { readonly key: string }> {
     this.#committed = committed;
     this.#doubtful = doubtful;
     this.#progress = undefined;
+    this.#open.clear();
   }
 
   /**

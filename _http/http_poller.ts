@@ -1,6 +1,11 @@
 /** The source that watches one HTTP resource. */
 import { orAborted } from "../_bounds/abort.ts";
-import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
+import type {
+  Acknowledgement,
+  ExternalEvent,
+  ExternalSource,
+  PollOptions,
+} from "../_diff/source.ts";
 import { checkFunction, checkName } from "../_errors/checks.ts";
 import { reasonOf, redactUrl } from "../_errors/redact.ts";
 import { Conditions } from "./conditional.ts";
@@ -11,6 +16,13 @@ import { type HttpResource, Resource } from "./resource.ts";
 import { renewedBy, validatorsOf } from "./validators.ts";
 
 export type { HttpResource, RequestOptions };
+
+/** An event to be acknowledged by itself: of the state that comes next, if it is not gone. */
+interface Open {
+  readonly event: ExternalEvent<HttpResource>;
+  readonly next: Seen | undefined;
+  isAside: boolean;
+}
 
 /** How to poll a URL. */
 export interface HttpPollerOptions extends RequestOptions {
@@ -51,6 +63,14 @@ export interface HttpPollerOptions extends RequestOptions {
 export class HttpPoller implements ExternalSource<HttpResource> {
   /** Names the source in logs, spans and checkpoints. */
   readonly name: string;
+  /** Takes what became of each event. There is one key: the name of the source. */
+  readonly acknowledgement: Acknowledgement<HttpResource> = {
+    keyOf: () => this.name,
+    handled: () => this.#handled(),
+    setAside: () => void (this.#open && (this.#open.isAside = true)),
+    again: () => this.#again(),
+    asideKeys: () => this.#open?.isAside ? [this.name] : [],
+  };
   readonly #client: HttpClient;
   readonly #identity: string;
   readonly #validate: HttpPollerOptions["validate"];
@@ -58,6 +78,8 @@ export class HttpPoller implements ExternalSource<HttpResource> {
   #seen: Seen | undefined;
   /** What an unfinished delivery may or may not have reported: the next poll reports once more. */
   #doubt: Seen | undefined;
+  /** The event that is out to be acknowledged by itself, or that was set aside; it is in doubt. */
+  #open: Open | undefined;
   /** Of the URL, where its name masks a part: made, or compared with a restored one, by the first poll. */
   #fingerprint: Fingerprint | undefined;
   #isOwnState: boolean;
@@ -92,20 +114,22 @@ export class HttpPoller implements ExternalSource<HttpResource> {
    * `restore`, if the state belongs to a URL that differs in a part that its name masks.
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<HttpResource>>> {
+    if (!options.each || this.#open?.isAside === false) this.#open = undefined;
     if (!this.#isOwnState) await this.#checkFingerprint();
     const reply = await this.#ask(options);
     const seen = this.#seen;
     switch (reply.status) {
       case 304:
-        return this.#deliver(undefined, seen && { ...seen, ...renewedBy(reply, seen) });
+        if (this.#open !== undefined) return [];
+        return this.#deliver(undefined, seen && { ...seen, ...renewedBy(reply, seen) }, options);
       case 404:
       case 410: {
         const known = seen ?? this.#doubt;
         const event = known && { type: "removed", item: goneResource(reply, known) } as const;
-        return this.#deliver(event, undefined);
+        return this.#deliver(event, undefined, options);
       }
       default:
-        return await this.#compare(reply, options.signal);
+        return await this.#compare(reply, options);
     }
   }
 
@@ -113,7 +137,8 @@ export class HttpPoller implements ExternalSource<HttpResource> {
     let good = false;
     try {
       // Where it is in doubt what was reported last, only the content tells what to report.
-      const seen = this.#doubt === undefined ? this.#seen : undefined;
+      const told = this.#doubt === undefined ? this.#seen : this.#open?.next;
+      const seen = poll.all ? undefined : told;
       const reply = await this.#conditions.ask({ client: this.#client, poll, seen });
       good = true;
       return reply;
@@ -124,16 +149,16 @@ export class HttpPoller implements ExternalSource<HttpResource> {
 
   async #compare(
     reply: Reply,
-    signal: AbortSignal,
+    options: PollOptions,
   ): Promise<Iterable<ExternalEvent<HttpResource>>> {
     const seen = this.#seen;
     const digest = await sha256(reply.body);
-    const changed = digest !== seen?.digest || this.#doubt !== undefined;
+    const changed = digest !== seen?.digest || this.#doubt !== undefined || options.all === true;
     const resource = resourceOf(reply);
-    if (changed) await this.#check(resource, reply, signal);
+    if (changed) await this.#check(resource, reply, options.signal);
     const next: Seen = { digest, ...validatorsOf(reply, seen) };
     const type = seen === undefined ? "added" : "modified";
-    return this.#deliver(changed ? { type, item: resource } : undefined, next);
+    return this.#deliver(changed ? { type, item: resource } : undefined, next, options);
   }
 
   async #check(resource: HttpResource, from: Reply, signal: AbortSignal): Promise<void> {
@@ -180,6 +205,7 @@ export class HttpPoller implements ExternalSource<HttpResource> {
     }
     this.#seen = seen;
     this.#doubt = doubt;
+    this.#open = undefined;
     this.#fingerprint = fingerprint;
     this.#isOwnState = !masked;
     this.#delivery++;
@@ -205,8 +231,16 @@ export class HttpPoller implements ExternalSource<HttpResource> {
   #deliver(
     event: ExternalEvent<HttpResource> | undefined,
     next: Seen | undefined,
+    { each }: PollOptions,
   ): Iterable<ExternalEvent<HttpResource>> {
-    return this.#events(++this.#delivery, event, next);
+    const delivery = ++this.#delivery;
+    if (!each || event === undefined) return this.#events(delivery, event, next);
+    const open: Open = { event, next, isAside: true };
+    if (this.#open === undefined) return this.#toBeAcknowledged(delivery, open);
+    // What was set aside comes again by itself, as it is now.
+    this.#open = open;
+    this.#doubt = next ?? this.#doubt;
+    return [];
   }
 
   *#events(
@@ -222,6 +256,27 @@ export class HttpPoller implements ExternalSource<HttpResource> {
     if (this.#delivery !== delivery) return;
     this.#seen = next;
     this.#doubt = undefined;
+  }
+
+  *#toBeAcknowledged(delivery: number, open: Open): Generator<ExternalEvent<HttpResource>> {
+    if (this.#delivery !== delivery) return;
+    this.#doubt = open.next ?? this.#seen ?? this.#doubt;
+    this.#open = open;
+    open.isAside = false;
+    yield open.event;
+  }
+
+  #handled(): void {
+    if (this.#open?.isAside !== false) return;
+    this.#seen = this.#open.next;
+    this.#doubt = undefined;
+    this.#open = undefined;
+  }
+
+  #again(): ExternalEvent<HttpResource> | undefined {
+    if (!this.#open?.isAside) return undefined;
+    this.#open.isAside = false;
+    return this.#open.event;
   }
 }
 

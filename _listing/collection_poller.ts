@@ -1,9 +1,15 @@
 /** The source that watches any keyed list. */
+import { acknowledge } from "../_diff/acknowledge.ts";
 import { ItemBuilder } from "../_diff/builder.ts";
 import { ChangedItems } from "../_diff/changed_items.ts";
 import { type Codec, itemCodec, type ItemRecord } from "../_diff/codec.ts";
 import type { Change } from "../_diff/snapshot.ts";
-import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
+import type {
+  Acknowledgement,
+  ExternalEvent,
+  ExternalSource,
+  PollOptions,
+} from "../_diff/source.ts";
 import { Tracker } from "../_diff/tracker.ts";
 import { checkName, checkShare } from "../_errors/checks.ts";
 import { kindOf } from "../_errors/kind_of.ts";
@@ -87,6 +93,13 @@ export interface CollectionPollerOptions<T> {
 export class CollectionPoller<T> implements ExternalSource<T> {
   /** Names the source in logs, spans and checkpoints. */
   readonly name: string;
+  /**
+   * Takes what became of each event, by the key of its item. With `remember: "version"` an item that was set aside is
+   * reported by the next poll, as only that has the item itself.
+   */
+  readonly acknowledgement: Acknowledgement<T>;
+  /** The keys of events: `key` may not take what is left of an item as JSON. */
+  readonly #keys: WeakMap<ExternalEvent<T>, string> = new WeakMap();
   readonly #list: CollectionPollerOptions<T>["list"];
   readonly #removed: CollectionPollerOptions<T>["removed"];
   readonly #reader: ItemReader<T>;
@@ -124,6 +137,13 @@ export class CollectionPoller<T> implements ExternalSource<T> {
       },
       maxRemoved,
     });
+    this.acknowledgement = acknowledge(
+      this.#tracker,
+      (event) => this.#keys.get(event) ?? this.#reader.keyOf(event.item, 1),
+      kept === "version only"
+        ? undefined
+        : (change) => this.#keyed(parsed(change), change.item.key),
+    );
   }
 
   /**
@@ -134,9 +154,11 @@ export class CollectionPoller<T> implements ExternalSource<T> {
    * @throws {ExternalError} If the listing failed on any page, or too much would be removed.
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<T>>> {
+    this.#tracker.begin(options);
     const { committed, doubtful } = this.#tracker;
     const builder = new ItemBuilder(committed);
-    const changed = this.#removed && new ChangedItems<T>(committed, doubtful);
+    const changed = this.#removed &&
+      new ChangedItems<T>(committed, doubtful, options.all === true);
     const pages: unknown = this.#list(options);
     if (!isAsyncIterable(pages)) {
       throw this.#reader.error("invalid", `'list' gave ${kindOf(pages)}, no async iterable`);
@@ -151,8 +173,9 @@ export class CollectionPoller<T> implements ExternalSource<T> {
       }
       for (const item of page) this.#add(item, ++nth, builder, changed);
     });
-    const changes = this.#tracker.deliver(builder.finish());
-    return changed === undefined ? parsed(changes) : this.#whole(changes, changed);
+    const changes = this.#tracker.deliver(builder.finish(), options);
+    if (changed === undefined) return this.#events(changes, parsed, options);
+    return this.#events(changes, (change) => this.#whole(change, changed), options);
   }
 
   /** The state that was handled, as bytes: what {@linkcode restore} takes. */
@@ -182,15 +205,29 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     else builder.add(key, version, json);
   }
 
-  /** The events of changes, with the items that were held for them. */
-  *#whole(
+  *#events(
     changes: Iterable<Change<ItemRecord>>,
-    changed: ChangedItems<T>,
+    eventOf: (change: Change<ItemRecord>) => ExternalEvent<T>,
+    { each }: PollOptions,
   ): Iterable<ExternalEvent<T>> {
-    for (const { type, item: { key, version } } of changes) {
-      if (type === "removed") yield { type, item: this.#gone(key, version) };
-      else yield { type, item: changed.take(key) as T }; // It is there: it is what changed.
+    for (const change of changes) {
+      const event = eventOf(change);
+      yield each ? this.#keyed(event, change.item.key) : event;
     }
+  }
+
+  #keyed(event: ExternalEvent<T>, key: string): ExternalEvent<T> {
+    this.#keys.set(event, key);
+    return event;
+  }
+
+  /** The event of a change, with the item that was held for it. */
+  #whole(
+    { type, item: { key, version } }: Change<ItemRecord>,
+    changed: ChangedItems<T>,
+  ): ExternalEvent<T> {
+    if (type === "removed") return { type, item: this.#gone(key, version) };
+    return { type, item: changed.take(key) as T }; // It is there: it is what changed.
   }
 
   #gone(key: string, version: string): T {
@@ -243,12 +280,10 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
     ?.[Symbol.asyncIterator] === "function";
 }
 
-function* parsed<T>(changes: Iterable<Change<ItemRecord>>): Iterable<ExternalEvent<T>> {
-  for (const change of changes) {
-    yield change.type === "modified"
-      ? { type: "modified", item: itemOf(change.item), previous: itemOf(change.previous) }
-      : { type: change.type, item: itemOf(change.item) };
-  }
+function parsed<T>(change: Change<ItemRecord>): ExternalEvent<T> {
+  return change.type === "modified"
+    ? { type: "modified", item: itemOf(change.item), previous: itemOf(change.previous) }
+    : { type: change.type, item: itemOf(change.item) };
 }
 
 // Where there is no version the JSON takes its place.

@@ -1,12 +1,18 @@
 /** The source that watches an object store. */
 import { orAborted } from "../_bounds/abort.ts";
 import { textBytes } from "../_bytes/bytes.ts";
+import { acknowledge } from "../_diff/acknowledge.ts";
 import { ObjectBuilder } from "../_diff/builder.ts";
 import { objectCodec } from "../_diff/codec.ts";
 import { Lookup } from "../_diff/lookup.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import type { Snapshot } from "../_diff/snapshot.ts";
-import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
+import type {
+  Acknowledgement,
+  ExternalEvent,
+  ExternalSource,
+  PollOptions,
+} from "../_diff/source.ts";
 import { Tracker } from "../_diff/tracker.ts";
 import { checkCount, checkName, checkPositive, checkShare } from "../_errors/checks.ts";
 import { ExternalError } from "../_errors/external_error.ts";
@@ -83,6 +89,8 @@ export interface ObjectStorePollerOptions {
 export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   /** Names the source in logs, spans and checkpoints. */
   readonly name: string;
+  /** Takes what became of each event, by the key of its object. */
+  readonly acknowledgement: Acknowledgement<ObjectMeta>;
   readonly #store: ObjectStore;
   readonly #filter: ObjectStorePollerOptions["filter"];
   readonly #minAge: number;
@@ -134,6 +142,11 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
       },
       maxRemoved,
     });
+    this.acknowledgement = acknowledge(
+      this.#tracker,
+      (event) => event.item.key,
+      (change) => change,
+    );
   }
 
   /**
@@ -148,6 +161,7 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     const { signal } = options;
     const tracker = this.#tracker;
     let next: Snapshot;
+    tracker.begin(options);
     try {
       if (!this.#confirmed) {
         signal.throwIfAborted();
@@ -162,7 +176,7 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
       if (signal.aborted) throw thrown;
       throw storeError(`list '${this.name}'`, this.name, thrown);
     }
-    return tracker.deliver(next);
+    return tracker.deliver(next, options);
   }
 
   /** The state that was handled, as bytes: what {@linkcode restore} takes. */

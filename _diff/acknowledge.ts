@@ -1,0 +1,31 @@
+/** How the pollers of listings take the acknowledgement of single events. */
+import type { Change } from "./snapshot.ts";
+import type { Acknowledgement, ExternalEvent } from "./source.ts";
+import type { Tracker } from "./tracker.ts";
+
+/**
+ * The acknowledgement of a tracker.
+ *
+ * @param keyOf The key of an event that the poller handed out.
+ * @param eventOf The event of a change. Undefined if only a poll can make it: then the next one does.
+ */
+export function acknowledge<T, V extends { readonly key: string }>(
+  tracker: Tracker<V>,
+  keyOf: (event: ExternalEvent<T>) => string,
+  eventOf: ((change: Change<V>) => ExternalEvent<T>) | undefined,
+): Acknowledgement<T> {
+  return {
+    keyOf,
+    handled: (key) => tracker.handled(key),
+    setAside: (key) => tracker.setAside(key),
+    again(key) {
+      if (eventOf === undefined) {
+        tracker.putBack(key);
+        return undefined;
+      }
+      const change = tracker.again(key);
+      return change && eventOf(change);
+    },
+    asideKeys: () => tracker.asideKeys(),
+  };
+}
