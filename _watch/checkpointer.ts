@@ -25,6 +25,8 @@ export class Checkpointer {
   /** The state saved or loaded last: "large" if it is too large to be compared. */
   #last: Uint8Array | "large" | undefined;
   #due = false;
+  /** Whether it has become due since the state that is being saved was taken. */
+  #dueAgain = false;
   #failures = 0;
 
   /** Takes the source's name in this store, until `release`. */
@@ -102,6 +104,11 @@ export class Checkpointer {
     this.#changed = true;
   }
 
+  /** To be called when nothing is out with a handler: then what was handled is saved without delay. */
+  settled(): void {
+    if (this.#changed) this.#due = this.#dueAgain = true;
+  }
+
   /** Whether it is time to save in the middle of a delivery. */
   get stepIsDue(): boolean {
     return this.#steps.isDue;
@@ -111,6 +118,7 @@ export class Checkpointer {
   delivered(): void {
     this.#due = this.#changed || this.#last === undefined ||
       this.#last !== "large" && this.#isOther(this.#last);
+    this.#dueAgain = this.#due;
   }
 
   #isOther(last: Uint8Array): boolean {
@@ -131,8 +139,11 @@ export class Checkpointer {
   /** Saves the state. Resolves with the failure, if it failed: one that may pass is to be tried again. */
   async save(): Promise<Failure | undefined> {
     const ended = this.#steps.begin();
+    const changed = this.#changed;
     try {
       await this.#slot.turn();
+      // What is handled from here on, while the state is being written, is for the next one.
+      this.#dueAgain = this.#changed = false;
       const state = this.#source.save();
       checkState(state);
       // Nothing new, such as before the first event of a source that does not remember what is in doubt.
@@ -141,11 +152,12 @@ export class Checkpointer {
       this.#remember(state);
     } catch (thrown) {
       this.#failures++;
+      this.#changed ||= changed;
       return checkpointFailure(this.#source.name, "save", thrown);
     } finally {
       ended();
     }
-    this.#due = this.#changed = false;
+    this.#due = this.#dueAgain;
     this.#failures = 0;
     return undefined;
   }

@@ -1,4 +1,5 @@
 /** The watch: a stream of the changes of one source. */
+import { checkHandling, type HandleContext, type HandleOptions } from "./handle_options.ts";
 import type { WatchOptions } from "./options.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { WatchStatus } from "./status.ts";
@@ -70,8 +71,72 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
   }
 
   /**
+   * Hands every event to a handler, up to `concurrency` of them side by side, and never two of one item at once. An event
+   * was handled once what the handler returned has resolved; what is saved is exactly that, whatever the concurrency.
+   *
+   * A handler that throws, rejects, or takes longer than `timeout` sets its item aside: that is reported to `onError` with
+   * code `handler`, the key and the attempt, and all others go on, polls too. The item comes again after a back-off of its
+   * own (`minBackoff`, doubled with each attempt up to `maxBackoff`), with its newest state, as `removed` if it is gone;
+   * until it was handled, also behind a restart. More than 10,000 such items hold back new events.
+   *
+   * The next poll comes when all events of the last were handled or set aside. `close` waits for the handlers under way,
+   * and hands out no more; leaving what was not handed out to the next start. An abort, and `Symbol.asyncDispose`, abort
+   * their signals.
+   *
+   * A source without `acknowledgement`, one of your own, has its events handled one by one, since asking it for the next says
+   * that the one before was handled. A failure ends the delivery like a failed poll: all from there on comes again.
+   *
+   * @example Sixteen at a time
+   * ```ts
+   * import { ObjectStorePoller, watchExternal } from "@koprs/external";
+   * import { MemoryStore } from "@koprs/external/stores/memory";
+   *
+   * const store = new MemoryStore();
+   * for (let i = 0; i < 20; i++) store.put(`object ${i}`, "content");
+   * const watch = watchExternal(new ObjectStorePoller(store), 1_000);
+   * let bytes = 0;
+   * watch.synced.then(() => watch.close());
+   * await watch.handle(async ({ type, item }, { signal }) => {
+   *   if (type === "removed") return;
+   *   const content = await store.get(item.key, { ifMatch: item.etag, signal });
+   *   bytes += (await new Response(content).arrayBuffer()).byteLength;
+   * }, { concurrency: 16, timeout: 60_000 });
+   * console.assert(bytes === 140);
+   * ```
+   *
+   * @param handler Handles one event. It may be called again for an item that it handled just before a crash.
+   * @param options How many at once, and for how long.
+   * @returns Resolves when the watch has closed. Rejects with what the stream would error with.
+   * @throws {TypeError} At once, if the handler or an option cannot be used, or if the watch is being read or handled
+   * already.
+   * @throws {RangeError} At once, if a number is out of range.
+   */
+  handle(
+    handler: (event: ExternalEvent<T>, context: HandleContext) => unknown,
+    options: HandleOptions = {},
+  ): Promise<void> {
+    const limits = checkHandling(handler, options);
+    if (this.locked) {
+      throw new TypeError(
+        `Cannot handle the events of '${this.source}' as they are being read or handled already`,
+      );
+    }
+    const reader = this.getReader();
+    this.#loop.handle(handler, limits);
+    return untilClosed(reader);
+  }
+
+  /**
+   * Polls now, as `refresh` does, and hands over all that is known once more: what did not change as `modified`, with a
+   * `previous` that is equal where the source remembers it. If that poll fails or its events break off, the next one does.
+   */
+  resync(): void {
+    this.#loop.resync();
+  }
+
+  /**
    * Polls no more. Events already found can still be read; then the stream closes. A poll under way is
-   * aborted.
+   * aborted. Under `handle` nothing more is handed out, and the stream closes once the handlers under way have ended.
    */
   close(): void {
     this.#loop.close();
@@ -107,6 +172,14 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
   /** Ends the watch at once, also while a reader or a pipe holds the stream. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#loop.dispose();
+  }
+}
+
+async function untilClosed(reader: ReadableStreamDefaultReader<unknown>): Promise<void> {
+  try {
+    await reader.closed;
+  } finally {
+    reader.releaseLock();
   }
 }
 

@@ -83,10 +83,12 @@ function answerOf(thrown: unknown): { status?: number; retryAfter?: number } {
 /** An item that its handler failed for. What it threw stays whole in the message, but for secrets. */
 export function handlerFailure(
   source: string,
-  key: string,
+  key: string | undefined,
   attempt: number,
   thrown: unknown,
 ): ExternalError {
-  const message = `Cannot handle '${key}' of '${source}': ${reasonOf(thrown)}`;
-  return new ExternalError("handler", message, { source, key, attempt, cause: thrown });
+  const what = key === undefined ? "an event of" : key === source ? "" : `'${key}' of`;
+  const message = `Cannot handle ${what} '${source}': ${reasonOf(thrown)}`.replace("  ", " ");
+  const options = { source, attempt, cause: thrown, ...(key !== undefined && { key }) };
+  return new ExternalError("handler", message, options);
 }

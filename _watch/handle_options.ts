@@ -11,10 +11,11 @@ export interface HandleOptions {
    */
   concurrency?: number;
   /**
-   * Milliseconds. A handler that takes longer has failed: its signal is aborted, and its item comes again. That item is
-   * not handed out while the handler still runs: one that ignores its signal keeps its place until it ends.
+   * Milliseconds. A handler that takes longer has failed: its signal is aborted, its place is given to another, and its
+   * item comes again. What it does from then on is up to itself: one that ignores its signal may still run beside the next
+   * attempt.
    *
-   * @default {undefined} none: a handler that never ends holds its place for good
+   * @default {undefined} none: a handler that never ends holds its place, and the next poll, for good
    */
   timeout?: number;
 }

@@ -16,6 +16,8 @@ export class Health implements Observed {
   lastError: ExternalError | undefined;
   /** Events handed over. */
   events = 0;
+  /** Items that handlers failed for; undefined where there are no handlers. */
+  aside: number | undefined;
   #polls = 0;
   #failures = 0;
   #lastSuccess: number | undefined;
@@ -46,7 +48,7 @@ export class Health implements Observed {
   }
 
   status(nextPoll: number | undefined, failedSaves: number): WatchStatus {
-    const { phase, events, lastError } = this;
+    const { phase, events, aside, lastError } = this;
     const lastSuccess = this.#lastSuccess;
     return {
       phase,
@@ -54,6 +56,7 @@ export class Health implements Observed {
       events,
       failures: this.#failures,
       ...(failedSaves > 0 && { failedSaves }),
+      ...(aside !== undefined && aside > 0 && { aside }),
       ...(lastSuccess !== undefined && { lastSuccess }),
       ...(lastError !== undefined && { lastError }),
       ...(nextPoll !== undefined && { nextPoll }),

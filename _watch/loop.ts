@@ -1,6 +1,9 @@
 /** The loop behind a watch: wait, poll, hand over; and every way to end it. */
 import { startTimer } from "../_bounds/timer.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
+import type { Handler } from "./handle_options.ts";
+import { Handling, type HandlingLimits } from "./handling.ts";
+import type { Handout } from "./handouts.ts";
 import { Machine } from "./machine.ts";
 import type { WatchOptions } from "./options.ts";
 import type { WatchStatus } from "./status.ts";
@@ -9,6 +12,7 @@ export class PollLoop<T> {
   readonly #machine: Machine<T>;
   readonly #signal: AbortSignal | undefined;
   #controller!: ReadableStreamDefaultController<ExternalEvent<T>>;
+  #handling: Handling<ExternalEvent<T>, Handout<T>> | undefined;
   #closing = false;
   #wakeUp: (() => void) | undefined;
 
@@ -52,12 +56,18 @@ export class PollLoop<T> {
     this.#wakeUp?.();
   }
 
+  resync(): void {
+    this.#machine.resync();
+    this.#wakeUp?.();
+  }
+
   close(): void {
     if (this.#ended) return;
     this.#closing = true;
     // Events found are still to be read; the next pull after the last of them closes the stream.
     const isDelivering = this.#machine.isDelivering;
     this.#machine.stop();
+    if (this.#handling !== undefined) return this.#wakeUp?.();
     if (isDelivering) return;
     if (!this.#machine.saveIsDue) return this.#finish();
     // A save under way closes the stream at its end. One that failed is tried once more first.
@@ -71,6 +81,54 @@ export class PollLoop<T> {
   dispose(): Promise<void> {
     this.#finish();
     return Promise.resolve();
+  }
+
+  /** Hands the events to handlers from now on: the stream is not to be read any more, it only tells the end. */
+  handle(handler: Handler<ExternalEvent<T>>, limits: HandlingLimits): void {
+    if (this.#ended || this.#closing) return;
+    const machine = this.#machine;
+    machine.handOut();
+    const handling = this.#handling = new Handling(handler, limits, {
+      take: () => machine.take(),
+      settle: (handout, failed) =>
+        void machine.settle(handout, failed)?.then(() => this.#wakeUp?.()),
+      hasRoom: () => this.#wakeUp?.(),
+    });
+    this.#drive(handling, limits).catch((error) => this.#fail(error));
+  }
+
+  /** Hands out what there is, and polls whenever all of it was handled or set aside. */
+  async #drive(handling: Handling<ExternalEvent<T>, Handout<T>>, limits: HandlingLimits) {
+    const machine = this.#machine;
+    while (!this.#ended) {
+      handling.fill();
+      if (this.#closing) {
+        if (handling.running === 0) await machine.endHandling();
+        if (handling.running === 0) return this.#finish();
+      } else if (machine.mayPoll) {
+        await machine.saveIfDue();
+        if (this.#ended || this.#closing) continue;
+        if (machine.schedule.left === 0) {
+          await machine.poll({ each: true });
+          continue;
+        }
+      }
+      if (!this.#ended) await this.#pause(handling.running < limits.concurrency);
+    }
+  }
+
+  /** Waits until a poll is due, or an item that was set aside, or until something happens. */
+  async #pause(hasRoom: boolean): Promise<void> {
+    const { retryAt, mayRetry, mayPoll, schedule, health } = this.#machine;
+    const waits: number[] = [];
+    if (mayPoll && !this.#closing) {
+      health.phase = "waiting";
+      waits.push(schedule.left);
+    }
+    if (hasRoom && mayRetry && retryAt !== undefined) {
+      waits.push(Math.max(Math.ceil(retryAt - performance.now()), 1));
+    }
+    await this.#wait(waits.length > 0 ? Math.min(...waits) : undefined);
   }
 
   readonly #onAbort = (): void => void this.#fail(this.#signal?.reason);
@@ -108,10 +166,15 @@ export class PollLoop<T> {
     const { left } = schedule;
     if (left === 0) return;
     health.phase = "waiting";
+    await this.#wait(left);
+  }
+
+  /** Waits so many milliseconds, or without end; `#wakeUp` ends it. */
+  async #wait(ms: number | undefined): Promise<void> {
     await new Promise<void>((resolve) => {
-      const stop = startTimer(left, resolve);
+      const stop = ms === undefined ? undefined : startTimer(ms, resolve);
       this.#wakeUp = () => {
-        stop();
+        stop?.();
         resolve();
       };
     });
@@ -134,6 +197,7 @@ export class PollLoop<T> {
   #end(reason: unknown): boolean {
     if (!this.#machine.end(reason)) return false;
     this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#handling?.abort(reason);
     this.#wakeUp?.();
     return true;
   }

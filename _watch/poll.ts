@@ -1,7 +1,7 @@
 /** One poll: from the load of the state to the events, or the failure. */
 import { orAborted } from "../_bounds/abort.ts";
 import { startTimer } from "../_bounds/timer.ts";
-import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
+import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import { Delivery } from "./delivery.ts";
@@ -17,10 +17,19 @@ export class Poll<T> {
   readonly #source: ExternalSource<T>;
   readonly #controller = new AbortController();
   readonly #onWarning: (message: string) => void;
+  readonly #each: true | undefined;
+  readonly #resync: number | undefined;
 
-  constructor(source: ExternalSource<T>, onWarning: (message: string) => void) {
+  /** @param options What the source is asked for, and what the delivery is to know of it. */
+  constructor(
+    source: ExternalSource<T>,
+    onWarning: (message: string) => void,
+    { each, resync }: { readonly each?: true; readonly resync?: number },
+  ) {
     this.#source = source;
     this.#onWarning = onWarning;
+    this.#each = each;
+    this.#resync = resync;
     this.telemetry = new PollTelemetry(source.name);
   }
 
@@ -40,7 +49,7 @@ export class Poll<T> {
       if (failure !== undefined) return failure;
       const events = await this.#ask();
       this.telemetry.answered();
-      return new Delivery(events, this.telemetry);
+      return new Delivery(events, this.telemetry, this.#resync);
     } catch (thrown) {
       const failure = pollFailure(this.#source.name, thrown);
       // A source may find out in a poll that the state it was given is not its own.
@@ -58,10 +67,12 @@ export class Poll<T> {
     if (earlier !== undefined) await orAborted(earlier, signal);
     // Ended since the read that asked for this poll.
     signal.throwIfAborted();
-    const options = {
+    const options: PollOptions = {
       signal,
       onRequest: () => void this.telemetry.requests++,
       onWarning: this.#onWarning,
+      ...(this.#each && { each: true }),
+      ...(this.#resync !== undefined && { all: true }),
     };
     // Behind a promise, so that a source that throws synchronously fails like one that rejects.
     const answer = new Promise<Iterable<ExternalEvent<T>>>((resolve) =>

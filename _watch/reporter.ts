@@ -1,33 +1,35 @@
-/** What a watch tells its user: in the log, and by `onError`. */
+/** What a watch tells its user: in the log, and by `onError` and `onPoll`. */
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { Logger } from "../_errors/logger.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import { reasonOf } from "../_errors/redact.ts";
-import type { FailureInfo, WatchOptions } from "./options.ts";
+import type { FailureInfo, PollInfo, WatchOptions } from "./options.ts";
 
 /** What fails in a row, each for itself. */
-type Row = "poll" | "save";
+type Row = "poll" | "save" | "handle";
 
 /**
- * Calls the user's `onError` and logger. What they throw, or reject with, goes to `fail`, which says whether that
+ * Calls the user's `onError`, `onPoll` and logger. What they throw, or reject with, goes to `fail`, which says whether that
  * ended the watch.
  */
 export class Reporter {
   readonly #source: string;
   readonly #logger: Logger | false | undefined;
   readonly #onError: WatchOptions["onError"];
+  readonly #onPoll: WatchOptions["onPoll"];
   readonly #fail: (thrown: unknown) => boolean;
   /** The rows whose first failure was printed, where no logger was given. */
   readonly #printed = new Set<Row>();
 
   constructor(
     source: string,
-    { logger, onError }: Pick<WatchOptions, "logger" | "onError">,
+    { logger, onError, onPoll }: Pick<WatchOptions, "logger" | "onError" | "onPoll">,
     fail: (thrown: unknown) => boolean,
   ) {
     this.#source = source;
     this.#logger = logger;
     this.#onError = onError;
+    this.#onPoll = onPoll;
     this.#fail = fail;
   }
 
@@ -49,7 +51,19 @@ export class Reporter {
     );
   }
 
-  /** A poll or a save failed, and will be tried again. */
+  /** A poll has ended. `info` is only called if there is somebody to tell. */
+  pollEnded(info: () => PollInfo): void {
+    const onPoll = this.#onPoll;
+    if (onPoll === undefined) return;
+    this.#call(() => onPoll(info()), (thrown) => this.#broke("onPoll", thrown));
+  }
+
+  /** Nothing is set aside any more. */
+  handledAll(): void {
+    this.#recovered("handle", `Handled all of '${this.#source}' that had been set aside`);
+  }
+
+  /** A poll, a save or a handler failed, and will be tried again. */
   failed(row: Row, error: ExternalError, info: FailureInfo): void {
     const message = this.#named(error.message, "poll");
     const line = `${message} (attempt ${info.attempt}, next in ${info.wait} ms)`;
@@ -60,12 +74,12 @@ export class Reporter {
     }
     const onError = this.#onError;
     if (onError !== undefined) {
-      this.#call(() => onError(error, info), (thrown) => this.#broke(thrown));
+      this.#call(() => onError(error, info), (thrown) => this.#broke("onError", thrown));
     }
   }
 
   /** The stream has ended with this error. */
-  ended(message: string): void {
+  gaveUp(message: string): void {
     const line = `${this.#named(message, "go on watching")} (this ends the watch)`;
     if (this.#logger !== undefined) this.#log("error", line);
     else console.error(oneLine(line));
@@ -99,9 +113,11 @@ export class Reporter {
     if (logger) this.#call(() => logger[level](oneLine(line)), this.#fail);
   }
 
-  #broke(thrown: unknown): void {
+  #broke(callback: "onError" | "onPoll", thrown: unknown): void {
     if (!this.#fail(thrown)) return;
-    this.ended(`Cannot go on watching '${this.#source}' as 'onError' failed: ${reasonOf(thrown)}`);
+    this.gaveUp(
+      `Cannot go on watching '${this.#source}' as '${callback}' failed: ${reasonOf(thrown)}`,
+    );
   }
 
   #call(callback: () => unknown, onThrow: (thrown: unknown) => void): void {

@@ -23,9 +23,11 @@ export interface WatchStatus {
   readonly failures: number;
   /** Saves of the state that failed in a row; missing after a good one, and without a checkpoint. */
   readonly failedSaves?: number;
+  /** Items that a handler failed for and that were not handled since; missing if there are none. */
+  readonly aside?: number;
   /** When the last good poll ended, in milliseconds since the epoch. */
   readonly lastSuccess?: number;
-  /** Why the last poll or save that failed did so, also when a good one followed, and what ended the stream. */
+  /** Why the last poll, save or handler that failed did so, also when a good one followed, and what ended the stream. */
   readonly lastError?: ExternalError;
   /** When the next poll is due, in milliseconds since the epoch. */
   readonly nextPoll?: number;

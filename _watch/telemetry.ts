@@ -29,6 +29,8 @@ export interface Observed {
   readonly failures: number;
   /** Milliseconds since the epoch of the last good poll, or of the start where there was none. */
   readonly healthyAt: number;
+  /** Items that were not handled since a handler failed for them; undefined where there are no handlers. */
+  readonly aside: number | undefined;
 }
 
 const live = new Set<Observed>();
@@ -37,6 +39,11 @@ const live = new Set<Observed>();
 export function observe(watch: Observed): () => void {
   live.add(watch);
   return () => live.delete(watch);
+}
+
+/** Counts a handler that has ended. */
+export function countHandled(source: string, outcome: "handled" | "failed"): void {
+  instruments().handled.add(1, { [SOURCE]: source, [OUTCOME]: outcome });
 }
 
 /** The telemetry of one poll: a span, and the metrics that are recorded with its end. */
@@ -69,6 +76,11 @@ export class PollTelemetry {
    */
   answered(): void {
     this.#endedAt = now();
+  }
+
+  /** Milliseconds that the poll took. */
+  get duration(): number {
+    return (this.#endedAt ?? now()) - this.#startedAt;
   }
 
   /** Closes the span and records the metrics. */
@@ -107,6 +119,7 @@ interface Instruments {
   readonly polls: Counter;
   readonly duration: Histogram;
   readonly eventCount: Counter;
+  readonly handled: Counter;
 }
 
 let current: Instruments | undefined;
@@ -131,6 +144,14 @@ function instruments(): Instruments {
       result.observe((Date.now() - watch.healthyAt) / 1000, { [SOURCE]: watch.source });
     }
   });
+  meter.createObservableGauge("koprs.external.aside", {
+    description: "Items set aside, as a handler failed for them, and not handled since",
+    unit: "{item}",
+  }).addCallback((result) => {
+    for (const { source, aside } of live) {
+      if (aside !== undefined) result.observe(aside, { [SOURCE]: source });
+    }
+  });
   return current = {
     provider,
     polls: meter.createCounter("koprs.external.polls", {
@@ -146,6 +167,10 @@ function instruments(): Instruments {
     }),
     eventCount: meter.createCounter("koprs.external.events", {
       description: "Events handed to the consumer",
+      unit: "{event}",
+    }),
+    handled: meter.createCounter("koprs.external.handled", {
+      description: "Handlers that have ended, by outcome",
       unit: "{event}",
     }),
   };

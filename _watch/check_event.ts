@@ -1,0 +1,31 @@
+/** What a source of one's own may get wrong about its events. */
+import type { ExternalEvent } from "../_diff/source.ts";
+import { kindOf } from "../_errors/kind_of.ts";
+
+/** Whether it is one: the common case, at little cost. */
+export function isEvent(event: ExternalEvent<unknown>): boolean {
+  switch (event?.type) {
+    case "added":
+    case "modified":
+    case "removed":
+      return event.item !== undefined || "item" in event;
+    default:
+      return false;
+  }
+}
+
+/** What is wrong with what is no event. `nth` counts from 1. */
+export function eventFault(event: unknown, nth: number): TypeError {
+  const its = `event ${nth} of its poll`;
+  if (typeof event !== "object" || event === null) {
+    return new TypeError(`${its} is no object but ${kindOf(event)}`);
+  }
+  const { type } = event as { readonly type?: unknown };
+  if (type !== "added" && type !== "modified" && type !== "removed") {
+    const found = typeof type === "string" ? JSON.stringify(type) : kindOf(type);
+    return new TypeError(
+      `the 'type' of ${its} must be "added", "modified" or "removed": it is ${found}`,
+    );
+  }
+  return new TypeError(`${its} has no 'item'`);
+}
