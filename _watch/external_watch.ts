@@ -92,7 +92,7 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    * import { MemoryStore } from "@koprs/external/stores/memory";
    *
    * const store = new MemoryStore();
-   * for (let i = 0; i < 20; i++) store.put(`object ${i}`, "content");
+   * for (let i = 0; i < 20; i++) await store.put(`object ${i}`, "content");
    * const watch = watchExternal(new ObjectStorePoller(store), 1_000);
    * let bytes = 0;
    * watch.synced.then(() => watch.close());

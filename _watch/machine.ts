@@ -8,23 +8,21 @@ import { oneLine } from "../_errors/one_line.ts";
 import { reasonOf } from "../_errors/redact.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Delivery } from "./delivery.ts";
-import { type Failure, handlerFailure, pollFailure } from "./failure.ts";
+import { type Failure, pollFailure } from "./failure.ts";
 import type { Failed } from "./handling.ts";
-import { type EventSupply, type Handout, Handouts } from "./handouts.ts";
+import type { Handout } from "./handouts.ts";
 import { Health } from "./health.ts";
 import { checkWatch, type WatchOptions } from "./options.ts";
 import { Poll } from "./poll.ts";
 import type { Pace } from "./pace.ts";
 import { Reporter } from "./reporter.ts";
 import { Resync } from "./resync.ts";
+import { Saver } from "./saver.ts";
 import { Schedule } from "./schedule.ts";
+import { SideBySide } from "./side_by_side.ts";
+import { checkFree, takeSource } from "./taken.ts";
 import type { WatchStatus } from "./status.ts";
-import { countHandled, type PollOutcome, type PollTelemetry } from "./telemetry.ts";
-
-/** While the state is saved, so many events may be settled before the next is handed out. */
-const MOST_DURING_SAVE = 1_000;
-
-const watched = new WeakSet<ExternalSource<unknown>>();
+import type { PollOutcome, PollTelemetry } from "./telemetry.ts";
 
 export class Machine<T> {
   readonly source: string;
@@ -39,27 +37,19 @@ export class Machine<T> {
   readonly #timeout: number | undefined;
   readonly #resync: Resync;
   readonly #reporter: Reporter;
-  readonly #checkpointer: Checkpointer | undefined;
+  readonly #saver: Saver | undefined;
   readonly #fail: (error: unknown) => boolean;
 
   #poll: Poll<T> | undefined;
   #delivery: Delivery<T> | undefined;
-  /** Where events are handed out to be handled side by side. */
-  #handouts: Handouts<T> | undefined;
-  readonly #supply: EventSupply<T> = {
-    next: () => this.#delivery?.isExhausted === false ? this.next() : undefined,
-    mayRetry: () => this.mayRetry,
-    notAgain: (key, thrown) => {
-      if (this.#handouts !== undefined) this.#setAside(this.#handouts, key, thrown);
-    },
-  };
-  /** A save that goes on while events are handed out, and how many were settled since it began. */
-  #saving: Promise<void> | undefined;
-  #settledSince = 0;
+  /** Whether `poll` is under way, the save of what it found included. */
+  #polling = false;
+  /** What is there if events are handed out to be handled side by side. */
+  #sides: SideBySide<T> | undefined;
   #stopped = false;
+  readonly #giveBack: () => void;
 
-  #resolveSynced!: () => void;
-  #rejectSynced!: (reason: unknown) => void;
+  readonly #synced = Promise.withResolvers<void>();
 
   /**
    * Takes the source, and its name in the checkpoint store, until `end`.
@@ -73,32 +63,27 @@ export class Machine<T> {
   ) {
     this.#pace = checkWatch(source, options);
     this.schedule = new Schedule(this.#pace);
-    if (watched.has(source)) {
-      throw new TypeError(
-        `Cannot watch '${oneLine(source.name)}' as this source object is being watched already: ` +
-          "end that watch first, or make a second source",
-      );
-    }
+    checkFree(source);
     const { timeout, checkpoint, resync, replay = false } = options;
-    if (checkpoint !== undefined) this.#checkpointer = new Checkpointer(source, checkpoint);
-    watched.add(source);
+    const checkpointer = checkpoint && new Checkpointer(source, checkpoint);
+    this.#giveBack = takeSource(source);
     this.source = source.name;
     this.health = new Health(source.name);
     this.#source = source;
     this.#timeout = timeout;
     this.#resync = new Resync(resync, replay);
     this.#fail = fail;
-    this.#reporter = new Reporter(source.name, options, fail);
-    this.synced = new Promise((resolve, reject) => {
-      this.#resolveSynced = resolve;
-      this.#rejectSynced = reject;
-    });
+    const reporter = this.#reporter = new Reporter(source.name, options, fail);
+    const { health, schedule } = this;
+    const giveUp = (error: ExternalError) => this.#failFor(error);
+    this.#saver = checkpointer && new Saver(checkpointer, { reporter, health, schedule, giveUp });
+    this.synced = this.#synced.promise;
     // Most users never look at it: its rejection must not end their process.
     this.synced.catch(() => {});
   }
 
   get status(): WatchStatus {
-    return this.health.status(this.schedule.nextPoll, this.#checkpointer?.failures ?? 0);
+    return this.health.status(this.schedule.nextPoll, this.#saver?.checkpointer.failures ?? 0);
   }
 
   get ended(): boolean {
@@ -112,7 +97,7 @@ export class Machine<T> {
 
   /** Whether there is something to save behind a delivery. */
   get saveIsDue(): boolean {
-    return this.#checkpointer?.isDue === true;
+    return this.#saver?.checkpointer.isDue === true;
   }
 
   // Polling
@@ -130,20 +115,17 @@ export class Machine<T> {
    */
   async poll({ each }: { readonly each?: true } = {}): Promise<void> {
     if (each) this.handOut();
-    if (this.#saving !== undefined) await this.#saving;
+    if (this.#saver?.isUnderWay) await this.#saver.saveIfDue();
     if (this.ended || this.#stopped) return;
     this.health.pollBegins();
     this.schedule.clear();
+    this.#polling = true;
     const resync = this.#resync.begin();
-    const poll = this.#poll = new Poll(
-      this.#source,
-      (message) => this.#reporter.warned(message),
-      {
-        ...(each && this.#source.acknowledgement !== undefined && { each }),
-        ...(resync !== undefined && { resync }),
-      },
-    );
-    const result = await poll.run(this.#checkpointer, this.#timeout);
+    const poll = this.#poll = new Poll(this.#source, (message) => this.#reporter.warned(message), {
+      ...(each && this.#source.acknowledgement !== undefined && { each }),
+      ...(resync !== undefined && { resync }),
+    });
+    const result = await poll.run(this.#saver?.checkpointer, this.#timeout);
     this.#poll = undefined;
     if (this.ended || this.#stopped) {
       poll.telemetry.end("cancelled", 0);
@@ -152,6 +134,7 @@ export class Machine<T> {
       this.#pollSucceeded(result);
       await this.#beginDelivery(result);
     } else this.#pollFailed(result, poll.telemetry, 0);
+    this.#polling = false;
   }
 
   #pollSucceeded(delivery: Delivery<T>): void {
@@ -185,8 +168,7 @@ export class Machine<T> {
   // Delivering
 
   async #beginDelivery(delivery: Delivery<T>): Promise<void> {
-    const checkpointer = this.#checkpointer;
-    if (checkpointer !== undefined && !await this.#announce(checkpointer, delivery)) return;
+    if (this.#saver !== undefined && !await this.#announce(this.#saver, delivery)) return;
     // Not sooner: a poll whose events cannot be announced has failed after all.
     this.#reporter.polled(this.health.failuresBefore);
   }
@@ -212,8 +194,8 @@ export class Machine<T> {
       return next.value;
     }
     delivery.isExhausted = true;
-    if (this.#handouts === undefined) this.#handled(delivery);
-    else this.#endIfHandled(this.#handouts);
+    if (this.#sides === undefined) this.#handled(delivery);
+    else this.#sides.endIfHandled();
     return undefined;
   }
 
@@ -221,9 +203,9 @@ export class Machine<T> {
     this.#delivery = undefined;
     const outcome = count > 0 ? "changed" : "unchanged";
     telemetry.end(outcome, count);
-    this.#checkpointer?.delivered();
+    this.#saver?.checkpointer.delivered();
     this.#resync.delivered(resync);
-    this.#resolveSynced();
+    this.#synced.resolve();
     this.health.phase = "idle";
     this.#pollEnded(outcome, telemetry, count);
   }
@@ -237,7 +219,7 @@ export class Machine<T> {
   /** Takes a good poll for a failed one after all. */
   #takeBack({ telemetry, count }: Delivery<T>, failure: Failure): void {
     this.#delivery = undefined;
-    this.#handouts?.release();
+    this.#sides?.release();
     this.health.takeBack();
     this.#pollFailed(failure, telemetry, count);
   }
@@ -257,19 +239,32 @@ export class Machine<T> {
 
   /** From now on events are handed out by `take`, and each is settled by itself. */
   handOut(): void {
-    if (this.#handouts !== undefined) return;
+    if (this.#sides !== undefined) return;
     // Half of it was read by somebody else: it comes again.
     if (this.#delivery !== undefined) {
       this.#drop(this.#delivery);
       this.schedule.refresh();
     }
-    this.#handouts = new Handouts(this.#source, this.#pace);
-    this.health.aside = this.#handouts.aside.size;
+    this.#sides = new SideBySide({
+      source: this.#source,
+      pace: this.#pace,
+      health: this.health,
+      schedule: this.schedule,
+      reporter: this.#reporter,
+      saver: this.#saver,
+      next: () => this.next(),
+      delivery: () => this.#delivery,
+      delivered: () => this.#delivery && this.#handled(this.#delivery),
+      failDelivery: (failure) => this.#delivery && this.#failDelivery(this.#delivery, failure),
+      saveAhead: async () =>
+        this.#saver && this.#delivery && await this.#saveAhead(this.#saver, this.#delivery),
+      giveUp: (error) => this.#failFor(error),
+    });
   }
 
   /** Whether nothing that was handed out is still to be settled. */
   get isDrained(): boolean {
-    return this.#handouts?.isDrained !== false;
+    return this.#sides?.isDrained !== false;
   }
 
   /** Whether all events of the last poll were handed out, and handled or set aside. */
@@ -277,129 +272,46 @@ export class Machine<T> {
     return this.#delivery === undefined && this.isDrained;
   }
 
+  /** Whether an item that was set aside may be handed out now, if it is due. A poll that is due goes first. */
+  get mayRetry(): boolean {
+    return this.#sides?.mayRetry === true;
+  }
+
   /** When the next item that was set aside is due, by `performance.now`. Undefined if none is. */
   get retryAt(): number | undefined {
-    const left = this.#handouts?.aside.left;
+    const left = this.#sides?.retryLeft;
     return left === undefined ? undefined : performance.now() + left;
   }
 
-  /**
-   * What to hand out now: an item set aside whose time has come, or the next event of the last poll. Undefined if there is
-   * nothing for now. Each that was taken is to be settled.
-   */
+  /** What to hand out now: what was set aside and is due, or the next event. Each that was taken is to be settled. */
   take(): Handout<T> | undefined {
-    const handouts = this.#handouts;
-    if (handouts === undefined || this.ended || this.#stopped || this.#poll !== undefined) {
-      return undefined;
-    }
-    if (this.#saving !== undefined && this.#mustWait) return undefined;
-    const delivery = this.#delivery;
-    try {
-      const handout = handouts.take(this.#supply);
-      if (handout !== undefined && handout.attempt > 1) this.health.phase = "delivering";
-      return this.ended ? undefined : handout;
-    } catch (thrown) {
-      // The source could not tell the key of an event.
-      if (delivery !== undefined && delivery === this.#delivery) {
-        this.#brokeOff(delivery, thrown);
-        this.#release(delivery);
-      }
-      return undefined;
-    }
-  }
-
-  /** Whether what is aside may come now: a poll that is due goes first, or what always fails could hold it up for good. */
-  get mayRetry(): boolean {
-    return this.#delivery !== undefined || this.schedule.left > 0;
+    return this.ended || this.#stopped || this.#polling ? undefined : this.#sides?.take();
   }
 
   /**
-   * What was taken is out no more: it was handled, unless `failed` says otherwise.
-   *
-   * @returns What resolves once a save that this began is done: then there may be more to take.
+   * What was taken is out no more: it was handled, unless `failed` says otherwise. Returns what resolves when a save that this
+   * began is done: then there may be more to take.
    */
   settle(handout: Handout<T>, failed?: Failed): Promise<void> | undefined {
-    const handouts = this.#handouts;
-    if (handouts === undefined || this.ended) return undefined;
-    handouts.settled(handout, failed !== undefined);
-    countHandled(this.source, failed === undefined ? "handled" : "failed");
-    try {
-      if (!this.#acknowledge(handouts, handout, failed)) return undefined;
-    } catch (thrown) {
-      // What the source will report and save is anyone's guess.
-      this.#failFor(pollFailure(this.source, thrown).error);
-    }
-    if (this.ended) return undefined;
-    const saving = this.#saveHandled();
-    this.#endIfHandled(handouts);
-    return saving;
-  }
-
-  /** Returns false if a delivery has ended by it. */
-  #acknowledge(handouts: Handouts<T>, handout: Handout<T>, failed: Failed | undefined): boolean {
-    const { acknowledgement } = this.#source;
-    const { key } = handout;
-    if (acknowledgement === undefined || key === undefined) {
-      if (failed === undefined) return true;
-      this.#handedBack(handout, failed);
-      return false;
-    }
-    if (failed !== undefined) {
-      acknowledgement.setAside(key);
-      this.#setAside(handouts, key, failed.thrown);
-      return true;
-    }
-    acknowledgement.handled(key);
-    if (handouts.aside.handled(key)) {
-      this.health.aside = handouts.aside.size;
-      if (handouts.aside.size === 0) this.#reporter.handledAll();
-    }
-    return true;
-  }
-
-  #setAside({ aside, isFull }: Handouts<T>, key: string, thrown: unknown): void {
-    const info = aside.failed(key);
-    const error = handlerFailure(this.source, key, info.attempt, thrown);
-    this.health.lastError = error;
-    this.health.aside = aside.size;
-    this.#reporter.failed("handle", error, info);
-    if (isFull || this.#handouts?.isFull !== true) return;
-    this.#reporter.warned(
-      `Holding back new events of '${this.source}' as ${aside.size} items were set aside: some must be handled first`,
-    );
-  }
-
-  /** A plain source takes no single event back: all from the one that failed on comes again with the next poll. */
-  #handedBack({ key, attempt }: Handout<T>, { thrown }: Failed): void {
-    const delivery = this.#delivery;
-    if (delivery === undefined) return;
-    this.#takeBack(delivery, {
-      error: handlerFailure(this.source, key, attempt, thrown),
-      fatal: false,
-    });
-    this.#release(delivery);
-  }
-
-  #endIfHandled({ isDrained }: Handouts<T>): void {
-    if (!isDrained) return;
-    if (this.#delivery?.isExhausted) return this.#handled(this.#delivery);
-    if (this.#delivery !== undefined) return;
-    this.#checkpointer?.settled();
-    this.health.phase = "idle";
+    return this.ended ? undefined : this.#sides?.settle(handout, failed);
   }
 
   /** Behind `stop`, once all that was out is settled: saves that. What was not handed out comes again some day. */
   async endHandling(): Promise<void> {
-    const delivery = this.#delivery;
-    if (delivery !== undefined) this.#drop(delivery);
-    this.#checkpointer?.settled();
+    if (this.#delivery !== undefined) this.#drop(this.#delivery);
+    this.#saver?.checkpointer.settled();
     await this.saveIfDue();
+  }
+
+  #failDelivery(delivery: Delivery<T>, failure: Failure): void {
+    this.#takeBack(delivery, failure);
+    this.#release(delivery);
   }
 
   /** Gives up a delivery whose events are not to be handed over any more. */
   #drop(delivery: Delivery<T>): void {
     this.#delivery = undefined;
-    this.#handouts?.release();
+    this.#sides?.release();
     delivery.telemetry.end("cancelled", delivery.count);
     this.#release(delivery);
   }
@@ -411,11 +323,12 @@ export class Machine<T> {
    * time to; then `next` waits for the promise.
    */
   handled(): Promise<void> | undefined {
-    const checkpointer = this.#checkpointer;
+    const saver = this.#saver;
     const delivery = this.#delivery;
-    if (checkpointer === undefined || delivery === undefined) return undefined;
-    checkpointer.handled();
-    return checkpointer.stepIsDue ? this.#saveStep(checkpointer, delivery) : undefined;
+    if (saver === undefined || delivery === undefined) return undefined;
+    saver.checkpointer.handled();
+    if (!saver.checkpointer.stepIsDue) return undefined;
+    return this.#saveAhead(saver, delivery).then((failure) => saver.report(failure));
   }
 
   /**
@@ -423,58 +336,24 @@ export class Machine<T> {
    * Without that, an object reported as new just before a crash, and gone before the next start, would never
    * be reported as removed. So a poll whose events cannot be announced has failed: then it returns false.
    */
-  async #announce(checkpointer: Checkpointer, delivery: Delivery<T>): Promise<boolean> {
-    const failure = await this.#saveAhead(checkpointer, delivery);
+  async #announce(saver: Saver, delivery: Delivery<T>): Promise<boolean> {
+    const failure = await this.#saveAhead(saver, delivery);
     if (this.ended || this.#delivery !== delivery) return false;
     if (failure !== undefined) {
-      this.#takeBack(delivery, failure);
-      this.#release(delivery);
+      this.#failDelivery(delivery, failure);
       return false;
     }
-    checkpointer.announced();
+    saver.checkpointer.announced();
     return true;
   }
 
-  async #saveStep(checkpointer: Checkpointer, delivery: Delivery<T>): Promise<void> {
-    this.#reportSave(checkpointer, await this.#saveAhead(checkpointer, delivery));
-  }
-
-  /** Whether a save that goes on must come to its end first: a crash should not repeat more and more. */
-  get #mustWait(): boolean {
-    // A plain source knows what was handled by what it is asked for: that must not change meanwhile.
-    return this.#source.acknowledgement === undefined || this.#settledSince >= MOST_DURING_SAVE;
-  }
-
-  /** The same as `handled`, while events are handed out: that goes on while the state is saved. */
-  #saveHandled(): Promise<void> | undefined {
-    const checkpointer = this.#checkpointer;
-    const delivery = this.#delivery;
-    if (checkpointer === undefined) return undefined;
-    checkpointer.handled();
-    this.#settledSince++;
-    if (this.#saving !== undefined || !checkpointer.stepIsDue) return undefined;
-    this.#settledSince = 0;
-    const save = this.#source.acknowledgement !== undefined
-      ? this.#save(checkpointer)
-      : delivery && this.#saveAhead(checkpointer, delivery);
-    return this.#saving = save?.then((failure) => {
-      this.#saving = undefined;
-      this.#reportSave(checkpointer, failure);
-    });
-  }
-
   /** Saves what is due behind a delivery. */
-  async saveIfDue(): Promise<void> {
-    const checkpointer = this.#checkpointer;
-    if (this.#saving !== undefined) await this.#saving;
-    if (checkpointer?.isDue) this.#reportSave(checkpointer, await this.#save(checkpointer));
+  saveIfDue(): Promise<void> {
+    return this.#saver?.saveIfDue() ?? Promise.resolve();
   }
 
   /** Saves the state with the next event asked for: that tells the source that the one before was handled. */
-  async #saveAhead(
-    checkpointer: Checkpointer,
-    delivery: Delivery<T>,
-  ): Promise<Failure | undefined> {
+  async #saveAhead(saver: Saver, delivery: Delivery<T>): Promise<Failure | undefined> {
     try {
       // Behind the last event all is saved anyway.
       if (!delivery.lookAhead() || this.ended) return undefined;
@@ -482,24 +361,7 @@ export class Machine<T> {
       this.#brokeOff(delivery, thrown);
       return undefined;
     }
-    return await this.#save(checkpointer);
-  }
-
-  async #save(checkpointer: Checkpointer): Promise<Failure | undefined> {
-    const { failures } = checkpointer;
-    const failure = await checkpointer.save();
-    if (failure === undefined) this.#reporter.saved(failures);
-    return failure;
-  }
-
-  /** Reports a save that failed behind handled events. It is tried again behind the next ones. */
-  #reportSave(checkpointer: Checkpointer, failure: Failure | undefined): void {
-    if (failure === undefined || this.ended) return;
-    const { error, fatal } = failure;
-    if (fatal) return this.#failFor(error);
-    this.health.lastError = error;
-    const wait = Math.ceil(this.schedule.left);
-    this.#reporter.failed("save", error, { attempt: checkpointer.failures, wait });
+    return await saver.save();
   }
 
   // Ending
@@ -525,17 +387,12 @@ export class Machine<T> {
   end(reason: unknown): boolean {
     if (this.ended) return false;
     this.health.end();
-    watched.delete(this.#source);
-    this.#checkpointer?.release();
-    this.#rejectSynced(reason);
+    this.#giveBack();
+    this.#saver?.checkpointer.release();
+    this.#synced.reject(reason);
     this.schedule.clear();
     this.#poll?.abort(reason);
-    const delivery = this.#delivery;
-    this.#delivery = undefined;
-    if (delivery !== undefined) {
-      delivery.telemetry.end("cancelled", delivery.count);
-      this.#release(delivery);
-    }
+    if (this.#delivery !== undefined) this.#drop(this.#delivery);
     return true;
   }
 }

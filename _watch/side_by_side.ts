@@ -1,0 +1,150 @@
+/** What a machine does for handlers that run side by side: hands out, and takes what became of each. */
+import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
+import type { ExternalError } from "../_errors/external_error.ts";
+import { type Failure, handlerFailure, pollFailure } from "./failure.ts";
+import type { Failed } from "./handling.ts";
+import { type EventSupply, type Handout, Handouts } from "./handouts.ts";
+import type { Health } from "./health.ts";
+import type { Pace } from "./pace.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Saver } from "./saver.ts";
+import type { Schedule } from "./schedule.ts";
+import { countHandled } from "./telemetry.ts";
+
+/** The machine, as far as it is needed here. */
+export interface Host<T> {
+  readonly source: ExternalSource<T>;
+  readonly pace: Pace;
+  readonly health: Health;
+  readonly schedule: Schedule;
+  readonly reporter: Reporter;
+  readonly saver: Saver | undefined;
+  /** The next event of the delivery; undefined if there is none. */
+  next(): ExternalEvent<T> | undefined;
+  /** How far the last poll was handed out; undefined once it was handled. */
+  delivery(): { readonly isExhausted: boolean } | undefined;
+  /** The delivery was handled whole. */
+  delivered(): void;
+  /** The delivery has failed. Does nothing if there is none. */
+  failDelivery(failure: Failure): void;
+  /** Saves the state of a source that learns what was handled by what it is asked for. */
+  saveAhead(): Promise<Failure | undefined>;
+  giveUp(error: ExternalError): void;
+}
+
+export class SideBySide<T> {
+  readonly #host: Host<T>;
+  readonly #handouts: Handouts<T>;
+  readonly #supply: EventSupply<T>;
+
+  constructor(host: Host<T>) {
+    this.#host = host;
+    this.#handouts = new Handouts(host.source, host.pace);
+    this.#supply = {
+      next: () => host.delivery()?.isExhausted === false ? host.next() : undefined,
+      mayRetry: () => this.mayRetry,
+      notAgain: (key, thrown) => this.#setAside(key, thrown),
+    };
+    host.health.aside = this.#handouts.aside.size;
+  }
+
+  /** Whether nothing that was handed out is still to be settled. */
+  get isDrained(): boolean {
+    return this.#handouts.isDrained;
+  }
+
+  /** Milliseconds until the next item that was set aside is due. */
+  get retryLeft(): number | undefined {
+    return this.#handouts.aside.left;
+  }
+
+  /** Whether what is aside may come now: a poll that is due goes first, or what always fails could hold it up for good. */
+  get mayRetry(): boolean {
+    return this.#host.delivery() !== undefined || this.#host.schedule.left > 0;
+  }
+
+  take(): Handout<T> | undefined {
+    const { source, saver, health } = this.#host;
+    // A plain source knows what was handled by what it is asked for: that must not change while it is saved.
+    if (source.acknowledgement === undefined ? saver?.isUnderWay : saver?.isBehind) {
+      return undefined;
+    }
+    try {
+      const handout = this.#handouts.take(this.#supply);
+      if (health.ended) return undefined;
+      if (handout !== undefined && handout.attempt > 1) health.phase = "delivering";
+      return handout;
+    } catch (thrown) {
+      // The source could not tell the key of an event.
+      if (!health.ended) this.#host.failDelivery(pollFailure(source.name, thrown));
+      return undefined;
+    }
+  }
+
+  settle(handout: Handout<T>, failed: Failed | undefined): Promise<void> | undefined {
+    const { source, saver, health } = this.#host;
+    this.#handouts.settled(handout, failed !== undefined);
+    countHandled(source.name, failed === undefined ? "handled" : "failed");
+    if (source.acknowledgement === undefined) {
+      if (failed !== undefined) return void this.#handBack(handout, failed);
+    } else if (handout.key !== undefined) this.#acknowledge(handout.key, failed);
+    if (health.ended) return undefined;
+    const saving = saver?.settled(() =>
+      source.acknowledgement === undefined ? this.#host.saveAhead() : saver.save()
+    );
+    this.endIfHandled();
+    return saving;
+  }
+
+  /** Ends the delivery if all of it was handled or set aside. */
+  endIfHandled(): void {
+    const { delivery, delivered, saver, health } = this.#host;
+    if (!this.#handouts.isDrained) return;
+    const state = delivery();
+    if (state?.isExhausted) return delivered();
+    if (state !== undefined) return;
+    saver?.checkpointer.settled();
+    health.phase = "idle";
+  }
+
+  /** The delivery has ended, be it in the middle. */
+  release(): void {
+    this.#handouts.release();
+  }
+
+  #acknowledge(key: string, failed: Failed | undefined): void {
+    const { source, health, reporter, giveUp } = this.#host;
+    const { aside } = this.#handouts;
+    try {
+      if (failed !== undefined) source.acknowledgement?.setAside(key);
+      else source.acknowledgement?.handled(key);
+    } catch (thrown) {
+      // What the source will report and save from here on is anyone's guess.
+      return giveUp(pollFailure(source.name, thrown).error);
+    }
+    if (failed !== undefined) return this.#setAside(key, failed.thrown);
+    if (!aside.handled(key)) return;
+    health.aside = aside.size;
+    if (aside.size === 0) reporter.handledAll();
+  }
+
+  #setAside(key: string, thrown: unknown): void {
+    const { source: { name }, health, reporter } = this.#host;
+    const { aside, isFull } = this.#handouts;
+    const info = aside.failed(key);
+    const error = handlerFailure(name, key, info.attempt, thrown);
+    health.lastError = error;
+    health.aside = aside.size;
+    reporter.failed("handle", error, info);
+    if (isFull || !this.#handouts.isFull) return;
+    reporter.warned(
+      `Holding back new events of '${name}' as ${aside.size} items were set aside: some must be handled first`,
+    );
+  }
+
+  /** A plain source takes no single event back: all from the one that failed on comes again with the next poll. */
+  #handBack({ key, attempt }: Handout<T>, { thrown }: Failed): void {
+    const error = handlerFailure(this.#host.source.name, key, attempt, thrown);
+    this.#host.failDelivery({ error, fatal: false });
+  }
+}
