@@ -28,6 +28,9 @@ export interface HandlingLimits {
   readonly timeout: number | undefined;
 }
 
+/** What is seen of a runner, whatever the events are. */
+export type Runner = Pick<Handling<never, never>, "running" | "fill" | "abort">;
+
 export class Handling<E, H extends { readonly event: E; readonly attempt: number }> {
   readonly #handler: Handler<E>;
   readonly #limits: HandlingLimits;

@@ -2,7 +2,7 @@
 import { startTimer } from "../_bounds/timer.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { Handler } from "./handle_options.ts";
-import { Handling, type HandlingLimits } from "./handling.ts";
+import { Handling, type HandlingLimits, type Runner } from "./handling.ts";
 import type { Handout } from "./handouts.ts";
 import { Machine } from "./machine.ts";
 import type { WatchOptions } from "./options.ts";
@@ -12,7 +12,7 @@ export class PollLoop<T> {
   readonly #machine: Machine<T>;
   readonly #signal: AbortSignal | undefined;
   #controller!: ReadableStreamDefaultController<ExternalEvent<T>>;
-  #handling: Handling<ExternalEvent<T>, Handout<T>> | undefined;
+  #handling: Runner | undefined;
   #closing = false;
   #wakeUp: (() => void) | undefined;
 
@@ -90,7 +90,7 @@ export class PollLoop<T> {
     machine.handOut();
     const handling = this.#handling = new Handling(handler, limits, {
       take: () => machine.take(),
-      settle: (handout, failed) =>
+      settle: (handout: Handout<T>, failed) =>
         void machine.settle(handout, failed)?.then(() => this.#wakeUp?.()),
       hasRoom: () => this.#wakeUp?.(),
     });
@@ -98,7 +98,7 @@ export class PollLoop<T> {
   }
 
   /** Hands out what there is, and polls whenever all of it was handled or set aside. */
-  async #drive(handling: Handling<ExternalEvent<T>, Handout<T>>, limits: HandlingLimits) {
+  async #drive(handling: Runner, limits: HandlingLimits) {
     const machine = this.#machine;
     while (!this.#ended) {
       handling.fill();

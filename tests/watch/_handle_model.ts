@@ -3,8 +3,8 @@ import {
   type ExternalEvent,
   type ExternalWatch,
   ObjectStorePoller,
-  type WatchOptions,
   watchExternal,
+  type WatchOptions,
 } from "@koprs/external";
 import { MemoryCheckpointStore } from "@koprs/external/checkpoints/memory";
 import type { ObjectMeta, ObjectStore } from "@koprs/external/store";
