@@ -159,6 +159,22 @@ test(
   },
 );
 
+test("E2: killed over S3 with 16 handlers, of which some fail, and some always", {
+  timeout,
+  skip: noMinio,
+}, async (t) => {
+  const { world, options } = await bucket(t);
+  const outcome = await liveAndDie({
+    options: { ...options, pause: 2, handlers: 16, poison: true },
+    world,
+    seed: 8,
+    count: 12,
+    changes: 160,
+    longest: 400,
+  });
+  enough(outcome, 500);
+});
+
 test("C2: a rolling update, the state in a folder: the new one says why it cannot start", {
   timeout,
 }, async (t) => {

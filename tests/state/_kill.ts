@@ -18,6 +18,10 @@ export interface WorkerOptions {
   readonly interval: number;
   /** Milliseconds for each event, so that kills hit deliveries. */
   readonly pause: number;
+  /** So many handlers side by side, instead of a loop. */
+  readonly handlers?: number;
+  /** Whether some handlers fail, now and then, and for one object in ten always. */
+  readonly poison?: boolean;
 }
 
 /** What is watched, and can be changed. */
@@ -170,9 +174,9 @@ export async function liveAndDie(lives: Lives): Promise<Outcome> {
   return audit.outcome();
 }
 
-/** A life that sees all there is. */
+/** A life that sees all there is, and handles what has always failed so far. */
 async function settle(options: WorkerOptions): Promise<void> {
-  const life = new Life(options);
+  const life = new Life({ ...options, poison: false });
   try {
     await life.says("synced");
   } finally {

@@ -1,8 +1,14 @@
 // The program that tests/_kill.ts starts, kills and starts again: watches one thing, and appends what it is told
-// to a log before it asks for more.
+// to a log before it asks for more, or when a handler has done its work.
 import { appendFileSync } from "node:fs";
 import process from "node:process";
-import { type ExternalSource, HttpPoller, ObjectStorePoller, watchExternal } from "@koprs/external";
+import {
+  type ExternalEvent,
+  type ExternalSource,
+  HttpPoller,
+  ObjectStorePoller,
+  watchExternal,
+} from "@koprs/external";
 import { FileCheckpointStore } from "@koprs/external/checkpoints/file";
 import { ObjectCheckpointStore } from "@koprs/external/checkpoints/object";
 import type { HttpResource } from "@koprs/external/http";
@@ -10,7 +16,7 @@ import type { ObjectMeta, ObjectStore } from "@koprs/external/store";
 import { LocalStore } from "@koprs/external/stores/local";
 import type { WorkerOptions } from "./_kill.ts";
 
-const { log, target, checkpoint, interval, pause }: WorkerOptions = JSON.parse(
+const { log, target, checkpoint, interval, pause, handlers, poison }: WorkerOptions = JSON.parse(
   process.argv[2] as string,
 );
 
@@ -47,6 +53,7 @@ const observed: typeof source = {
   },
   save: () => source.save?.() as Uint8Array,
   restore: (state) => source.restore?.(state),
+  ...(source.acknowledgement && { acknowledgement: source.acknowledgement }),
 };
 
 report({ type: "start" });
@@ -56,15 +63,39 @@ const watch = watchExternal(observed, {
     ? new FileCheckpointStore(checkpoint.folder)
     : new ObjectCheckpointStore(store as ObjectStore, { prefix: checkpoint.prefix }),
   logger: false,
-  onError: (error) => report({ type: "failed", message: error.message }),
+  minBackoff: 2,
+  onError: ({ code, message }) => {
+    if (code !== "handler") report({ type: "failed", message });
+  },
 });
 watch.synced.then(() => say("synced"), () => {});
+
+type Event = ExternalEvent<HttpResource | ObjectMeta>;
+
+function handled({ type, item }: Event): void {
+  const [key, version] = "key" in item
+    ? [item.key, `${item.etag} ${item.size}`]
+    : ["resource", item.text()];
+  report({ type, key, version });
+}
+
+const busy = new Set<string>();
+
+async function handle(event: Event): Promise<void> {
+  const key = "key" in event.item ? event.item.key : "resource";
+  if (busy.has(key)) report({ type: "failed", message: `two handlers for ${key}` });
+  busy.add(key);
+  // So that they end in any order.
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 4 * pause));
+  busy.delete(key);
+  if (poison && (key.endsWith("7") || Math.random() < 0.1)) throw new Error("poison");
+  handled(event);
+}
+
 try {
-  for await (const { type, item } of watch) {
-    const [key, version] = "key" in item
-      ? [item.key, `${item.etag} ${item.size}`]
-      : ["resource", item.text()];
-    report({ type, key, version });
+  if (handlers !== undefined) await watch.handle(handle, { concurrency: handlers });
+  for await (const event of handlers === undefined ? watch : []) {
+    handled(event);
     if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
   }
 } catch (error) {

@@ -1,4 +1,4 @@
-// C2 in small: a program that is killed at any moment loses nothing. More of it in servers/checkpoint_kill_test.ts.
+// C2 and E2 in small: a program that is killed at any moment loses nothing. More of it in servers/checkpoint_kill_test.ts.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -6,10 +6,9 @@ import { liveAndDie } from "./_kill.ts";
 import { folderWorld, temporaryFolder } from "./_kill_worlds.ts";
 import { mkdirSync } from "node:fs";
 
-test(
-  "C2: killed again and again over a folder, nothing is lost",
-  { timeout: 60_000 },
-  async (t) => {
+for (const handlers of [undefined, 16]) {
+  const how = handlers === undefined ? "C2: killed" : `E2: ${handlers} handlers, killed`;
+  test(`${how} again and again over a folder, nothing is lost`, { timeout: 60_000 }, async (t) => {
     const base = await temporaryFolder(t);
     const folder = join(base, "watched");
     mkdirSync(folder);
@@ -20,14 +19,15 @@ test(
         log: join(base, "log"),
         interval: 2,
         pause: 1,
+        ...(handlers !== undefined && { handlers, poison: true }),
       },
       world: folderWorld(folder, 60),
       seed: 1,
-      count: 18,
+      count: handlers === undefined ? 18 : 12,
       changes: 60,
       longest: 150,
     });
     // On a busy machine a life sees little; with less than this the test has shown nothing.
     assert(reported > 100 && polls > 9, `${reported} events in ${polls} polls prove little`);
-  },
-);
+  });
+}
