@@ -99,7 +99,8 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    * await watch.handle(async ({ type, item }, { signal }) => {
    *   if (type === "removed") return;
    *   const content = await store.get(item.key, { ifMatch: item.etag, signal });
-   *   bytes += (await new Response(content).arrayBuffer()).byteLength;
+   *   const { byteLength } = await new Response(content).arrayBuffer();
+   *   bytes += byteLength;
    * }, { concurrency: 16, timeout: 60_000 });
    * console.assert(bytes === 140);
    * ```
