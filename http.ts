@@ -18,4 +18,11 @@
  *
  * @module
  */
-export { HttpPoller, type HttpPollerOptions, type HttpResource } from "./_http/http_poller.ts";
+export {
+  HttpPoller,
+  type HttpPollerOptions,
+  type HttpResource,
+  type StandardIssue,
+  type StandardResult,
+  type StandardSchemaV1,
+} from "./_http/http_poller.ts";

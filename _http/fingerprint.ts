@@ -1,4 +1,5 @@
 /** Telling URLs apart whose secret parts are masked, without keeping those parts. */
+import { toBase64 } from "../_bytes/base64.ts";
 
 /** Stands for a URL in saved state: a digest of it with a salt. */
 export interface Fingerprint {
@@ -25,8 +26,4 @@ export function isSha256(text: unknown): text is string {
 
 function makeSalt(): string {
   return toBase64(crypto.getRandomValues(new Uint8Array(16)));
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
 }

@@ -1,4 +1,5 @@
-/** What a poller of one URL remembers between polls, and how it is saved. Never the content. */
+/** What a poller of one URL remembers between polls, and how it is saved. The content only where it is asked for. */
+import { fromBase64, toBase64 } from "../_bytes/base64.ts";
 import { redactUrl } from "../_errors/redact.ts";
 import { damaged, seal, unseal } from "../_state/seal.ts";
 import { type Fingerprint, isSha256 } from "./fingerprint.ts";
@@ -6,8 +7,15 @@ import { isEntityTag, isTime, type Validators } from "./validators.ts";
 
 /** One version of the resource. Restored, it has an empty URL and no validators if the URL holds a secret. */
 export interface Seen extends Validators {
-  /** SHA-256 of the body, as base64. */
+  /** SHA-256 of the body, or of what `version` made of it, as base64. */
   readonly digest: string;
+}
+
+/** The last good answer, where it is remembered whole. */
+export interface Kept {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly body: Uint8Array;
 }
 
 export interface HttpState {
@@ -17,12 +25,20 @@ export interface HttpState {
   readonly doubt: Seen | undefined;
   /** Of the polled URL, if a part of it is masked in the identity. */
   readonly fingerprint: Fingerprint | undefined;
+  /** What `seen` was made of. */
+  readonly kept: Kept | undefined;
 }
 
 /** The state as bytes. */
-export function saveState(identity: string, { seen, doubt, fingerprint }: HttpState): Uint8Array {
-  const state = { seen: withoutSecretUrl(seen), doubt: withoutSecretUrl(doubt), fingerprint };
-  return seal(identity, [new TextEncoder().encode(JSON.stringify(state))]);
+export function saveState(identity: string, state: HttpState): Uint8Array {
+  const { seen, doubt, fingerprint, kept } = state;
+  const fields = {
+    seen: withoutSecretUrl(seen),
+    doubt: withoutSecretUrl(doubt),
+    fingerprint,
+    kept: kept && { ...kept, body: toBase64(kept.body) },
+  };
+  return seal(identity, [new TextEncoder().encode(JSON.stringify(fields))]);
 }
 
 /** @throws {ExternalError} With code `checkpoint` if the bytes are not what {@linkcode saveState} gives for this identity. */
@@ -37,7 +53,28 @@ export function restoreState(bytes: Uint8Array, identity: string): HttpState {
   if (fingerprint !== undefined && !isFingerprint(fingerprint)) {
     throw damaged(identity, "its 'fingerprint' is none");
   }
-  return { seen: read("seen"), doubt: read("doubt"), fingerprint };
+  return { seen: read("seen"), doubt: read("doubt"), fingerprint, kept: keptIn(state, identity) };
+}
+
+function keptIn({ kept, seen }: Record<string, unknown>, identity: string): Kept | undefined {
+  if (kept === undefined) return undefined;
+  if (isRecord(kept) && seen !== undefined) {
+    const { status, contentType, body } = kept;
+    const bytes = typeof body === "string" ? bytesOf(body) : undefined;
+    if (
+      (status === 200 || status === 203 || status === 204) && bytes !== undefined &&
+      (contentType === undefined || typeof contentType === "string")
+    ) return { status, contentType, body: bytes };
+  }
+  throw damaged(identity, "its 'kept' is no content");
+}
+
+function bytesOf(text: string): Uint8Array | undefined {
+  try {
+    return fromBase64(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function parse(bytes: Uint8Array, identity: string): Record<string, unknown> {
@@ -72,8 +109,10 @@ function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
-/** Where the URL holds a secret, neither it nor its validators, which are good for no other, are kept. */
+/** What is saved. Where the URL holds a secret, neither it nor its validators, which are good for no other, are kept. */
 function withoutSecretUrl(known: Seen | undefined): Seen | undefined {
-  if (!known?.url || redactUrl(new URL(known.url)) === known.url) return known;
-  return { url: "", digest: known.digest, settled: known.settled };
+  if (known === undefined) return undefined;
+  const { url, digest, settled, etag, lastModified } = known;
+  if (url !== "" && redactUrl(new URL(url)) !== url) return { url: "", digest, settled };
+  return { url, digest, settled, ...(etag && { etag }), ...(lastModified && { lastModified }) };
 }

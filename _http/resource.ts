@@ -1,7 +1,11 @@
 /** What a URL answered, as users see it. */
+import { toBase64 } from "../_bytes/base64.ts";
 
-/** What a URL answered. */
-export interface HttpResource {
+/** The bytes of a body that `toJSON` shows. */
+const SHOWN_BYTES = 65_536;
+
+/** What a URL answered. `T` is what `schema` or `parse` makes of it. */
+export interface HttpResource<T = unknown> {
   /** The URL that answered, after redirects; without user info. */
   readonly url: string;
   /** 200, 203 or 204; of a `removed` 404 or 410. */
@@ -14,6 +18,11 @@ export interface HttpResource {
   readonly lastModified?: string;
   /** The `Content-Type`, as received. */
   readonly contentType?: string;
+  /**
+   * What `schema` or `parse` made of the content; undefined without either. Of a `removed`: the last one known, or
+   * undefined where a restart came between and the body is not remembered.
+   */
+  readonly value: T;
   /** The content as UTF-8 text. */
   text(): string;
   /**
@@ -22,6 +31,12 @@ export interface HttpResource {
    * @throws {SyntaxError} If it is none.
    */
   json(): unknown;
+  /**
+   * What `JSON.stringify` makes of it: the URL, the status, the headers that are there, and the `value`. Where there is
+   * none, the body as `text` or, where that is not UTF-8, as `base64`; of a body of more than 64 KiB the beginning, and
+   * `bytes`, its length.
+   */
+  toJSON(): Record<string, unknown>;
 }
 
 /** What a resource is made of. */
@@ -35,13 +50,15 @@ export interface ResourceParts {
 }
 
 /** An answer, or what is left of a resource that is gone. Empty headers are left out. */
-export class Resource implements HttpResource {
+export class Resource<T = unknown> implements HttpResource<T> {
   readonly url: string;
   readonly status: number;
   readonly body: Uint8Array;
   declare readonly etag?: string;
   declare readonly lastModified?: string;
   declare readonly contentType?: string;
+  /** Set before anyone sees it. */
+  declare value: T;
 
   constructor({ url, status, body, etag, lastModified, contentType }: ResourceParts) {
     this.url = url;
@@ -58,5 +75,25 @@ export class Resource implements HttpResource {
 
   json(): unknown {
     return JSON.parse(this.text());
+  }
+
+  toJSON(): Record<string, unknown> {
+    const { body, ...shown } = this as HttpResource;
+    return shown.value === undefined ? { ...shown, ...shownBody(body) } : shown;
+  }
+}
+
+function shownBody(body: Uint8Array): Record<string, unknown> {
+  const shown = body.subarray(0, SHOWN_BYTES);
+  const cut = shown.length < body.length;
+  const bytes = cut && { bytes: body.length };
+  try {
+    // A character that is cut in two is left out.
+    return {
+      text: new TextDecoder("utf-8", { fatal: true }).decode(shown, { stream: cut }),
+      ...bytes,
+    };
+  } catch {
+    return { base64: toBase64(shown), ...bytes };
   }
 }

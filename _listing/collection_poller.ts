@@ -1,8 +1,10 @@
 /** The source that watches any keyed list. */
 import { acknowledge } from "../_diff/acknowledge.ts";
+import { orAborted } from "../_bounds/abort.ts";
 import { ItemBuilder } from "../_diff/builder.ts";
 import { ChangedItems } from "../_diff/changed_items.ts";
 import { type Codec, itemCodec, type ItemRecord } from "../_diff/codec.ts";
+import { knownItems } from "../_diff/known.ts";
 import type { Change } from "../_diff/snapshot.ts";
 import type {
   Acknowledgement,
@@ -22,10 +24,12 @@ export interface CollectionPollerOptions<T> {
   /** Names the source in logs, spans and checkpoints. Must not hold a secret. */
   name: string;
   /**
-   * The items, page by page, in any order. It must throw if a page cannot be had: a listing that ends
+   * The items, page by page, in any order, or all of them as one array. It must throw if a page cannot be had: a listing that ends
    * early would remove what it left out. {@linkcode jsonPages} makes one for a JSON API.
    */
-  list: (options: PollOptions) => AsyncIterable<readonly T[]>;
+  list: (
+    options: PollOptions,
+  ) => AsyncIterable<readonly T[]> | readonly T[] | Promise<readonly T[]>;
   /** Tells the items apart. Of two items with one key the last counts. */
   key: (item: T) => string;
   /**
@@ -159,10 +163,7 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     const builder = new ItemBuilder(committed);
     const changed = this.#removed &&
       new ChangedItems<T>(committed, doubtful, options.all === true);
-    const pages: unknown = this.#list(options);
-    if (!isAsyncIterable(pages)) {
-      throw this.#reader.error("invalid", `'list' gave ${kindOf(pages)}, no async iterable`);
-    }
+    const pages = await this.#pages(options);
     let nth = 0;
     await eachPage(pages, options.signal, (page) => {
       if (!Array.isArray(page)) {
@@ -178,6 +179,44 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     return this.#events(changes, (change) => this.#whole(change, changed), options);
   }
 
+  /** How many items are known. */
+  get size(): number {
+    return this.#tracker.committed.count;
+  }
+
+  /**
+   * What is known of an item: as it was in the last event of it that was handled. Undefined if it is not known.
+   *
+   * With `remember: "version"` it is what the option `removed` makes of the key and the version.
+   *
+   * @param key Its key.
+   * @throws {ExternalError} With code `invalid` if `removed` throws.
+   */
+  get(key: string): T | undefined {
+    const known = this.#tracker.committed.get(key, itemCodec);
+    return known && this.#known(known);
+  }
+
+  /**
+   * Whether an item is known.
+   *
+   * @param key Its key.
+   */
+  has(key: string): boolean {
+    return this.#tracker.committed.get(key, itemCodec) !== undefined;
+  }
+
+  /**
+   * The items that are known, in UTF-8 byte order of their keys, made while they are read. What later polls find does not
+   * change an iteration that has begun. With `remember: "version"` they are what the option `removed` makes of them.
+   *
+   * @param prefix Only keys that begin with this string.
+   */
+  items(prefix: string = ""): IterableIterator<T> {
+    const records = knownItems(this.#tracker.committed, itemCodec, prefix);
+    return mapped(records, (record) => this.#known(record));
+  }
+
   /** The state that was handled, as bytes: what {@linkcode restore} takes. */
   save(): Uint8Array {
     return this.#tracker.save();
@@ -190,6 +229,18 @@ export class CollectionPoller<T> implements ExternalSource<T> {
    */
   restore(state: Uint8Array): void {
     this.#tracker.restore(state);
+  }
+
+  async #pages(options: PollOptions): Promise<AsyncIterable<unknown>> {
+    options.signal.throwIfAborted();
+    const pages: unknown = this.#list(options);
+    if (isAsyncIterable(pages)) return pages;
+    const all: unknown = await orAborted(Promise.resolve(pages), options.signal);
+    if (Array.isArray(all)) return onePage(all);
+    throw this.#reader.error(
+      "invalid",
+      `'list' gave ${kindOf(all)}, no array and no async iterable`,
+    );
   }
 
   #add(item: T, nth: number, builder: ItemBuilder, changed: ChangedItems<T> | undefined): void {
@@ -228,6 +279,10 @@ export class CollectionPoller<T> implements ExternalSource<T> {
   ): ExternalEvent<T> {
     if (type === "removed") return { type, item: this.#gone(key, version) };
     return { type, item: changed.take(key) as T }; // It is there: it is what changed.
+  }
+
+  #known(record: ItemRecord): T {
+    return this.#removed === undefined ? itemOf(record) : this.#gone(record.key, record.version);
   }
 
   #gone(key: string, version: string): T {
@@ -278,6 +333,14 @@ const jsonCodec: Codec<ItemRecord> = {
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof (value as Partial<AsyncIterable<unknown>> | null | undefined)
     ?.[Symbol.asyncIterator] === "function";
+}
+
+async function* onePage(items: readonly unknown[]): AsyncIterable<unknown> {
+  yield items;
+}
+
+function* mapped<A, B>(items: Iterable<A>, make: (item: A) => B): Generator<B, void, undefined> {
+  for (const item of items) yield make(item);
 }
 
 function parsed<T>(change: Change<ItemRecord>): ExternalEvent<T> {

@@ -4,6 +4,7 @@ import { textBytes } from "../_bytes/bytes.ts";
 import { acknowledge } from "../_diff/acknowledge.ts";
 import { ObjectBuilder } from "../_diff/builder.ts";
 import { objectCodec } from "../_diff/codec.ts";
+import { knownItems } from "../_diff/known.ts";
 import { Lookup } from "../_diff/lookup.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import type { Snapshot } from "../_diff/snapshot.ts";
@@ -177,6 +178,39 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
       throw storeError(`list '${this.name}'`, this.name, thrown);
     }
     return tracker.deliver(next, options);
+  }
+
+  /** How many objects are known. */
+  get size(): number {
+    return this.#tracker.committed.count;
+  }
+
+  /**
+   * What is known of an object: as it was in the last event of it that was handled. Undefined if it is not known.
+   *
+   * @param key Its key.
+   */
+  get(key: string): ObjectMeta | undefined {
+    return this.#tracker.committed.get(key, objectCodec);
+  }
+
+  /**
+   * Whether an object is known.
+   *
+   * @param key Its key.
+   */
+  has(key: string): boolean {
+    return this.#tracker.committed.get(key, objectCodec) !== undefined;
+  }
+
+  /**
+   * The objects that are known, in UTF-8 byte order of their keys, made while they are read. What later polls find does not
+   * change an iteration that has begun.
+   *
+   * @param prefix Only keys that begin with this string.
+   */
+  items(prefix: string = ""): IterableIterator<ObjectMeta> {
+    return knownItems(this.#tracker.committed, objectCodec, prefix);
   }
 
   /** The state that was handled, as bytes: what {@linkcode restore} takes. */

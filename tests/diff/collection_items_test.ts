@@ -74,11 +74,11 @@ test("a page that is no array fails the poll, and nothing is forgotten", async (
   assert.deepEqual(await poll(poller), []);
 });
 
-test("a list that is no async iterable fails the poll", async () => {
+test("a list that is no async iterable and no array fails the poll", async () => {
   const cases: [unknown, string][] = [
     [undefined, "undefined"],
     [null, "null"],
-    [Promise.resolve([]), "a Promise"],
+    [Promise.resolve(7), "a number"],
     ["text", "a string"],
     [(function* () {})(), "a Generator"],
     [{}, "an object"],
@@ -86,7 +86,10 @@ test("a list that is no async iterable fails the poll", async () => {
   for (const [given, kind] of cases) {
     const error = await failure(pollerOf(() => given));
     assert.equal(error.code, "invalid");
-    assert.equal(error.message, `Cannot poll 'items': 'list' gave ${kind}, no async iterable`);
+    assert.equal(
+      error.message,
+      `Cannot poll 'items': 'list' gave ${kind}, no array and no async iterable`,
+    );
   }
 });
 

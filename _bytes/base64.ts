@@ -1,0 +1,16 @@
+/** Bytes as base64, and back. */
+
+const BLOCK = 8_192;
+
+export function toBase64(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += BLOCK) {
+    text += String.fromCharCode(...bytes.subarray(at, at + BLOCK));
+  }
+  return btoa(text);
+}
+
+/** @throws If it is no base64. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
