@@ -136,20 +136,23 @@ export function answer(status: number, headers: Record<string, string>, body = "
 
 /** The events of one poll, all handled. */
 export async function poll(
-  poller: HttpPoller,
+  poller: HttpPoller<unknown>,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<ExternalEvent<HttpResource>[]> {
   return [...await poller.poll({ signal })];
 }
 
 /** The types of the events of one poll, and their content: `added one`. */
-export async function told(poller: HttpPoller): Promise<string> {
+export async function told(poller: HttpPoller<unknown>): Promise<string> {
   const events = await poll(poller);
   return events.map(({ type, item }) => `${type} ${item.text()}`.trim()).join(", ");
 }
 
 /** The error of a poll that must fail. */
-export async function failure(poller: HttpPoller, signal?: AbortSignal): Promise<ExternalError> {
+export async function failure(
+  poller: HttpPoller<unknown>,
+  signal?: AbortSignal,
+): Promise<ExternalError> {
   let events: ExternalEvent<HttpResource>[];
   try {
     events = await poll(poller, signal);
