@@ -6,24 +6,25 @@ import type {
   ExternalSource,
   PollOptions,
 } from "../_diff/source.ts";
-import {
-  checkSchema,
-  type StandardIssue,
-  type StandardResult,
-  type StandardSchemaV1,
-  validated,
-} from "../_diff/standard_schema.ts";
-import { checkCount, checkFunction, checkName } from "../_errors/checks.ts";
-import { kindOf } from "../_errors/kind_of.ts";
-import { reasonOf, redactUrl } from "../_errors/redact.ts";
+import type { StandardIssue, StandardResult, StandardSchemaV1 } from "../_diff/standard_schema.ts";
+import { redactUrl } from "../_errors/redact.ts";
 import { Conditions } from "./conditional.ts";
 import { type Fingerprint, fingerprintOf, sha256 } from "./fingerprint.ts";
 import { type Kept, restoreState, saveState, type Seen } from "./http_state.ts";
+import { checkOptions, type HttpPollerOptions } from "./http_options.ts";
 import { HttpClient, type Reply, type RequestOptions } from "./request.ts";
 import { type HttpResource, Resource } from "./resource.ts";
+import { ResourceReader } from "./resource_reader.ts";
 import { renewedBy, validatorsOf } from "./validators.ts";
 
-export type { HttpResource, RequestOptions, StandardIssue, StandardResult, StandardSchemaV1 };
+export type {
+  HttpPollerOptions,
+  HttpResource,
+  RequestOptions,
+  StandardIssue,
+  StandardResult,
+  StandardSchemaV1,
+};
 
 /** One version of the resource, with the resource itself where that is known. */
 interface Known<T> extends Seen {
@@ -35,56 +36,6 @@ interface Open<T> {
   readonly event: ExternalEvent<HttpResource<T>>;
   readonly next: Known<T> | undefined;
   isAside: boolean;
-}
-
-/** How to poll a URL. */
-export interface HttpPollerOptions<T = undefined> extends RequestOptions {
-  /**
-   * Names the source in logs, spans and checkpoints. Must not hold a secret.
-   * The default shows the path: give a name where that holds a secret, as with web hooks. Errors hide the path then.
-   *
-   * @default {url} without user info, the values of secret query parameters masked
-   */
-  name?: string;
-  /**
-   * Takes the JSON of the content and gives {@linkcode HttpResource.value}: a schema of zod, valibot, arktype or any other
-   * library that follows Standard Schema. What it does not take, and a body that is no JSON, fails the poll with code
-   * `invalid`, and the content seen before stays.
-   */
-  schema?: StandardSchemaV1<unknown, T>;
-  /**
-   * Makes {@linkcode HttpResource.value} of the content, in place of `schema`. If it throws or rejects, the poll fails
-   * with code `invalid`, and the content seen before stays.
-   */
-  parse?: (resource: Omit<HttpResource, "value">) => T | Promise<T>;
-  /**
-   * What changes whenever the resource does, such as a revision in it. Content of the same version is no event.
-   *
-   * @default {resource.body} every byte counts
-   */
-  version?: (resource: HttpResource<T>) => string;
-  /**
-   * What is kept for a restart, in a checkpoint: a digest of the content, or its body as well. With `"body"`,
-   *
-   * - a `modified` has its `previous`,
-   * - {@linkcode HttpPoller.current} is there after a restart, also while the server is down. The body then lies in the
-   *   checkpoint as it is: mind who may read that.
-   *
-   * @default {"digest"}
-   */
-  remember?: "digest" | "body";
-  /**
-   * How many answers of 404 or 410 in a row are a `removed`: for servers that give one now and then. Polls that fail
-   * between them do not count and do not begin the row anew.
-   *
-   * @default {1}
-   */
-  goneAfter?: number;
-  /**
-   * Looks at new content before anyone else sees it, behind `schema` and `parse`. If it throws or rejects, the poll fails with code
-   * `invalid`, and the content seen before stays.
-   */
-  validate?: (resource: HttpResource<T>) => unknown;
 }
 
 /**
@@ -120,8 +71,8 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
   };
   readonly #client: HttpClient;
   readonly #identity: string;
-  // Of any type: what takes a resource would make pollers of different ones unlike.
-  readonly #options: HttpPollerOptions<unknown>;
+  readonly #reader: ResourceReader<T>;
+  readonly #keepsBody: boolean;
   readonly #goneAfter: number;
   readonly #conditions: Conditions = new Conditions();
   #seen: Known<T> | undefined;
@@ -150,13 +101,11 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
    * @throws {RangeError} If a number is out of range.
    */
   constructor(url: string | URL, options: HttpPollerOptions<T> = {}) {
-    const { goneAfter = 1 } = options;
     checkOptions(options);
-    checkCount("poll", "goneAfter", goneAfter);
-    if (options.name !== undefined) checkName("poll", options.name);
     this.#client = new HttpClient(url, options);
-    this.#options = { ...options } as HttpPollerOptions<unknown>;
-    this.#goneAfter = goneAfter;
+    this.#reader = new ResourceReader(this.#client, options);
+    this.#keepsBody = options.remember === "body";
+    this.#goneAfter = options.goneAfter ?? 1;
     this.name = this.#client.name;
     const shown = redactUrl(this.#client.url);
     this.#identity = JSON.stringify(["http", shown]);
@@ -210,7 +159,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
       // Where it is in doubt what was reported last, only the content tells what to report.
       const told = this.#doubt === undefined ? this.#seen : this.#open?.next;
       // Whoever remembers bodies must have one.
-      const lacks = this.#options.remember === "body" && told?.resource === undefined;
+      const lacks = this.#keepsBody && told?.resource === undefined;
       const seen = poll.all || lacks ? undefined : told;
       const reply = await this.#conditions.ask({ client: this.#client, poll, seen });
       good = true;
@@ -227,77 +176,26 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     const seen = this.#seen;
     const { signal } = options;
     const resource = resourceOf<T>(reply);
-    const { version } = this.#options;
-    let digest = version && await this.#versionOf(resource, reply, signal);
-    digest ??= await sha256(reply.body);
+    const reader = this.#reader;
+    const digest = reader.hasVersion
+      ? await reader.versionOf(resource, reply, signal)
+      : await sha256(reply.body);
     const changed = digest !== seen?.digest || this.#doubt !== undefined || options.all === true;
-    if (!version && (changed || seen?.resource === undefined)) {
-      await this.#read(resource, reply, signal);
-    } else if (!changed && !version) resource.value = seen?.resource?.value as T;
-    if (changed) {
-      await this.#try("validate", () => this.#options.validate?.(resource), reply, signal);
+    if (!reader.hasVersion) {
+      if (changed || seen.resource === undefined) await reader.read(resource, reply, signal);
+      else resource.value = seen.resource.value;
     }
+    if (changed) await reader.check(resource, reply, signal);
     const next: Known<T> = { digest, ...validatorsOf(reply, seen), resource };
     return this.#deliver(changed ? this.#eventOf(resource) : undefined, next, options);
   }
 
   #eventOf(item: Resource<T>): ExternalEvent<HttpResource<T>> {
     if (this.#seen === undefined) return { type: "added", item };
-    const previous = this.#options.remember === "body" ? this.#seen.resource : undefined;
+    const previous = this.#keepsBody ? this.#seen.resource : undefined;
     return previous === undefined
       ? { type: "modified", item }
       : { type: "modified", item, previous };
-  }
-
-  /** Reads it, and gives a digest of its version. */
-  async #versionOf(resource: Resource<T>, from: Reply, signal: AbortSignal): Promise<string> {
-    await this.#read(resource, from, signal);
-    const version: unknown = await this.#try(
-      "version",
-      () => this.#options.version?.(resource),
-      from,
-      signal,
-    );
-    if (typeof version === "string") return await sha256(new TextEncoder().encode(version));
-    throw this.#client.error("invalid", `'version' gave ${kindOf(version)}, no string`, { from });
-  }
-
-  async #read(resource: Resource<T>, from: Reply, signal: AbortSignal): Promise<void> {
-    const { schema, parse } = this.#options;
-    const option = schema ? "schema" : "parse";
-    if (!schema && !parse) return;
-    resource.value = await this.#try(option, () => this.#valueOf(resource), from, signal) as T;
-  }
-
-  /** What `schema` or `parse` makes of it, at once if it can. */
-  #valueOf(resource: Resource<T>): unknown {
-    const { schema, parse } = this.#options;
-    if (!schema) return parse?.(resource);
-    let json: unknown;
-    try {
-      json = resource.json();
-    } catch {
-      // The runtime's message quotes the body.
-      throw new Error(`a body of ${resource.body.length} bytes that is no JSON`);
-    }
-    return validated(schema, json);
-  }
-
-  async #try(
-    option: string,
-    call: () => unknown,
-    from: Reply,
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    try {
-      return await orAborted(Promise.resolve(call()), signal);
-    } catch (thrown) {
-      if (signal.aborted) throw thrown;
-      throw this.#client.error("invalid", `'${option}' rejected it: ${reasonOf(thrown)}`, {
-        cause: thrown,
-        from,
-      });
-    }
   }
 
   /**
@@ -306,7 +204,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
    * of the polled URL stands for the parts that its name masks.
    */
   save(): Uint8Array {
-    const resource = this.#options.remember === "body" ? this.#seen?.resource : undefined;
+    const resource = this.#keepsBody ? this.#seen?.resource : undefined;
     const { status = 0, body, contentType } = resource ?? {};
     return saveState(this.#identity, {
       kept: body ? { status, contentType, body } : this.#unread,
@@ -342,7 +240,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     this.#missed = 0;
     this.#reviving = undefined;
     this.#unread = undefined;
-    if (this.#options.remember === "body" && kept !== undefined && seen !== undefined) {
+    if (this.#keepsBody && kept !== undefined && seen !== undefined) {
       this.#revive(seen, kept);
     }
   }
@@ -358,7 +256,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
       seen.resource = resource;
     };
     try {
-      const value = this.#valueOf(resource);
+      const value = this.#reader.valueFor(resource);
       if (value instanceof Promise) this.#reviving = value.then(done, () => {});
       else done(value);
     } catch { /* It is asked for anew. */ }
@@ -432,20 +330,6 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     if (!this.#open?.isAside) return undefined;
     this.#open.isAside = false;
     return this.#open.event;
-  }
-}
-
-function checkOptions<T>(options: HttpPollerOptions<T>): void {
-  const { schema, parse, version, validate, remember = "digest" } = options;
-  for (const [option, value] of Object.entries({ parse, version, validate })) {
-    checkFunction("poll", option, value);
-  }
-  checkSchema(schema);
-  if (schema && parse) {
-    throw new TypeError("Cannot poll as only one of 'schema' and 'parse' may be set");
-  }
-  if (remember !== "digest" && remember !== "body") {
-    throw new TypeError(`Cannot poll as 'remember' must be "digest" or "body"`);
   }
 }
 

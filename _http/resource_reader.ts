@@ -1,0 +1,83 @@
+/** What a poller's options make of a resource: its value, its version, whether it is good. */
+import { orAborted } from "../_bounds/abort.ts";
+import { validated } from "../_diff/standard_schema.ts";
+import { kindOf } from "../_errors/kind_of.ts";
+import { reasonOf } from "../_errors/redact.ts";
+import { sha256 } from "./fingerprint.ts";
+import type { HttpPollerOptions } from "./http_options.ts";
+import type { HttpClient, Reply } from "./request.ts";
+import type { Resource } from "./resource.ts";
+
+/** Asks the options about resources. What they refuse is an error with code `invalid`. */
+export class ResourceReader<T> {
+  readonly #client: HttpClient;
+  // Of any type: what takes a resource would make readers of different ones unlike.
+  readonly #options: HttpPollerOptions<unknown>;
+
+  constructor(client: HttpClient, options: HttpPollerOptions<T>) {
+    this.#client = client;
+    this.#options = { ...options } as HttpPollerOptions<unknown>;
+  }
+
+  /** Whether a version decides, and not every byte. */
+  get hasVersion(): boolean {
+    return this.#options.version !== undefined;
+  }
+
+  /** Reads it, and gives a digest of its version. */
+  async versionOf(resource: Resource<T>, from: Reply, signal: AbortSignal): Promise<string> {
+    await this.read(resource, from, signal);
+    const version: unknown = await this.#try(
+      "version",
+      () => this.#options.version?.(resource),
+      from,
+      signal,
+    );
+    if (typeof version === "string") return await sha256(new TextEncoder().encode(version));
+    throw this.#client.error("invalid", `'version' gave ${kindOf(version)}, no string`, { from });
+  }
+
+  /** Gives it its value. */
+  async read(resource: Resource<T>, from: Reply, signal: AbortSignal): Promise<void> {
+    const { schema, parse } = this.#options;
+    const option = schema ? "schema" : "parse";
+    if (!schema && !parse) return;
+    resource.value = await this.#try(option, () => this.valueFor(resource), from, signal) as T;
+  }
+
+  /** What `schema` or `parse` makes of it, at once if it can. */
+  valueFor(resource: Resource<T>): unknown {
+    const { schema, parse } = this.#options;
+    if (!schema) return parse?.(resource);
+    let json: unknown;
+    try {
+      json = resource.json();
+    } catch {
+      // The runtime's message quotes the body.
+      throw new Error(`a body of ${resource.body.length} bytes that is no JSON`);
+    }
+    return validated(schema, json);
+  }
+
+  /** Shows it to `validate`. */
+  async check(resource: Resource<T>, from: Reply, signal: AbortSignal): Promise<void> {
+    await this.#try("validate", () => this.#options.validate?.(resource), from, signal);
+  }
+
+  async #try(
+    option: string,
+    call: () => unknown,
+    from: Reply,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    try {
+      return await orAborted(Promise.resolve(call()), signal);
+    } catch (thrown) {
+      if (signal.aborted) throw thrown;
+      throw this.#client.error("invalid", `'${option}' rejected it: ${reasonOf(thrown)}`, {
+        cause: thrown,
+        from,
+      });
+    }
+  }
+}
