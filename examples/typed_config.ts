@@ -1,0 +1,53 @@
+// A typed configuration that survives a restart while its server is down. `current` is there at once, from the checkpoint.
+import { HttpPoller, type StandardSchemaV1 } from "@koprs/external/http";
+import { MemoryCheckpointStore } from "@koprs/external/checkpoints/memory";
+import { watchExternal } from "@koprs/external/watcher";
+
+interface Config {
+  readonly replicas: number;
+}
+
+// What a schema of zod, valibot or arktype is as well.
+const schema: StandardSchemaV1<unknown, Config> = {
+  "~standard": {
+    version: 1,
+    vendor: "example",
+    validate(value) {
+      const { replicas } = (value ?? {}) as Partial<Config>;
+      return typeof replicas === "number"
+        ? { value: { replicas } }
+        : { issues: [{ message: "must be a number", path: ["replicas"] }] };
+    },
+  },
+};
+
+const server = Deno.serve(
+  { port: 0, hostname: "127.0.0.1", onListen() {} },
+  () => Response.json({ replicas: 3 }),
+);
+const url = `http://127.0.0.1:${server.addr.port}/config.json`;
+const checkpoint = new MemoryCheckpointStore(); // On disk: FileCheckpointStore.
+
+/** One life of the program. */
+function start() {
+  const config = new HttpPoller(url, { schema, remember: "body" });
+  return {
+    config,
+    watch: watchExternal(config, { interval: 1_000, checkpoint, logger: undefined }),
+  };
+}
+
+const first = start();
+for await (const event of first.watch) {
+  console.log(event.type, event.item.value.replicas); // added 3
+  first.watch.close(); // It is handled, and saved.
+}
+await server.shutdown();
+
+const second = start();
+const reader = second.watch.getReader();
+const pending = reader.read();
+while (second.watch.status.failures === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+console.log("the server is down, and yet:", second.config.current?.value.replicas); // 3
+await reader.cancel();
+await pending;
