@@ -25,6 +25,12 @@
  *
  * @module
  */
-export { CollectionPoller, type CollectionPollerOptions } from "./_listing/collection_poller.ts";
+export {
+  CollectionPoller,
+  type CollectionPollerOptions,
+  type ItemList,
+  type ReadCollectionOptions,
+} from "./_listing/collection_poller.ts";
+export type { StandardIssue, StandardResult, StandardSchemaV1 } from "./_diff/standard_schema.ts";
 export { type JsonPage, jsonPages, type JsonPagesOptions } from "./_http/json_pages.ts";
 export type { RequestOptions } from "./_http/request.ts";

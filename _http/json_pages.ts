@@ -1,5 +1,7 @@
 /** The `list` of a collection that a paged JSON API gives. */
 import type { PollOptions } from "../_diff/source.ts";
+import { checkItemValues } from "../_diff/item_values.ts";
+import type { StandardSchemaV1 } from "../_diff/standard_schema.ts";
 import { checkCount, checkFunction, checkName } from "../_errors/checks.ts";
 import type { JsonPage } from "./page_reader.ts";
 import { PageWalker } from "./page_walker.ts";
@@ -31,7 +33,14 @@ export interface JsonPagesOptions<T> extends RequestOptions {
    *
    * @default {page.body} which must be an array
    */
-  items?: (page: JsonPage) => readonly T[];
+  items?: (page: JsonPage) => readonly unknown[];
+  /**
+   * Validates each item, and gives it its type: a schema of zod, valibot, arktype or any other library that follows
+   * Standard Schema. An item that it does not take fails the poll with code `invalid`.
+   */
+  schema?: StandardSchemaV1<unknown, T>;
+  /** Makes each item, in place of `schema`. If it throws or rejects, the poll fails with code `invalid`. */
+  parseItem?: (item: unknown) => T | PromiseLike<T>;
   /**
    * Where the next page is, relative to this one; undefined, null or an empty string behind the last.
    *
@@ -95,13 +104,14 @@ export function jsonPages<T>(
   url: string | URL,
   options: JsonPagesOptions<T> = {},
 ): (options: PollOptions) => AsyncIterable<readonly T[]> {
-  const { parse, items, next, maxPages = DEFAULT_MAX_PAGES } = options;
+  const { parse, items, next, schema, parseItem, maxPages = DEFAULT_MAX_PAGES } = options;
   for (const [option, value] of Object.entries({ parse, items, next })) {
     checkFunction("poll", option, value);
   }
+  checkItemValues({ schema, parse: parseItem }, "parseItem");
   checkCount("poll", "maxPages", maxPages);
   if (options.name !== undefined) checkName("poll", options.name);
   const client = new HttpClient(url, options);
-  const walker = new PageWalker<T>(client, { parse, items, next }, maxPages);
+  const walker = new PageWalker<T>(client, { parse, items, next, schema, parseItem }, maxPages);
   return (poll) => walker.walk(poll);
 }

@@ -1,5 +1,7 @@
 /** Reading one page of a JSON API: its body, its items, and where the next page is. */
 import { orAborted } from "../_bounds/abort.ts";
+import { itemValues } from "../_diff/item_values.ts";
+import type { StandardSchemaV1 } from "../_diff/standard_schema.ts";
 import type { ExternalError, ExternalErrorCode } from "../_errors/external_error.ts";
 import { kindOf } from "../_errors/kind_of.ts";
 import { reasonOf } from "../_errors/redact.ts";
@@ -22,8 +24,10 @@ export interface JsonPage {
 /** How to read the pages, as the caller says. */
 export interface PageOptions<T> {
   readonly parse: ((resource: HttpResource) => unknown) | undefined;
-  readonly items: ((page: JsonPage) => readonly T[]) | undefined;
+  readonly items: ((page: JsonPage) => readonly unknown[]) | undefined;
   readonly next: ((page: JsonPage) => string | URL | undefined | null) | undefined;
+  readonly schema: StandardSchemaV1<unknown, T> | undefined;
+  readonly parseItem: ((item: unknown) => T | PromiseLike<T>) | undefined;
 }
 
 /** What a page is read from. Where the answer was 304 it is what was remembered. */
@@ -56,7 +60,17 @@ export class PageReader<T> {
   async read(content: PageContent, signal: AbortSignal): Promise<ReadPage<T>> {
     const body = await this.#parse(content, signal);
     const page = { url: this.#from.url, body, headers: content.headers };
-    return { items: this.#itemsOf(page), next: this.#nextOf(page) };
+    const items = await orAborted(this.#values(this.#itemsOf(page)), signal);
+    return { items, next: this.#nextOf(page) };
+  }
+
+  #values(given: readonly unknown[]): Promise<readonly T[]> {
+    const { schema, parseItem } = this.#options;
+    return itemValues(given, { schema, parse: parseItem }, (place, thrown) => {
+      const option = schema === undefined ? "parseItem" : "schema";
+      const what = `'${option}' rejected item ${place + 1}: ${reasonOf(thrown)}`;
+      return this.#error("invalid", what, thrown);
+    });
   }
 
   async #parse({ status, headers, body }: PageContent, signal: AbortSignal): Promise<unknown> {
@@ -94,11 +108,10 @@ export class PageReader<T> {
     );
   }
 
-  #itemsOf(page: JsonPage): readonly T[] {
+  #itemsOf(page: JsonPage): readonly unknown[] {
     const { items } = this.#options;
     if (items === undefined) {
-      // The caller says by T what the items are.
-      if (Array.isArray(page.body)) return page.body as readonly T[];
+      if (Array.isArray(page.body)) return page.body;
       throw this.#error("invalid", "the body is no array: name the one inside it with 'items'");
     }
     const given: unknown = this.#ask("items", items, page);

@@ -5,6 +5,7 @@ import { kindOf } from "../_errors/kind_of.ts";
 import { reasonOf } from "../_errors/redact.ts";
 import { sha256 } from "./fingerprint.ts";
 import type { HttpPollerOptions } from "./http_options.ts";
+import { findLostInteger } from "./lost_integers.ts";
 import type { HttpClient, Reply } from "./request.ts";
 import type { Resource } from "./resource.ts";
 
@@ -56,7 +57,11 @@ export class ResourceReader<T> {
       // The runtime's message quotes the body.
       throw new Error(`a body of ${resource.body.length} bytes that is no JSON`);
     }
-    return validated(schema, json);
+    const lost = findLostInteger(resource.body);
+    if (lost === undefined) return validated(schema, json);
+    throw new Error(
+      `the integer at byte ${lost} is too large for a JavaScript number, which would round it: use 'parse'`,
+    );
   }
 
   /** Shows it to `validate`. */

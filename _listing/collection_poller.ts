@@ -4,6 +4,7 @@ import { orAborted } from "../_bounds/abort.ts";
 import { ItemBuilder } from "../_diff/builder.ts";
 import { ChangedItems } from "../_diff/changed_items.ts";
 import { type Codec, itemCodec, type ItemRecord } from "../_diff/codec.ts";
+import { type ItemValues, itemValues } from "../_diff/item_values.ts";
 import { knownItems } from "../_diff/known.ts";
 import type { Change } from "../_diff/snapshot.ts";
 import type {
@@ -13,55 +14,18 @@ import type {
   PollOptions,
 } from "../_diff/source.ts";
 import { Tracker } from "../_diff/tracker.ts";
-import { checkName, checkShare } from "../_errors/checks.ts";
 import { kindOf } from "../_errors/kind_of.ts";
 import { reasonOf } from "../_errors/redact.ts";
 import { ItemReader } from "./item_reader.ts";
+import {
+  checkOptions,
+  type CollectionPollerOptions,
+  type ItemList,
+  type ReadCollectionOptions,
+} from "./collection_options.ts";
 import { eachPage } from "./pages.ts";
 
-/** How to list a collection, and how to tell its items apart. */
-export interface CollectionPollerOptions<T> {
-  /** Names the source in logs, spans and checkpoints. Must not hold a secret. */
-  name: string;
-  /**
-   * The items, page by page, in any order, or all of them as one array. It must throw if a page cannot be had: a listing that ends
-   * early would remove what it left out. {@linkcode jsonPages} makes one for a JSON API.
-   */
-  list: (
-    options: PollOptions,
-  ) => AsyncIterable<readonly T[]> | readonly T[] | Promise<readonly T[]>;
-  /** Tells the items apart. Of two items with one key the last counts. */
-  key: (item: T) => string;
-  /**
-   * What changes whenever the item does, such as a revision.
-   *
-   * @default {JSON.stringify}
-   */
-  version?: (item: T) => string;
-  /**
-   * What is kept of an item between polls, in memory and in a checkpoint: its whole JSON, or only its key and
-   * version. With `"version"`, for which `version` and `removed` are needed:
-   *
-   * - an `added` and a `modified` hold the item itself, as `list` gave it; items that did not change are
-   *   dropped while they are listed,
-   * - a `modified` has no `previous`,
-   * - a `removed` holds what the option `removed` makes of the key and the version.
-   *
-   * @default {"json"}
-   */
-  remember?: "json" | "version";
-  /**
-   * Makes the item of a `removed` event from what is remembered of it, with `remember: "version"`. If it
-   * throws, the poll fails with code `invalid`.
-   */
-  removed?: (key: string, version: string) => T;
-  /**
-   * From 0 to 1: a poll that would remove a larger share of the items fails with code `removal-guard`.
-   *
-   * @default {1} no guard
-   */
-  maxRemoved?: number;
-}
+export type { CollectionPollerOptions, ItemList, ReadCollectionOptions };
 
 /**
  * Polls a keyed list. A poll lists it whole, and reports what changed since the last listing in UTF-8
@@ -104,7 +68,8 @@ export class CollectionPoller<T> implements ExternalSource<T> {
   readonly acknowledgement: Acknowledgement<T>;
   /** The keys of events: `key` may not take what is left of an item as JSON. */
   readonly #keys: WeakMap<ExternalEvent<T>, string> = new WeakMap();
-  readonly #list: CollectionPollerOptions<T>["list"];
+  readonly #list: ReadCollectionOptions<T>["list"];
+  readonly #values: ItemValues<T>;
   readonly #removed: CollectionPollerOptions<T>["removed"];
   readonly #reader: ItemReader<T>;
   readonly #tracker: Tracker<ItemRecord>;
@@ -112,13 +77,35 @@ export class CollectionPoller<T> implements ExternalSource<T> {
   /**
    * Lists nothing yet.
    *
+   * @param options How to list the collection, how to validate its items, and how to tell them apart.
+   * @throws {TypeError} If an option cannot be used.
+   * @throws {RangeError} If a number is out of range.
+   */
+  constructor(
+    options: ReadCollectionOptions<T> & Required<Pick<ReadCollectionOptions<T>, "schema">>,
+  );
+  /**
+   * Lists nothing yet.
+   *
+   * @param options How to list the collection, how to make its items, and how to tell them apart.
+   * @throws {TypeError} If an option cannot be used.
+   * @throws {RangeError} If a number is out of range.
+   */
+  constructor(
+    options: ReadCollectionOptions<T> & Required<Pick<ReadCollectionOptions<T>, "parse">>,
+  );
+  /**
+   * Lists nothing yet.
+   *
    * @param options How to list the collection, and how to tell its items apart.
    * @throws {TypeError} If an option cannot be used.
    * @throws {RangeError} If a number is out of range.
    */
-  constructor(options: CollectionPollerOptions<T>) {
+  constructor(options: CollectionPollerOptions<T>);
+  constructor(options: ReadCollectionOptions<T>) {
     checkOptions(options);
-    const { name, list, key, version, removed, maxRemoved = 1, remember } = options;
+    const { name, list, key, version, removed, maxRemoved = 1, remember, schema, parse } = options;
+    this.#values = { schema, parse };
     this.name = name;
     this.#list = list;
     this.#removed = removed;
@@ -164,15 +151,11 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     const changed = this.#removed &&
       new ChangedItems<T>(committed, doubtful, options.all === true);
     const pages = await this.#pages(options);
+    const { schema, parse } = this.#values;
+    const read = schema === undefined && parse === undefined ? pages : this.#read(pages);
     let nth = 0;
-    await eachPage(pages, options.signal, (page) => {
-      if (!Array.isArray(page)) {
-        throw this.#reader.error(
-          "protocol",
-          `'list' gave a page that is no array but ${kindOf(page)}`,
-        );
-      }
-      for (const item of page) this.#add(item, ++nth, builder, changed);
+    await eachPage(read, options.signal, (page) => {
+      for (const item of this.#itemsOf<T>(page)) this.#add(item, ++nth, builder, changed);
     });
     const changes = this.#tracker.deliver(builder.finish(), options);
     if (changed === undefined) return this.#events(changes, parsed, options);
@@ -243,6 +226,27 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     );
   }
 
+  /** The pages, with what `schema` or `parse` makes of their items. */
+  async *#read(pages: AsyncIterable<unknown>): AsyncGenerator<readonly T[]> {
+    let before = 0;
+    for await (const page of pages) {
+      const items = this.#itemsOf<unknown>(page);
+      yield await itemValues(items, this.#values, (place, thrown) => {
+        const option = this.#values.schema === undefined ? "parse" : "schema";
+        const nth = before + place + 1;
+        const what = `'${option}' rejected item ${nth} of the listing: ${reasonOf(thrown)}`;
+        return this.#reader.error("invalid", what, thrown);
+      });
+      before += items.length;
+    }
+  }
+
+  #itemsOf<I>(page: unknown): readonly I[] {
+    if (Array.isArray(page)) return page;
+    const what = `'list' gave a page that is no array but ${kindOf(page)}`;
+    throw this.#reader.error("protocol", what);
+  }
+
   #add(item: T, nth: number, builder: ItemBuilder, changed: ChangedItems<T> | undefined): void {
     const key = this.#reader.keyOf(item, nth);
     const version = this.#reader.versionOf(item, key);
@@ -292,29 +296,6 @@ export class CollectionPoller<T> implements ExternalSource<T> {
       throw this.#reader.error("invalid", `'removed' failed: ${reasonOf(thrown)}`, thrown);
     }
   }
-}
-
-function checkOptions<T>(options: CollectionPollerOptions<T>): void {
-  const { name, list, key, version, removed, maxRemoved = 1, remember = "json" } = options;
-  checkName("poll", name);
-  for (const [option, callback] of Object.entries({ list, key, version })) {
-    if (typeof callback !== "function" && (option !== "version" || callback !== undefined)) {
-      throw new TypeError(`Cannot poll '${name}' as '${option}' must be a function`);
-    }
-  }
-  if (remember !== "json" && remember !== "version") {
-    throw new TypeError(`Cannot poll '${name}' as 'remember' must be "json" or "version"`);
-  }
-  const brief = remember === "version";
-  if (brief && (version === undefined || typeof removed !== "function")) {
-    throw new TypeError(
-      `Cannot poll '${name}' as 'remember: "version"' needs the functions 'version' and 'removed'`,
-    );
-  }
-  if (!brief && removed !== undefined) {
-    throw new TypeError(`Cannot poll '${name}' as 'removed' is for 'remember: "version"'`);
-  }
-  checkShare("poll", "maxRemoved", maxRemoved);
 }
 
 /** Refuses, when a state is restored, items whose JSON is none. */

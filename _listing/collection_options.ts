@@ -1,0 +1,95 @@
+/** What may be set of a poller of a collection, and how it is checked. */
+import { checkItemValues } from "../_diff/item_values.ts";
+import type { PollOptions } from "../_diff/source.ts";
+import type { StandardSchemaV1 } from "../_diff/standard_schema.ts";
+import { checkName, checkShare } from "../_errors/checks.ts";
+
+/** What a list gives: the items page by page, or all of them as one array. */
+export type ItemList<T> = AsyncIterable<readonly T[]> | readonly T[] | Promise<readonly T[]>;
+
+/** How to list a collection, and how to tell its items apart. */
+export interface CollectionPollerOptions<T> {
+  /** Names the source in logs, spans and checkpoints. Must not hold a secret. */
+  name: string;
+  /**
+   * The items, page by page, in any order, or all of them as one array. It must throw if a page cannot be had: a listing that ends
+   * early would remove what it left out. {@linkcode jsonPages} makes one for a JSON API.
+   */
+  list: (options: PollOptions) => ItemList<T>;
+  /** Tells the items apart. Of two items with one key the last counts. */
+  key: (item: T) => string;
+  /**
+   * What changes whenever the item does, such as a revision.
+   *
+   * @default {JSON.stringify}
+   */
+  version?: (item: T) => string;
+  /**
+   * What is kept of an item between polls, in memory and in a checkpoint: its whole JSON, or only its key and
+   * version. With `"version"`, for which `version` and `removed` are needed:
+   *
+   * - an `added` and a `modified` hold the item itself, as `list` gave it; items that did not change are
+   *   dropped while they are listed,
+   * - a `modified` has no `previous`,
+   * - a `removed` holds what the option `removed` makes of the key and the version.
+   *
+   * @default {"json"}
+   */
+  remember?: "json" | "version";
+  /**
+   * Makes the item of a `removed` event from what is remembered of it, with `remember: "version"`. If it
+   * throws, the poll fails with code `invalid`.
+   */
+  removed?: (key: string, version: string) => T;
+  /**
+   * From 0 to 1: a poll that would remove a larger share of the items fails with code `removal-guard`.
+   *
+   * @default {1} no guard
+   */
+  maxRemoved?: number;
+}
+
+/** How to list a collection whose items are to be validated, or made of something else. */
+export interface ReadCollectionOptions<T> extends Omit<CollectionPollerOptions<T>, "list"> {
+  /** The same as {@linkcode CollectionPollerOptions.list}, of items that are not read yet. */
+  list: (options: PollOptions) => ItemList<unknown>;
+  /**
+   * Validates each item, and gives it its type: a schema of zod, valibot, arktype or any other library that follows
+   * Standard Schema. An item that it does not take fails the poll with code `invalid`, and what was known stays.
+   */
+  schema?: StandardSchemaV1<unknown, T>;
+  /**
+   * Makes each item, in place of `schema`. If it throws or rejects, the poll fails with code `invalid`, and what was
+   * known stays.
+   */
+  parse?: (item: unknown) => T | PromiseLike<T>;
+}
+
+/**
+ * @throws {TypeError} If an option cannot be used.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function checkOptions<T>(options: ReadCollectionOptions<T>): void {
+  const { name, list, key, version, removed, maxRemoved = 1, remember = "json" } = options;
+  const { schema, parse } = options;
+  checkName("poll", name);
+  for (const [option, callback] of Object.entries({ list, key, version })) {
+    if (typeof callback !== "function" && (option !== "version" || callback !== undefined)) {
+      throw new TypeError(`Cannot poll '${name}' as '${option}' must be a function`);
+    }
+  }
+  if (remember !== "json" && remember !== "version") {
+    throw new TypeError(`Cannot poll '${name}' as 'remember' must be "json" or "version"`);
+  }
+  const brief = remember === "version";
+  if (brief && (version === undefined || typeof removed !== "function")) {
+    throw new TypeError(
+      `Cannot poll '${name}' as 'remember: "version"' needs the functions 'version' and 'removed'`,
+    );
+  }
+  if (!brief && removed !== undefined) {
+    throw new TypeError(`Cannot poll '${name}' as 'removed' is for 'remember: "version"'`);
+  }
+  checkItemValues({ schema, parse }, "parse");
+  checkShare("poll", "maxRemoved", maxRemoved);
+}
