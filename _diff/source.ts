@@ -101,6 +101,16 @@ export interface ExternalSource<T> {
    * another server: that ends the stream, and nothing is saved. The same holds for what the iterable throws.
    */
   poll(options: PollOptions): Promise<Iterable<ExternalEvent<T>>>;
+  /**
+   * What a poll would give that finds nothing any more: `removed` for all that is known or in doubt. Makes no request.
+   * Reading it to its end commits. Optional: without it, a group cannot report what was known of a source it removes.
+   */
+  withdraw?(options: PollOptions): Iterable<ExternalEvent<T>>;
+  /**
+   * What it asks, such as a host name and port: a group bounds how many polls ask the same at once. Optional: without it,
+   * only the bound for all polls holds.
+   */
+  readonly host?: string;
   /** The committed state, as bytes a later `restore` understands. Without it there is no checkpoint. */
   save?(): Uint8Array;
   /** Takes back what `save` gave. Called before the first poll. */

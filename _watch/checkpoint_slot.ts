@@ -51,8 +51,8 @@ export class CheckpointSlot {
     return underWay.get(this.#store)?.has(this.#name) === true;
   }
 
-  /** Loads the state. Rejects with the signal's reason as soon as that aborts. */
-  async load(signal: AbortSignal): Promise<Uint8Array | undefined> {
+  /** Loads the state, or claims it. Rejects with the signal's reason as soon as that aborts. */
+  async load(signal: AbortSignal, claim: boolean): Promise<Uint8Array | undefined> {
     const timeout = TIMEOUT * 2 ** Math.min(this.#lateLoads, MOST_DOUBLINGS);
     const limits = limit(signal, timeout, () => {
       this.#lateLoads++;
@@ -62,7 +62,11 @@ export class CheckpointSlot {
       const earlier = underWay.get(this.#store)?.get(this.#name);
       if (earlier !== undefined) await limits.orAborted(earlier);
       limits.signal.throwIfAborted();
-      return await limits.orAborted(call(() => this.#store.load(this.#name)));
+      const store = this.#store;
+      const isClaimed = claim && store.claim !== undefined;
+      return await limits.orAborted(
+        call(() => isClaimed ? store.claim?.(this.#name) : store.load(this.#name)),
+      );
     } finally {
       limits.release();
     }
@@ -82,6 +86,12 @@ export class CheckpointSlot {
     // Released since: the next watch of this name may be loading by now.
     this.#released.signal.throwIfAborted();
     await this.#within(TIMEOUT + Math.round(state.length / SLOWEST), this.#begin(state));
+  }
+
+  /** Deletes the state. To be called right behind `turn`. */
+  async delete(): Promise<void> {
+    this.#released.signal.throwIfAborted();
+    await this.#within(TIMEOUT, call(() => this.#store.delete?.(this.#name)));
   }
 
   /** Where the state is kept, if the store can tell. */

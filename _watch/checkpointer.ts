@@ -17,6 +17,7 @@ type Restorable = Required<Pick<ExternalSource<unknown>, "name" | "save" | "rest
 export class Checkpointer {
   readonly #source: Restorable;
   readonly #slot: CheckpointSlot;
+  readonly #claim: boolean;
   readonly #steps = new SaveSteps();
   #loaded = false;
   #restored = false;
@@ -29,8 +30,12 @@ export class Checkpointer {
   #dueAgain = false;
   #failures = 0;
 
-  /** Takes the source's name in this store, until `release`. */
-  constructor(source: ExternalSource<unknown>, store: CheckpointStore) {
+  /**
+   * Takes the source's name in this store, until `release`.
+   *
+   * @param claim Whether the state is claimed where the store can, so that earlier claimants cannot overwrite it.
+   */
+  constructor(source: ExternalSource<unknown>, store: CheckpointStore, claim: boolean) {
     if (!isRestorable(source)) {
       throw new TypeError(
         `Cannot watch '${
@@ -40,6 +45,7 @@ export class Checkpointer {
       );
     }
     this.#source = source;
+    this.#claim = claim;
     this.#slot = new CheckpointSlot(store, source.name);
   }
 
@@ -58,7 +64,7 @@ export class Checkpointer {
     const { name } = this.#source;
     let state: Uint8Array | undefined;
     try {
-      state = await this.#slot.load(signal);
+      state = await this.#slot.load(signal, this.#claim);
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       return checkpointFailure(name, "load", thrown);
@@ -160,6 +166,16 @@ export class Checkpointer {
     this.#due = this.#dueAgain;
     this.#failures = 0;
     return undefined;
+  }
+
+  /** Deletes the state. */
+  async forget(): Promise<void> {
+    try {
+      await this.#slot.turn();
+      await this.#slot.delete();
+    } catch (thrown) {
+      throw checkpointFailure(this.#source.name, "delete", thrown).error;
+    }
   }
 
   #remember(state: Uint8Array): void {

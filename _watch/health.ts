@@ -11,6 +11,7 @@ interface Before {
 
 export class Health implements Observed {
   readonly source: string;
+  readonly totals: boolean;
   phase: WatchPhase = "idle";
   /** Why the last poll or save failed, or the stream ended. */
   lastError: ExternalError | undefined;
@@ -25,8 +26,10 @@ export class Health implements Observed {
   #startedAt = 0;
   #stopObserving: (() => void) | undefined;
 
-  constructor(source: string) {
+  /** @param totals Whether metrics do not name the source: then no gauge reads of it. */
+  constructor(source: string, totals = false) {
     this.source = source;
+    this.totals = totals;
   }
 
   /** Failed polls in a row. */
@@ -67,7 +70,7 @@ export class Health implements Observed {
     // From here and not from the start: a watch nobody reads must not be held by the gauges.
     if (this.#stopObserving === undefined) {
       this.#startedAt = Date.now();
-      this.#stopObserving = observe(this);
+      this.#stopObserving = this.totals ? () => {} : observe(this);
     }
     this.phase = "polling";
     this.#polls++;

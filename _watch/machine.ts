@@ -24,6 +24,16 @@ import { checkFree, takeSource } from "./taken.ts";
 import type { WatchStatus } from "./status.ts";
 import type { PollOutcome, PollTelemetry } from "./telemetry.ts";
 
+/** What whoever drives a machine may want otherwise. */
+export interface MachineSetting {
+  /** As `fail`, for what a callback of the user has thrown. */
+  readonly broke?: (error: unknown) => boolean;
+  /** Whether the state is claimed, so that whoever had the source before cannot overwrite it. */
+  readonly claim?: boolean;
+  /** Whether metrics do not name the source. */
+  readonly totals?: boolean;
+}
+
 export class Machine<T> {
   readonly source: string;
   /** Settles once the first good poll was handled whole; rejects if the machine ends before. */
@@ -47,6 +57,7 @@ export class Machine<T> {
   /** What is there if events are handed out to be handled side by side. */
   #sides: SideBySide<T> | undefined;
   #stopped = false;
+  #interrupted: Poll<T> | undefined;
   readonly #giveBack: () => void;
 
   readonly #synced = Promise.withResolvers<void>();
@@ -60,20 +71,21 @@ export class Machine<T> {
     source: ExternalSource<T>,
     options: WatchOptions,
     fail: (error: unknown) => boolean,
+    { broke = fail, claim = false, totals = false }: MachineSetting = {},
   ) {
     this.#pace = checkWatch(source, options);
     this.schedule = new Schedule(this.#pace);
     checkFree(source);
     const { timeout, checkpoint, resync, replay = false } = options;
-    const checkpointer = checkpoint && new Checkpointer(source, checkpoint);
+    const checkpointer = checkpoint && new Checkpointer(source, checkpoint, claim);
     this.#giveBack = takeSource(source);
     this.source = source.name;
-    this.health = new Health(source.name);
+    this.health = new Health(source.name, totals);
     this.#source = source;
     this.#timeout = timeout;
     this.#resync = new Resync(resync, replay);
     this.#fail = fail;
-    const reporter = this.#reporter = new Reporter(source.name, options, fail);
+    const reporter = this.#reporter = new Reporter(source.name, options, broke);
     const { health, schedule } = this;
     const giveUp = (error: ExternalError) => this.#failFor(error);
     this.#saver = checkpointer && new Saver(checkpointer, { reporter, health, schedule, giveUp });
@@ -111,9 +123,12 @@ export class Machine<T> {
   /**
    * Polls once. Behind it `next` has the events, if there are any; or `take`, with `each`. Never rejects.
    *
-   * @param options With `each`, the events are to be handed out side by side. Not before `mayPoll`.
+   * @param options With `each`, the events are to be handed out side by side. Not before `mayPoll`. With `withdraw`, the
+   * source is asked for what it withdraws, and not polled.
    */
-  async poll({ each }: { readonly each?: true } = {}): Promise<void> {
+  async poll(
+    { each, withdraw = false }: { readonly each?: boolean; readonly withdraw?: boolean } = {},
+  ): Promise<void> {
     if (each) this.handOut();
     if (this.#saver?.isUnderWay) await this.#saver.saveIfDue();
     if (this.ended || this.#stopped) return;
@@ -122,12 +137,14 @@ export class Machine<T> {
     this.#polling = true;
     const resync = this.#resync.begin();
     const poll = this.#poll = new Poll(this.#source, (message) => this.#reporter.warned(message), {
+      withdraw,
+      totals: this.health.totals,
       ...(each && this.#source.acknowledgement !== undefined && { each }),
       ...(resync !== undefined && { resync }),
     });
     const result = await poll.run(this.#saver?.checkpointer, this.#timeout);
     this.#poll = undefined;
-    if (this.ended || this.#stopped) {
+    if (this.ended || this.#stopped || this.#interrupted === poll) {
       poll.telemetry.end("cancelled", 0);
       if (result instanceof Delivery) this.#release(result);
     } else if (result instanceof Delivery) {
@@ -371,6 +388,14 @@ export class Machine<T> {
     this.#stopped = true;
     this.schedule.clear();
     this.#poll?.abort(this.closedError());
+  }
+
+  /** Breaks off what is under way, a poll or its events. The next poll finds the same. */
+  interrupt(): void {
+    this.#interrupted = this.#poll;
+    this.#poll?.abort(this.closedError());
+    if (this.#delivery !== undefined) this.#drop(this.#delivery);
+    this.health.phase = "idle";
   }
 
   closedError(): DOMException {

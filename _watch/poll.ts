@@ -17,20 +17,28 @@ export class Poll<T> {
   readonly #source: ExternalSource<T>;
   readonly #controller = new AbortController();
   readonly #onWarning: (message: string) => void;
-  readonly #each: true | undefined;
+  readonly #each: boolean | undefined;
+  readonly #withdraw: boolean;
   readonly #resync: number | undefined;
 
   /** @param options What the source is asked for, and what the delivery is to know of it. */
   constructor(
     source: ExternalSource<T>,
     onWarning: (message: string) => void,
-    { each, resync }: { readonly each?: true; readonly resync?: number },
+    { each, resync, withdraw, totals }: {
+      readonly each?: boolean;
+      readonly resync?: number;
+      readonly withdraw: boolean;
+      /** Whether the metrics do not name the source. */
+      readonly totals: boolean;
+    },
   ) {
     this.#source = source;
     this.#onWarning = onWarning;
     this.#each = each;
+    this.#withdraw = withdraw;
     this.#resync = resync;
-    this.telemetry = new PollTelemetry(source.name);
+    this.telemetry = new PollTelemetry(source.name, totals);
   }
 
   /** Ends the poll at once, whatever the source does. */
@@ -76,7 +84,11 @@ export class Poll<T> {
     };
     // Behind a promise, so that a source that throws synchronously fails like one that rejects.
     const answer = new Promise<Iterable<ExternalEvent<T>>>((resolve) =>
-      resolve(this.telemetry.run(() => source.poll(options)))
+      resolve(this.telemetry.run(() => {
+        // Only one that can is asked to.
+        if (this.#withdraw) return source.withdraw?.(options) ?? [];
+        return source.poll(options);
+      }))
     );
     const settled = answer.then(() => {}, () => {}).finally(() => underWay.delete(source));
     underWay.set(source, settled);

@@ -2,13 +2,15 @@
 import { type Pace, waitAfterFailure, waitAfterSuccess } from "./pace.ts";
 
 export class Schedule {
-  readonly #pace: Pace;
+  readonly pace: Pace;
+  /** From 0 to 1: which share of the jitter lengthens the wait after a good poll. */
+  jitterShare: () => number = Math.random;
   #wait = 0;
   #due: number | undefined;
   #refresh = false;
 
   constructor(pace: Pace) {
-    this.#pace = pace;
+    this.pace = pace;
   }
 
   /** When the next poll is due, in whole milliseconds since the epoch. Undefined while none is planned. */
@@ -18,12 +20,12 @@ export class Schedule {
 
   /** Plans the poll after a good one. */
   afterSuccess(): void {
-    this.#plan(waitAfterSuccess(this.#pace));
+    this.#plan(waitAfterSuccess(this.pace, this.jitterShare));
   }
 
   /** Plans the poll after the n-th failure in a row. Returns the wait in whole milliseconds. */
   afterFailure(failures: number, retryAfter: number | undefined): number {
-    this.#plan(waitAfterFailure(failures, retryAfter, this.#pace));
+    this.#plan(waitAfterFailure(failures, retryAfter, this.pace));
     return Math.ceil(this.#wait);
   }
 

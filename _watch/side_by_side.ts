@@ -84,7 +84,7 @@ export class SideBySide<T> {
   settle(handout: Handout<T>, failed: Failed | undefined): Promise<void> | undefined {
     const { source, saver, health } = this.#host;
     this.#handouts.settled(handout, failed !== undefined);
-    countHandled(source.name, failed === undefined ? "handled" : "failed");
+    countHandled(source.name, failed === undefined ? "handled" : "failed", health.totals);
     if (source.acknowledgement === undefined) {
       if (failed !== undefined) return void this.#handBack(handout, failed);
     } else if (handout.key !== undefined) this.#acknowledge(handout.key, failed);

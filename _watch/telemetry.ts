@@ -42,8 +42,12 @@ export function observe(watch: Observed): () => void {
 }
 
 /** Counts a handler that has ended. */
-export function countHandled(source: string, outcome: "handled" | "failed"): void {
-  instruments().handled.add(1, { [SOURCE]: source, [OUTCOME]: outcome });
+export function countHandled(
+  source: string,
+  outcome: "handled" | "failed",
+  totals: boolean,
+): void {
+  instruments().handled.add(1, { ...(!totals && { [SOURCE]: source }), [OUTCOME]: outcome });
 }
 
 /** The telemetry of one poll: a span, and the metrics that are recorded with its end. */
@@ -51,12 +55,15 @@ export class PollTelemetry {
   /** Requests made so far. */
   requests = 0;
   readonly #source: string;
+  readonly #totals: boolean;
   readonly #startedAt = now();
   readonly #span: Span;
   #endedAt: number | undefined;
 
-  constructor(source: string) {
+  /** @param totals Whether the metrics do not name the source. The span does. */
+  constructor(source: string, totals = false) {
     this.#source = source;
+    this.#totals = totals;
     // Now and not only at the end: the gauges must tell of a first poll that hangs.
     instruments();
     this.#span = trace.getTracer(SCOPE, VERSION).startSpan(`poll ${source}`, {
@@ -86,7 +93,8 @@ export class PollTelemetry {
   /** Closes the span and records the metrics. */
   end(outcome: PollOutcome, events: number, error?: ExternalError): void {
     const endedAt = this.#endedAt ?? now();
-    const attributes: Attributes = { [SOURCE]: this.#source, [OUTCOME]: outcome };
+    const named: Attributes = this.#totals ? {} : { [SOURCE]: this.#source };
+    const attributes: Attributes = { ...named, [OUTCOME]: outcome };
     if (error !== undefined) {
       attributes["error.type"] = error.code;
       this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
@@ -104,7 +112,7 @@ export class PollTelemetry {
     const { polls, duration, eventCount } = instruments();
     polls.add(1, attributes);
     duration.record((endedAt - this.#startedAt) / 1000, attributes);
-    if (events > 0) eventCount.add(events, { [SOURCE]: this.#source });
+    if (events > 0) eventCount.add(events, named);
   }
 }
 

@@ -1,0 +1,72 @@
+/** When each source is due: one heap, one clock and one timer for all of them. */
+import { startTimer } from "../_bounds/timer.ts";
+import { Heap, type Placed } from "./heap.ts";
+
+export class Timetable<E extends Placed> {
+  readonly #heap = new Heap<E>();
+  readonly #onDue: () => void;
+  #lastSeen = 0;
+  #setBack = 0;
+  #stopTimer: (() => void) | undefined;
+  #firesAt = Infinity;
+
+  /** @param onDue Is called by the timer when an entry is due. */
+  constructor(onDue: () => void) {
+    this.#onDue = onDue;
+  }
+
+  /** Milliseconds of a clock that goes with the wall clock, but never back: else all would wait for that long. */
+  get now(): number {
+    const wall = Date.now();
+    if (wall < this.#lastSeen) this.#setBack += this.#lastSeen - wall;
+    this.#lastSeen = wall;
+    return wall + this.#setBack;
+  }
+
+  get size(): number {
+    return this.#heap.size;
+  }
+
+  /** Plans an entry in so many milliseconds, or moves it. */
+  plan(entry: E, wait: number): void {
+    this.#heap.set(entry, this.now + wait);
+  }
+
+  /** Puts an entry back with the time it was due at. */
+  putBack(entry: E): void {
+    this.#heap.set(entry, entry.due);
+  }
+
+  delete(entry: E): void {
+    this.#heap.delete(entry);
+  }
+
+  /** Takes out the entry that has been due for longest. Undefined if none is. */
+  takeDue(): E | undefined {
+    const { top } = this.#heap;
+    if (top === undefined || top.due > this.now) return undefined;
+    this.#heap.delete(top);
+    return top;
+  }
+
+  /** Has `onDue` called, once, when the next entry is due. To be called again whenever the entries changed. */
+  sleep(): void {
+    const { top } = this.#heap;
+    if (top === undefined) return this.wake();
+    // A timer that fires too early is set anew then: cheaper than with each entry that moved.
+    if (this.#stopTimer !== undefined && this.#firesAt <= top.due) return;
+    this.wake();
+    this.#firesAt = top.due;
+    // Timers know no part of a millisecond, and one that fires early would fire again and again.
+    this.#stopTimer = startTimer(Math.max(Math.ceil(top.due - this.now), 0), () => {
+      this.#stopTimer = undefined;
+      this.#onDue();
+    });
+  }
+
+  /** Sets no timer. */
+  wake(): void {
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+  }
+}
