@@ -7,6 +7,7 @@
 export * from "./checkpoint.ts";
 export * from "./collection.ts";
 export * from "./error.ts";
+export * from "./group.ts";
 export * from "./http.ts";
 export * from "./store.ts";
 export * from "./watcher.ts";

@@ -7,7 +7,8 @@
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 export class Phases {
-  #next = 0;
+  // Groups of several processes that ask one server are not to ask in step.
+  #next = Math.random();
 
   /** The next phase, from 0 to 1. */
   next(): number {
@@ -39,4 +40,10 @@ export function shareTowards(phase: number, now: number, interval: number, jitte
 
 function modulo(a: number, b: number): number {
   return ((a % b) + b) % b;
+}
+
+/** How long a source waits for its first poll, at most its interval. */
+export function waitFor(phase: number, now: number, interval: number, jitter: number): number {
+  const period = interval + interval * jitter / 2;
+  return modulo(phase * period - now, period) * interval / period;
 }

@@ -168,19 +168,22 @@ export class Checkpointer {
     return undefined;
   }
 
-  /** Deletes the state. */
-  async forget(): Promise<void> {
-    try {
-      await this.#slot.turn();
-      await this.#slot.delete();
-    } catch (thrown) {
-      throw checkpointFailure(this.#source.name, "delete", thrown).error;
-    }
-  }
-
   #remember(state: Uint8Array): void {
     // A copy: a source may use the memory again.
     this.#last = state.length > SMALL ? "large" : state.slice();
+  }
+}
+
+/** Deletes the state that is kept under a name, behind whatever is being saved. Nobody may be watching it. */
+export async function forgetState(store: CheckpointStore, name: string): Promise<void> {
+  const slot = new CheckpointSlot(store, name);
+  try {
+    await slot.turn();
+    await slot.delete();
+  } catch (thrown) {
+    throw checkpointFailure(name, "delete", thrown).error;
+  } finally {
+    slot.release();
   }
 }
 

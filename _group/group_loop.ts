@@ -1,0 +1,221 @@
+/** The loop behind a group: what comes and goes, whom its events go to, and every way to end it. */
+import type { ExternalSource } from "../_diff/source.ts";
+import type { ExternalError } from "../_errors/external_error.ts";
+import { oneLine } from "../_errors/one_line.ts";
+import { checkWatch, type WatchOptions } from "../_watch/options.ts";
+import { Breath } from "./breath.ts";
+import { Conductor } from "./conductor.ts";
+import { Member } from "./member.ts";
+import { checkGroup, type GroupEvent, type GroupOptions, type GroupSetting, type RemoveOptions } from "./options.ts";
+import { followOwner } from "./ownership.ts";
+import { Phases } from "./phase.ts";
+import { Remover } from "./remover.ts";
+
+export class GroupLoop<T> {
+  readonly conductor: Conductor<T>;
+  readonly remover: Remover<T>;
+  readonly #setting: GroupSetting;
+  readonly #phases = new Phases();
+  readonly #breath = new Breath();
+  readonly #onEnd: (() => void)[] = [];
+  #controller!: ReadableStreamDefaultController<GroupEvent<T>>;
+  /** The source whose event the reader has. */
+  #current: Member<T> | undefined;
+  /** Ends the read that is pending. */
+  #pulled: (() => void) | undefined;
+  #isTaking = false;
+  #hasBegun = false;
+
+  constructor(options: GroupOptions) {
+    this.#setting = checkGroup(options);
+    this.conductor = new Conductor(this.#setting, {
+      more: () => this.#serve(),
+      broke: (error) => this.fail(error),
+    });
+    this.remover = new Remover(this.conductor);
+  }
+
+  get #ended(): boolean {
+    return this.conductor.ended;
+  }
+
+  /** Has something called at the end, however it comes. Returns what takes that back. */
+  atEnd(callback: () => void): () => void {
+    this.#onEnd.push(callback);
+    return () => {
+      const index = this.#onEnd.indexOf(callback);
+      if (index >= 0) this.#onEnd.splice(index, 1);
+    };
+  }
+
+  start(controller: ReadableStreamDefaultController<GroupEvent<T>>): void {
+    this.#controller = controller;
+    const { signal } = this.#setting.defaults;
+    if (signal?.aborted) return void this.fail(signal.reason);
+    if (signal === undefined) return;
+    const onAbort = () => this.fail(signal.reason);
+    signal.addEventListener("abort", onAbort);
+    this.#onEnd.push(() => signal.removeEventListener("abort", onAbort));
+  }
+
+  /** Gets the stream one event. Synchronous while there are some: this is the hot path. */
+  pull(): void | Promise<void> {
+    if (!this.#hasBegun) this.#begin();
+    this.#acknowledge();
+    const breath = this.conductor.members.size > 1 ? this.#breath.next() : undefined;
+    if (breath !== undefined) return breath.then(() => this.#read());
+    return this.#read();
+  }
+
+  #begin(): void {
+    this.#hasBegun = true;
+    const { owner } = this.#setting;
+    if (owner === undefined) return;
+    const stop = followOwner(owner, {
+      changed: () => this.conductor.reviewAll(),
+      failed: (error) => this.fail(error),
+    });
+    this.#onEnd.push(stop);
+    this.conductor.reviewAll();
+  }
+
+  #acknowledge(): void {
+    const current = this.#current;
+    this.#current = undefined;
+    this.#isTaking = true;
+    if (current !== undefined) this.conductor.handled(current);
+    this.#isTaking = false;
+  }
+
+  #read(): void | Promise<void> {
+    if (this.#ended) return;
+    this.conductor.wanted = true;
+    if (this.#ended || this.#deliver()) return;
+    this.#breath.taken();
+    return new Promise((resolve) => this.#pulled = resolve);
+  }
+
+  /** Something has happened that a pending read may wait for. */
+  #serve(): void {
+    if (this.#pulled === undefined || this.#isTaking || this.#ended) return;
+    if (!this.#deliver()) return;
+    this.#pulled?.();
+    this.#pulled = undefined;
+  }
+
+  /** Hands over the next event. Returns false if there is none, and the group goes on. */
+  #deliver(): boolean {
+    this.#isTaking = true;
+    const taken = this.conductor.take();
+    this.#isTaking = false;
+    if (this.#ended) return true;
+    if (taken === undefined) {
+      if (!this.conductor.isDrained) return false;
+      this.finish();
+      return true;
+    }
+    const { member, event } = taken;
+    this.#current = member;
+    this.conductor.wanted = false;
+    this.#controller.enqueue({ ...event, source: member.name });
+    return true;
+  }
+
+  // Coming and going
+
+  add(source: ExternalSource<T>, options: Partial<WatchOptions> = {}): void {
+    if (typeof options !== "object" || options === null) {
+      throw new TypeError("Cannot add a source as the options must be an object");
+    }
+    const { signal: _, ...defaults } = this.#setting.defaults;
+    const merged: WatchOptions = { ...defaults, ...options };
+    checkWatch(source, merged);
+    const { members } = this.conductor;
+    const name = oneLine(source.name);
+    if (this.#ended || this.conductor.closing) {
+      throw new TypeError(`Cannot add '${name}' as the group has ended`);
+    }
+    const earlier = members.get(source.name);
+    if (earlier !== undefined) {
+      throw new TypeError(
+        earlier.removal === undefined
+          ? `Cannot add '${name}' as the group has a source of this name already: remove that first, or give this one ` +
+            "another 'name'"
+          : `Cannot add '${name}' as the one of this name is still being removed: wait for its 'remove'`,
+      );
+    }
+    const member = new Member(source, merged, this.#phases.next());
+    members.set(source.name, member);
+    const { signal } = merged;
+    try {
+      if (signal?.aborted) return void members.delete(source.name);
+      if (this.conductor.owns(member)) this.conductor.start(member);
+    } catch (thrown) {
+      members.delete(source.name);
+      throw thrown;
+    }
+    if (signal === undefined) return;
+    const onAbort = () => void this.remover.remove(source.name, {}).catch(() => {});
+    signal.addEventListener("abort", onAbort);
+    member.stopListening = () => signal.removeEventListener("abort", onAbort);
+  }
+
+  refresh(name: string | undefined): boolean {
+    const { members } = this.conductor;
+    const asked = name === undefined ? [...members.values()] : [members.get(name)];
+    for (const member of asked) if (member !== undefined) this.conductor.refresh(member);
+    return asked[0] !== undefined || name === undefined;
+  }
+
+  remove(name: string, how: RemoveOptions): Promise<boolean> {
+    return this.remover.remove(name, how);
+  }
+
+  /** Something failed for an item of a stream that is followed: there is no source that could tell of it. */
+  report(error: ExternalError): void {
+    const { onError } = this.#setting.defaults;
+    if (onError === undefined) return void console.warn(oneLine(error.message));
+    try {
+      onError(error, { attempt: 1, wait: Infinity });
+    } catch (thrown) {
+      this.fail(thrown);
+    }
+  }
+
+  // Ending
+
+  close(): void {
+    if (this.#ended) return;
+    this.conductor.close();
+    // Events found are still to be read; the next pull after the last of them closes the stream.
+    if (this.conductor.isDrained) this.finish();
+  }
+
+  cancel(reason: unknown): void {
+    this.#end(reason === undefined ? closedError() : reason);
+  }
+
+  /** Closes the stream: whoever reads it sees its end. */
+  finish(): void {
+    if (this.#end(closedError())) this.#controller.close();
+  }
+
+  /** Ends the stream with an error, untouched. Returns false if the group had ended before. */
+  fail(error: unknown): boolean {
+    const ends = this.#end(error);
+    if (ends) this.#controller.error(error);
+    return ends;
+  }
+
+  #end(reason: unknown): boolean {
+    if (!this.conductor.end(reason)) return false;
+    for (const callback of this.#onEnd.splice(0)) callback();
+    this.#pulled?.();
+    this.#pulled = undefined;
+    return true;
+  }
+}
+
+function closedError(): DOMException {
+  return new DOMException("The group was closed", "AbortError");
+}

@@ -1,0 +1,9 @@
+/**
+ * Many sources as one stream: they come and go while it is read, take turns, and may be shared with other processes.
+ *
+ * @module
+ */
+export { WatchGroup } from "./_group/watch_group.ts";
+export type { Followed, FollowOptions } from "./_group/follow.ts";
+export type { GroupEvent, GroupOptions, RemoveOptions } from "./_group/options.ts";
+export type { GroupOwner } from "./_group/owner.ts";
