@@ -83,6 +83,16 @@ export class Tracker<V extends { readonly key: string }> {
   deliver(next: Snapshot, mode: Mode = {}): Iterable<Change<V>> {
     this.begin(mode);
     this.#guard(next);
+    return this.#start(next, mode);
+  }
+
+  /** The changes that lead to nothing, whatever their number. Reading them to the end commits that. */
+  withdraw(mode: Mode): Iterable<Change<V>> {
+    this.begin(mode);
+    return this.#start(Snapshot.empty, mode);
+  }
+
+  #start(next: Snapshot, mode: Mode): Iterable<Change<V>> {
     const progress: Progress = this.#progress = { next, mode };
     return mode.each ? this.#deliverEach(progress) : this.#deliver(progress);
   }

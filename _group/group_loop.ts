@@ -6,7 +6,13 @@ import { checkWatch, type WatchOptions } from "../_watch/options.ts";
 import { Breath } from "./breath.ts";
 import { Conductor } from "./conductor.ts";
 import { Member } from "./member.ts";
-import { checkGroup, type GroupEvent, type GroupOptions, type GroupSetting, type RemoveOptions } from "./options.ts";
+import {
+  checkGroup,
+  type GroupEvent,
+  type GroupOptions,
+  type GroupSetting,
+  type RemoveOptions,
+} from "./options.ts";
 import { followOwner } from "./ownership.ts";
 import { Phases } from "./phase.ts";
 import { Remover } from "./remover.ts";

@@ -153,6 +153,25 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     }
   }
 
+  /**
+   * What a poll would give that finds the resource gone, without a request. It is committed when it is read to its end.
+   *
+   * @param options How the event is acknowledged.
+   * @returns A `removed` with status 410, if the resource is known or in doubt.
+   */
+  withdraw(options: PollOptions): Iterable<ExternalEvent<HttpResource<T>>> {
+    if (!options.each || this.#open?.isAside === false) this.#open = undefined;
+    const known = this.#seen ?? this.#doubt;
+    const reply = { url: this.#client.url.href, status: 410, body: new Uint8Array() };
+    const event = known && { type: "removed", item: goneResource(reply, known) } as const;
+    return this.#deliver(event, undefined, options);
+  }
+
+  /** The host that it asks. */
+  get host(): string {
+    return this.#client.url.host;
+  }
+
   async #ask(poll: PollOptions): Promise<Reply> {
     let good = false;
     try {
@@ -345,7 +364,10 @@ function resourceOf<T>({ url, status, body, headers }: Reply): Resource<T> {
 }
 
 /** What is left of a resource: the validators and the value that were known last. */
-function goneResource<T>({ url, status, body }: Reply, known: Known<T>): Resource<T> {
+function goneResource<T>(
+  { url, status, body }: Pick<Reply, "url" | "status" | "body">,
+  known: Known<T>,
+): Resource<T> {
   const { etag, lastModified } = known;
   const gone = new Resource<T>({ url, status, body, etag, lastModified });
   if (known.resource?.value !== undefined) gone.value = known.resource.value;

@@ -200,6 +200,21 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     return mapped(records, (record) => this.#known(record));
   }
 
+  /**
+   * What a poll would give that finds no item any more, without a request. It is committed when it is read to its end.
+   *
+   * @param options How the events are acknowledged.
+   * @returns A `removed` for every item that is known or in doubt.
+   */
+  withdraw(options: PollOptions): Iterable<ExternalEvent<T>> {
+    const goneOf = ({ item }: Change<ItemRecord>): ExternalEvent<T> => ({
+      type: "removed",
+      item: this.#gone(item.key, item.version),
+    });
+    const changes = this.#tracker.withdraw(options);
+    return this.#events(changes, this.#removed === undefined ? parsed : goneOf, options);
+  }
+
   /** The state that was handled, as bytes: what {@linkcode restore} takes. */
   save(): Uint8Array {
     return this.#tracker.save();

@@ -213,6 +213,16 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     return knownItems(this.#tracker.committed, objectCodec, prefix);
   }
 
+  /**
+   * What a poll would give that finds no object any more, without a request. It is committed when it is read to its end.
+   *
+   * @param options How the events are acknowledged.
+   * @returns A `removed` for every object that is known or in doubt.
+   */
+  withdraw(options: PollOptions): Iterable<ExternalEvent<ObjectMeta>> {
+    return this.#tracker.withdraw(options);
+  }
+
   /** The state that was handled, as bytes: what {@linkcode restore} takes. */
   save(): Uint8Array {
     return this.#tracker.save();

@@ -20,7 +20,11 @@ export function pollFailure(source: string, thrown: unknown): Failure {
 }
 
 /** A failure to load or save a checkpoint. It is taken to pass, unless the store said otherwise. */
-export function checkpointFailure(source: string, verb: "load" | "save" | "delete", thrown: unknown): Failure {
+export function checkpointFailure(
+  source: string,
+  verb: "load" | "save" | "delete",
+  thrown: unknown,
+): Failure {
   if (isFatal(thrown)) return { error: ofSource(thrown, source), fatal: true };
   const message = `Cannot ${verb} the checkpoint of '${source}': ${reasonOf(thrown)}`;
   const options = { ...answerOf(thrown), cause: thrown, source };
