@@ -29,7 +29,7 @@ export interface GroupOptions extends WatchOptions {
   /**
    * How many polls may ask one host at once: a whole number. Holds for sources that tell their `host`, as `HttpPoller` does.
    *
-   * @default {16}
+   * @default {polls}
    */
   pollsPerHost?: number;
   /**
@@ -70,7 +70,6 @@ export interface RemoveOptions {
 }
 
 const DEFAULT_POLLS = 64;
-const DEFAULT_POLLS_PER_HOST = 16;
 
 /** What a group works with. */
 export interface GroupSetting {
@@ -96,7 +95,7 @@ export function checkGroup(options: GroupOptions): GroupSetting {
   const {
     name = "group",
     polls = DEFAULT_POLLS,
-    pollsPerHost = DEFAULT_POLLS_PER_HOST,
+    pollsPerHost = polls,
     owner,
     onStatus,
     telemetry = "sources",
