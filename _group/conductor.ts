@@ -184,7 +184,7 @@ export class Conductor<T> {
     this.#telemetry.begun(Math.max(this.#timetable.now - member.due, 0));
     const startedAt = performance.now();
     member.hasWithdrawn = member.removal !== undefined;
-    machine.poll(member.hasWithdrawn).then(() => {
+    machine.poll({ withdraw: member.hasWithdrawn }).then(() => {
       leave();
       if (member.machine === machine) {
         const isSlow = performance.now() - startedAt > SLOW;

@@ -76,11 +76,13 @@ class Replicas {
   readonly store = new MemoryCheckpointStore();
   items: string[] = [];
 
-  member(name: string) {
+  member(name: string, minBackoff = 2) {
     const failures: ExternalError[] = [];
     const group = new WatchGroup<string>({
       interval: 1,
       jitter: 0,
+      minBackoff,
+      maxBackoff: minBackoff,
       logger: false,
       checkpoint: this.store.instance(),
       owner: this.shares.ownerFor(name),
@@ -141,7 +143,8 @@ test("G5: one that was frozen while it had a source overwrites nothing, stops by
   const replicas = new Replicas();
   const { shares, store } = replicas;
   await shares.give("list", "one");
-  const [one, two] = [replicas.member("one"), replicas.member("two")];
+  // So long that it does not claim it back before it hears of the loss.
+  const [one, two] = [replicas.member("one", 3_600_000), replicas.member("two")];
   replicas.items = ["a1"];
   assert.equal(await short(one.reader.read()), "list added a1");
   const lateRead = one.reader.read();
