@@ -6,10 +6,12 @@ import type { ExternalEvent } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import { pollFailure } from "../_watch/failure.ts";
+import type { Failed } from "../_watch/handling.ts";
+import type { Handout } from "../_watch/handouts.ts";
 import { Machine } from "../_watch/machine.ts";
 import { Gate } from "./gate.ts";
 import type { Member } from "./member.ts";
-import type { GroupSetting } from "./options.ts";
+import type { GroupEvent, GroupSetting } from "./options.ts";
 import { shareTowards, waitFor } from "./phase.ts";
 import { Queue } from "./queue.ts";
 import { GroupTelemetry } from "./telemetry.ts";
@@ -18,10 +20,21 @@ import { Timetable } from "./timetable.ts";
 /** A poll that takes longer makes its source a suspect, in milliseconds. */
 const SLOW = 1_000;
 
+/** An event of a group that was handed to a handler. */
+export interface GroupHandout<T> {
+  readonly event: GroupEvent<T>;
+  readonly attempt: number;
+  readonly member: Member<T>;
+  readonly machine: Machine<T>;
+  readonly handout: Handout<T>;
+}
+
 /** What a conductor tells. */
-export interface Listener {
+export interface Listener<T> {
   /** There may be more to take. */
   more(): void;
+  /** Nothing of this source is to be handed out or handled any more. */
+  lost(member: Member<T>, reason: unknown): void;
   /** A callback of the user has thrown. Ends everything, and returns false if it had ended before. */
   broke(error: unknown): boolean;
 }
@@ -29,7 +42,7 @@ export interface Listener {
 export class Conductor<T> {
   readonly members: Map<string, Member<T>> = new Map();
   readonly #setting: GroupSetting;
-  readonly #listener: Listener;
+  readonly #listener: Listener<T>;
   readonly #timetable: Timetable<Member<T>> = new Timetable(() => this.#begin());
   readonly #gate: Gate<Member<T>>;
   readonly #row: Queue<Member<T>> = new Queue();
@@ -40,10 +53,12 @@ export class Conductor<T> {
   #newcomers = 0;
   /** Whether somebody waits for events. No poll begins otherwise. */
   #isWanted = false;
+  /** Whether events are handed to handlers, to be settled one by one. */
+  #handsOut = false;
   #closing = false;
   #ended = false;
 
-  constructor(setting: GroupSetting, listener: Listener) {
+  constructor(setting: GroupSetting, listener: Listener<T>) {
     this.#setting = setting;
     this.#listener = listener;
     const { polls, pollsPerHost, name } = setting;
@@ -104,6 +119,8 @@ export class Conductor<T> {
     };
     member.machine = machine;
     member.state = "planned";
+    member.out = 0;
+    if (this.#handsOut) machine.handOut();
     // One alone need not wait. Those that come together are spread over the interval.
     const { interval, jitter } = schedule.pace;
     const wait = this.#newcomers === 0
@@ -125,6 +142,7 @@ export class Conductor<T> {
     this.#noLongerFresh(member);
     machine?.end(reason);
     this.#gate.leave(member);
+    this.#listener.lost(member, reason);
   }
 
   /** Asks for what a source withdraws, instead of polling it: what is under way is broken off. */
@@ -133,8 +151,8 @@ export class Conductor<T> {
     machine?.interrupt();
     machine?.schedule.refresh();
     this.#noLongerFresh(member);
-    // A poll or a save under way plans the next poll at its end.
-    if (state === "polling" || state === "saving") return;
+    // A poll or a save under way plans the next poll at its end, and so do the handlers that have something of it.
+    if (state === "polling" || state === "saving" || machine?.isDrained === false) return;
     this.#plan(member);
   }
 
@@ -174,9 +192,13 @@ export class Conductor<T> {
   #poll(member: Member<T>): void {
     // One that was stopped, and comes back.
     if (member.state === "stopped") return this.review(member);
-    const { machine } = member;
-    if (machine === undefined) return;
+    const { machine, state } = member;
+    if (machine === undefined || state !== "planned" && state !== "ready") return;
     if (!this.owns(member)) return this.review(member);
+    // It is only time for an item that was set aside.
+    if (this.#handsOut && (member.state === "ready" || machine.schedule.left > 0)) {
+      return this.#queue(member);
+    }
     const leave = this.#gate.enter(member);
     if (leave === undefined) return;
     this.#noLongerNew(member);
@@ -184,7 +206,7 @@ export class Conductor<T> {
     this.#telemetry.begun(Math.max(this.#timetable.now - member.due, 0));
     const startedAt = performance.now();
     member.hasWithdrawn = member.removal !== undefined;
-    machine.poll({ withdraw: member.hasWithdrawn }).then(() => {
+    machine.poll({ each: this.#handsOut, withdraw: member.hasWithdrawn }).then(() => {
       leave();
       if (member.machine === machine) {
         const isSlow = performance.now() - startedAt > SLOW;
@@ -225,10 +247,10 @@ export class Conductor<T> {
     const { machine } = member;
     if (machine === undefined) return;
     member.state = "planned";
-    if (this.#closing) return this.#listener.more();
+    if (this.#closing) return this.#wrapUp(member, machine);
     if (member.isParked) this.#gate.leave(member);
     machine.health.phase = "waiting";
-    this.#timetable.plan(member, machine.schedule.left);
+    this.#timetable.plan(member, Math.min(machine.schedule.left, retryWait(machine)));
     this.#begin();
   }
 
@@ -244,19 +266,27 @@ export class Conductor<T> {
 
   // Handing over
 
-  /** The next event, of the source whose turn it is. */
-  take(): { readonly member: Member<T>; readonly event: ExternalEvent<T> } | undefined {
+  /** The source whose turn it is. Its machine is there. */
+  #nextInRow(): Member<T> | undefined {
     for (;;) {
       const member = this.#row.shift();
       if (member === undefined) return undefined;
       member.isInRow = false;
-      const { machine } = member;
-      if (member.state !== "ready" || machine === undefined) continue;
-      if (!this.owns(member)) {
-        this.review(member);
-        continue;
+      if (member.state !== "ready" || member.machine === undefined) continue;
+      if (this.owns(member)) {
+        this.#noLongerFresh(member);
+        return member;
       }
-      this.#noLongerFresh(member);
+      this.review(member);
+    }
+  }
+
+  /** The next event, of the source whose turn it is. */
+  take(): { readonly member: Member<T>; readonly event: ExternalEvent<T> } | undefined {
+    for (;;) {
+      const member = this.#nextInRow();
+      if (member === undefined) return undefined;
+      const machine = member.machine as Machine<T>;
       const event = machine.next();
       // Its source's own code has run: whatever it did to the group counts.
       if (member.machine !== machine) continue;
@@ -282,6 +312,73 @@ export class Conductor<T> {
     });
   }
 
+  // Handing out side by side
+
+  /** From now on events are handed out by `takeHandout`, and each is settled by itself. */
+  handOut(): void {
+    this.#handsOut = true;
+    for (const member of this.members.values()) {
+      const { machine, state } = member;
+      machine?.handOut();
+      this.#noLongerFresh(member);
+      // What had been found comes again.
+      if (state === "ready" || state === "handed") this.#plan(member);
+    }
+  }
+
+  /** What to hand out now, of the source whose turn it is. */
+  takeHandout(): GroupHandout<T> | undefined {
+    for (;;) {
+      const member = this.#nextInRow();
+      if (member === undefined) return undefined;
+      const machine = member.machine as Machine<T>;
+      const handout = machine.take();
+      if (member.machine !== machine) continue;
+      if (handout === undefined) {
+        this.#look(member, machine);
+        continue;
+      }
+      member.out++;
+      this.#queue(member);
+      const event = { ...handout.event, source: member.name };
+      return { event, attempt: handout.attempt, member, machine, handout };
+    }
+  }
+
+  /** A handler has ended. */
+  settle({ member, machine, handout }: GroupHandout<T>, failed: Failed | undefined): void {
+    if (member.machine !== machine) return;
+    member.out--;
+    machine.settle(handout, failed)?.then(() => {
+      if (member.machine === machine && member.state === "ready") this.#queue(member);
+    });
+    if (member.machine !== machine) return;
+    if (this.#closing) return this.#wrapUp(member, machine);
+    if (member.state === "ready") this.#queue(member);
+  }
+
+  /** There is nothing to hand out of a source for now. */
+  #look(member: Member<T>, machine: Machine<T>): void {
+    if (machine.ended || machine.mayPoll) return this.#delivered(member, machine);
+    // The rest of its events are out. What was set aside may come again meanwhile.
+    const wait = machine.mayRetry ? retryWait(machine) : Infinity;
+    if (wait < Infinity) this.#timetable.plan(member, wait);
+  }
+
+  /** Behind `close`: saves what was handled, once all that was out of a source is settled. */
+  #wrapUp(member: Member<T>, machine: Machine<T>): void {
+    if (!this.#handsOut) return this.#listener.more();
+    if (member.out > 0 || member.isWrappedUp) return;
+    member.isWrappedUp = true;
+    member.state = "saving";
+    machine.endHandling().then(() => {
+      if (member.machine !== machine) return;
+      if (machine.ended) return this.#stopped(member, machine);
+      member.state = "planned";
+      this.#listener.more();
+    });
+  }
+
   /** All events of a poll were handled, or they broke off. */
   #delivered(member: Member<T>, machine: Machine<T>): void {
     const isGood = !machine.ended && machine.health.failures === 0;
@@ -295,7 +392,7 @@ export class Conductor<T> {
 
   #settled(member: Member<T>, machine: Machine<T>, isGood: boolean): void {
     // What it withdrew was handled.
-    if (isGood && member.removal !== undefined && member.hasWithdrawn) {
+    if (isGood && member.removal !== undefined && member.hasWithdrawn && !machine.health.aside) {
       return member.removal.resolve();
     }
     this.#goOn(member, machine);
@@ -396,6 +493,12 @@ export class Conductor<T> {
     for (const member of this.members.values()) {
       const { machine } = member;
       machine?.stop();
+      if (this.#handsOut) {
+        // The end of a poll, or of a save, does the same.
+        const isBusy = member.state === "polling" || member.state === "saving";
+        if (machine !== undefined && !isBusy) this.#wrapUp(member, machine);
+        continue;
+      }
       if (member.state !== "planned" || machine?.saveIsDue !== true) continue;
       // A save that failed is tried once more.
       member.state = "saving";
@@ -421,6 +524,11 @@ export class Conductor<T> {
     }
     return true;
   }
+}
+
+/** Milliseconds until an item that was set aside is due; never none, or what cannot be handed out would be asked for without end. */
+function retryWait<T>({ retryAt }: Machine<T>): number {
+  return retryAt === undefined ? Infinity : Math.max(Math.ceil(retryAt - performance.now()), 1);
 }
 
 function lostError(name: string): DOMException {

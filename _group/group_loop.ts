@@ -2,9 +2,11 @@
 import type { ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
+import type { Handler } from "../_watch/handle_options.ts";
+import { Handling, type HandlingLimits } from "../_watch/handling.ts";
 import { checkWatch, type WatchOptions } from "../_watch/options.ts";
 import { Breath } from "./breath.ts";
-import { Conductor } from "./conductor.ts";
+import { Conductor, type GroupHandout } from "./conductor.ts";
 import { Member } from "./member.ts";
 import {
   checkGroup,
@@ -27,8 +29,12 @@ export class GroupLoop<T> {
   #controller!: ReadableStreamDefaultController<GroupEvent<T>>;
   /** The source whose event the reader has. */
   #current: Member<T> | undefined;
+  #concurrency = 1;
+  /** Whether what has arrived is being taken in, before more is handed out. */
+  #breathing = false;
   /** Ends the read that is pending. */
   #pulled: (() => void) | undefined;
+  #handling: Handling<GroupEvent<T>, GroupHandout<T>> | undefined;
   #isTaking = false;
   #hasBegun = false;
 
@@ -36,6 +42,8 @@ export class GroupLoop<T> {
     this.#setting = checkGroup(options);
     this.conductor = new Conductor(this.#setting, {
       more: () => this.#serve(),
+      lost: (member, reason) =>
+        this.#handling?.drop((handout) => handout.member === member, reason),
       broke: (error) => this.fail(error),
     });
     this.remover = new Remover(this.conductor);
@@ -103,6 +111,7 @@ export class GroupLoop<T> {
 
   /** Something has happened that a pending read may wait for. */
   #serve(): void {
+    if (this.#handling !== undefined) return this.#fill(this.#handling);
     if (this.#pulled === undefined || this.#isTaking || this.#ended) return;
     if (!this.#deliver()) return;
     this.#pulled?.();
@@ -125,6 +134,47 @@ export class GroupLoop<T> {
     this.conductor.wanted = false;
     this.#controller.enqueue({ ...event, source: member.name });
     return true;
+  }
+
+  /** Hands the events to handlers from now on: the stream is not to be read any more, it only tells the end. */
+  handle(handler: Handler<GroupEvent<T>>, limits: HandlingLimits): void {
+    if (this.#ended) return;
+    const { conductor } = this;
+    this.#concurrency = limits.concurrency;
+    this.#current = undefined;
+    conductor.handOut();
+    const handling = this.#handling = new Handling(handler, limits, {
+      take: () => this.#takeHandout(),
+      settle: (handout, failed) => conductor.settle(handout, failed),
+      hasRoom: () => this.#fill(handling),
+    });
+    if (!this.#hasBegun) this.#begin();
+    this.#fill(handling);
+  }
+
+  #takeHandout(): GroupHandout<T> | undefined {
+    if (this.#breathing || this.#ended) return undefined;
+    const breath = this.conductor.members.size > 1 ? this.#breath.next() : undefined;
+    if (breath === undefined) return this.conductor.takeHandout();
+    this.#breathing = true;
+    breath.then(() => {
+      this.#breathing = false;
+      this.#serve();
+    });
+    return undefined;
+  }
+
+  /** Starts as many handlers as may run at once. Polls begin only while one more could. */
+  #fill(handling: Handling<GroupEvent<T>, GroupHandout<T>>): void {
+    if (this.#ended || this.#isTaking) return;
+    this.#isTaking = true;
+    this.conductor.wanted = true;
+    handling.fill();
+    this.#isTaking = false;
+    const hasRoom = handling.running < this.#concurrency;
+    this.conductor.wanted = hasRoom;
+    if (hasRoom && !this.#breathing) this.#breath.taken();
+    if (handling.running === 0 && this.conductor.isDrained) this.finish();
   }
 
   // Coming and going
@@ -166,11 +216,16 @@ export class GroupLoop<T> {
     member.stopListening = () => signal.removeEventListener("abort", onAbort);
   }
 
-  refresh(name: string | undefined): boolean {
+  /** Does something with one source, or with all. Returns whether there was such a source. */
+  each(name: string | undefined, what: (member: Member<T>) => void): boolean {
     const { members } = this.conductor;
-    const asked = name === undefined ? [...members.values()] : [members.get(name)];
-    for (const member of asked) if (member !== undefined) this.conductor.refresh(member);
-    return asked[0] !== undefined || name === undefined;
+    if (name === undefined) {
+      for (const member of [...members.values()]) what(member);
+      return true;
+    }
+    const member = members.get(name);
+    if (member !== undefined) what(member);
+    return member !== undefined;
   }
 
   remove(name: string, how: RemoveOptions): Promise<boolean> {
@@ -215,6 +270,7 @@ export class GroupLoop<T> {
 
   #end(reason: unknown): boolean {
     if (!this.conductor.end(reason)) return false;
+    this.#handling?.abort(reason);
     for (const callback of this.#onEnd.splice(0)) callback();
     this.#pulled?.();
     this.#pulled = undefined;

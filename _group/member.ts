@@ -62,6 +62,10 @@ export class Member<T> implements Placed, Passenger {
   /** How often in a row it was stopped by an error while it was this process's own. */
   stops = 0;
   removal: Removal | undefined;
+  /** Handlers that have an event of it. */
+  out = 0;
+  /** Whether what was handled of it is saved, or being saved, behind `close`. */
+  isWrappedUp = false;
   /** Whether the last poll asked for what it withdraws. */
   hasWithdrawn = false;
   stopListening: (() => void) | undefined;

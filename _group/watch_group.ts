@@ -1,5 +1,7 @@
 /** The group: a stream of the changes of many sources. */
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
+import { untilClosed } from "../_watch/external_watch.ts";
+import { checkHandling, type HandleContext, type HandleOptions } from "../_watch/handle_options.ts";
 import { StreamIterator } from "../_watch/iterator.ts";
 import type { WatchOptions } from "../_watch/options.ts";
 import type { WatchStatus } from "../_watch/status.ts";
@@ -109,6 +111,34 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
   }
 
   /**
+   * Hands every event to a handler, up to `concurrency` of them side by side over all sources, and never two of one item at
+   * once. Sources take turns. What holds for `handle` of a watch holds here: an event was handled once what the handler
+   * returned has resolved; one that fails sets its item aside, which comes again with its newest state.
+   *
+   * Polls begin only while another handler could. Of a source that is removed or lost the handlers under way are aborted.
+   *
+   * @param handler Handles one event. It may be called again for an item that it handled just before a crash.
+   * @param options How many at once, and for how long.
+   * @returns Resolves when the group has closed. Rejects with what the stream would error with.
+   * @throws {TypeError} At once, if the handler or an option cannot be used, or if the group is being read or handled already.
+   * @throws {RangeError} At once, if a number is out of range.
+   */
+  handle(
+    handler: (event: GroupEvent<T>, context: HandleContext) => unknown,
+    options: HandleOptions = {},
+  ): Promise<void> {
+    const limits = checkHandling(handler, options);
+    if (this.locked) {
+      throw new TypeError(
+        "Cannot handle the events of the group as they are being read or handled already",
+      );
+    }
+    const reader = this.getReader();
+    this.#loop.handle(handler, limits);
+    return untilClosed(reader);
+  }
+
+  /**
    * How one source is doing, as of now.
    *
    * @param name The name of the source.
@@ -134,7 +164,21 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
    * @returns Whether there was such a source.
    */
   refresh(name?: string): boolean {
-    return this.#loop.refresh(name);
+    return this.#loop.each(name, (member) => this.#loop.conductor.refresh(member));
+  }
+
+  /**
+   * Polls one source, or all of them, as `refresh` does, and hands over all that is known once more: what did not change as
+   * `modified`.
+   *
+   * @param name The name of the source. Default: all.
+   * @returns Whether there was such a source.
+   */
+  resync(name?: string): boolean {
+    return this.#loop.each(name, (member) => {
+      member.machine?.resync();
+      this.#loop.conductor.refresh(member);
+    });
   }
 
   /**

@@ -176,7 +176,8 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
   }
 }
 
-async function untilClosed(reader: ReadableStreamDefaultReader<unknown>): Promise<void> {
+/** Resolves when a stream has closed, rejects with its error, and gives the lock back. */
+export async function untilClosed(reader: ReadableStreamDefaultReader<unknown>): Promise<void> {
   try {
     await reader.closed;
   } finally {

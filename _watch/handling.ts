@@ -35,7 +35,7 @@ export class Handling<E, H extends { readonly event: E; readonly attempt: number
   readonly #handler: Handler<E>;
   readonly #limits: HandlingLimits;
   readonly #supply: HandlingSupply<H>;
-  readonly #running = new Set<Context>();
+  readonly #running = new Map<Context, H>();
   #filling = false;
 
   constructor(handler: Handler<E>, limits: HandlingLimits, supply: HandlingSupply<H>) {
@@ -66,14 +66,22 @@ export class Handling<E, H extends { readonly event: E; readonly attempt: number
 
   /** Ends all that is under way: signals abort, and what becomes of the handlers is nobody's concern any more. */
   abort(reason: unknown): void {
-    const running = [...this.#running];
+    const running = [...this.#running.keys()];
     this.#running.clear();
     for (const context of running) context.end(reason);
   }
 
+  /** The same for some of it: their places are free at once. */
+  drop(which: (handout: H) => boolean, reason: unknown): void {
+    for (const [context, handout] of [...this.#running]) {
+      if (!which(handout) || !this.#running.delete(context)) continue;
+      context.end(reason);
+    }
+  }
+
   #start(handout: H): void {
     const context = new Context(handout.attempt);
-    this.#running.add(context);
+    this.#running.set(context, handout);
     const { timeout } = this.#limits;
     try {
       const result = this.#handler(handout.event, context);
