@@ -143,6 +143,9 @@ export class Conductor<T> {
     machine?.end(reason);
     this.#gate.leave(member);
     this.#listener.lost(member, reason);
+    // It may have held what others wait for.
+    this.#begin();
+    this.#listener.more();
   }
 
   /** Asks for what a source withdraws, instead of polling it: what is under way is broken off. */
