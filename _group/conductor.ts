@@ -3,31 +3,18 @@
  * It has no stream: whom the events go to is for whoever asks for them.
  */
 import type { ExternalEvent } from "../_diff/source.ts";
-import type { ExternalError } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import { pollFailure } from "../_watch/failure.ts";
-import type { Failed } from "../_watch/handling.ts";
-import type { Handout } from "../_watch/handouts.ts";
 import { Machine } from "../_watch/machine.ts";
-import { Gate } from "./gate.ts";
+import { Hands, retryWait } from "./hands.ts";
 import type { Member } from "./member.ts";
-import type { GroupEvent, GroupSetting } from "./options.ts";
-import { shareTowards, waitFor } from "./phase.ts";
-import { Queue } from "./queue.ts";
-import { GroupTelemetry } from "./telemetry.ts";
-import { Timetable } from "./timetable.ts";
+import type { GroupSetting } from "./options.ts";
+import { Planner } from "./planner.ts";
+import { Row } from "./row.ts";
+import { Teller } from "./teller.ts";
 
 /** A poll that takes longer makes its source a suspect, in milliseconds. */
 const SLOW = 1_000;
-
-/** An event of a group that was handed to a handler. */
-export interface GroupHandout<T> {
-  readonly event: GroupEvent<T>;
-  readonly attempt: number;
-  readonly member: Member<T>;
-  readonly machine: Machine<T>;
-  readonly handout: Handout<T>;
-}
 
 /** What a conductor tells. */
 export interface Listener<T> {
@@ -43,29 +30,20 @@ export class Conductor<T> {
   readonly members: Map<string, Member<T>> = new Map();
   readonly #setting: GroupSetting;
   readonly #listener: Listener<T>;
-  readonly #timetable: Timetable<Member<T>> = new Timetable(() => this.#begin());
-  readonly #gate: Gate<Member<T>>;
-  readonly #row: Queue<Member<T>> = new Queue();
-  readonly #telemetry: GroupTelemetry;
-  /** Polls whose events wait for their first turn. */
-  #fresh = 0;
-  /** Sources that wait for their first poll. */
-  #newcomers = 0;
-  /** Whether somebody waits for events. No poll begins otherwise. */
-  #isWanted = false;
-  /** Whether events are handed to handlers, to be settled one by one. */
-  #handsOut = false;
+  readonly #planner: Planner<T>;
+  readonly #row: Row<T> = new Row();
+  readonly #teller: Teller<T>;
+  /** What is there if events are handed to handlers, to be settled one by one. */
+  #hands: Hands<T> | undefined;
   #closing = false;
   #ended = false;
 
   constructor(setting: GroupSetting, listener: Listener<T>) {
     this.#setting = setting;
     this.#listener = listener;
-    const { polls, pollsPerHost, name } = setting;
-    this.#gate = new Gate(polls, pollsPerHost, (member) => this.#timetable.putBack(member));
-    this.#telemetry = new GroupTelemetry(name, {
+    this.#teller = new Teller(setting.onStatus, (error) => void listener.broke(error));
+    this.#planner = new Planner(setting, (member) => this.#poll(member), {
       sources: () => this.members.size,
-      polls: () => this.#gate.underWay,
       deliveries: () => this.#row.size,
     });
   }
@@ -113,23 +91,12 @@ export class Conductor<T> {
       },
     );
     const { schedule } = machine;
-    schedule.jitterShare = () => {
-      const { interval, jitter } = schedule.pace;
-      return shareTowards(member.phase, this.#timetable.now, interval, jitter);
-    };
+    schedule.jitterShare = () => this.#planner.jitterShare(member, schedule.pace);
     member.machine = machine;
     member.state = "planned";
     member.out = 0;
-    if (this.#handsOut) machine.handOut();
-    // One alone need not wait. Those that come together are spread over the interval.
-    const { interval, jitter } = schedule.pace;
-    const wait = this.#newcomers === 0
-      ? 0
-      : waitFor(member.phase, this.#timetable.now, interval, jitter);
-    member.isNew = true;
-    this.#newcomers++;
-    this.#timetable.plan(member, wait);
-    this.#begin();
+    if (this.#hands !== undefined) machine.handOut();
+    this.#planner.planFirst(member, schedule.pace);
   }
 
   /** Polls a source no more, here and now: whatever is under way is aborted, and nothing is saved any more. */
@@ -137,14 +104,11 @@ export class Conductor<T> {
     const { machine } = member;
     member.machine = undefined;
     member.state = state;
-    this.#timetable.delete(member);
-    this.#noLongerNew(member);
-    this.#noLongerFresh(member);
+    this.#planner.drop(member);
     machine?.end(reason);
-    this.#gate.leave(member);
     this.#listener.lost(member, reason);
     // It may have held what others wait for.
-    this.#begin();
+    this.#planner.begin();
     this.#listener.more();
   }
 
@@ -153,7 +117,7 @@ export class Conductor<T> {
     const { machine, state } = member;
     machine?.interrupt();
     machine?.schedule.refresh();
-    this.#noLongerFresh(member);
+    this.#planner.begun(member);
     // A poll or a save under way plans the next poll at its end, and so do the handlers that have something of it.
     if (state === "polling" || state === "saving" || machine?.isDrained === false) return;
     this.#plan(member);
@@ -163,33 +127,14 @@ export class Conductor<T> {
   refresh(member: Member<T>): void {
     member.machine?.schedule.refresh();
     if (member.state !== "planned" || member.isParked) return;
-    this.#timetable.plan(member, 0);
-    this.#begin();
+    this.#planner.plan(member, 0);
   }
 
   // Polling
 
   /** Somebody waits for events, or does so no more: polls begin only in between. */
   set wanted(isWanted: boolean) {
-    this.#isWanted = isWanted;
-    if (isWanted) this.#begin();
-  }
-
-  /** Begins what is due, as far as there is room. */
-  #begin(): void {
-    if (!this.#isWanted || this.#closing || this.#ended) return;
-    while (this.#hasRoom) {
-      const member = this.#timetable.takeDue();
-      if (member === undefined) return this.#timetable.sleep();
-      this.#poll(member);
-    }
-    // The end of a poll, or the first turn of its events, makes room.
-    this.#timetable.wake();
-  }
-
-  get #hasRoom(): boolean {
-    const { polls } = this.#setting;
-    return !this.#gate.isFull && this.#gate.underWay + this.#fresh < polls;
+    this.#planner.wanted = isWanted;
   }
 
   #poll(member: Member<T>): void {
@@ -199,40 +144,34 @@ export class Conductor<T> {
     if (machine === undefined || state !== "planned" && state !== "ready") return;
     if (!this.owns(member)) return this.review(member);
     // It is only time for an item that was set aside.
-    if (this.#handsOut && (member.state === "ready" || machine.schedule.left > 0)) {
+    if (this.#hands !== undefined && (state === "ready" || machine.schedule.left > 0)) {
       return this.#queue(member);
     }
-    const leave = this.#gate.enter(member);
+    const leave = this.#planner.enter(member);
     if (leave === undefined) return;
-    this.#noLongerNew(member);
     member.state = "polling";
-    this.#telemetry.begun(Math.max(this.#timetable.now - member.due, 0));
     const startedAt = performance.now();
     member.hasWithdrawn = member.removal !== undefined;
-    machine.poll({ each: this.#handsOut, withdraw: member.hasWithdrawn }).then(() => {
+    machine.poll({ each: this.#hands !== undefined, withdraw: member.hasWithdrawn }).then(() => {
       leave();
       if (member.machine === machine) {
         const isSlow = performance.now() - startedAt > SLOW;
         member.isSuspect = isSlow || machine.health.failures > 0;
         this.#afterPoll(member, machine);
       }
-      this.#begin();
+      this.#planner.begin();
     });
   }
 
   #afterPoll(member: Member<T>, machine: Machine<T>): void {
     if (!machine.isDelivering) return this.#goOn(member, machine);
-    member.isFresh = true;
-    this.#fresh++;
+    this.#planner.found(member);
     this.#queue(member);
   }
 
   #queue(member: Member<T>): void {
     member.state = "ready";
-    if (!member.isInRow) {
-      member.isInRow = true;
-      this.#row.push(member);
-    }
+    this.#row.push(member);
     this.#listener.more();
   }
 
@@ -241,7 +180,7 @@ export class Conductor<T> {
     if (machine.ended) return this.#stopped(member, machine);
     // One that is being removed may have been interrupted: that is no outcome.
     if (member.removal === undefined) {
-      this.#tellOutcome(member, machine.health.failures > 0 ? "failed" : "good");
+      this.#teller.ended(member, machine.health.failures > 0 ? "failed" : "good");
     }
     if (member.machine === machine) this.#plan(member);
   }
@@ -250,44 +189,29 @@ export class Conductor<T> {
     const { machine } = member;
     if (machine === undefined) return;
     member.state = "planned";
-    if (this.#closing) return this.#wrapUp(member, machine);
-    if (member.isParked) this.#gate.leave(member);
+    if (this.#closing) return this.#closed(member, machine);
     machine.health.phase = "waiting";
-    this.#timetable.plan(member, Math.min(machine.schedule.left, retryWait(machine)));
-    this.#begin();
-  }
-
-  #noLongerNew(member: Member<T>): void {
-    if (member.isNew) this.#newcomers--;
-    member.isNew = false;
-  }
-
-  #noLongerFresh(member: Member<T>): void {
-    if (member.isFresh) this.#fresh--;
-    member.isFresh = false;
+    this.#planner.plan(member, Math.min(machine.schedule.left, retryWait(machine)));
   }
 
   // Handing over
 
   /** The source whose turn it is. Its machine is there. */
-  #nextInRow(): Member<T> | undefined {
-    for (;;) {
-      const member = this.#row.shift();
-      if (member === undefined) return undefined;
-      member.isInRow = false;
-      if (member.state !== "ready" || member.machine === undefined) continue;
+  #next(): Member<T> | undefined {
+    for (let member; (member = this.#row.next()) !== undefined;) {
       if (this.owns(member)) {
-        this.#noLongerFresh(member);
+        this.#planner.begun(member);
         return member;
       }
       this.review(member);
     }
+    return undefined;
   }
 
   /** The next event, of the source whose turn it is. */
   take(): { readonly member: Member<T>; readonly event: ExternalEvent<T> } | undefined {
     for (;;) {
-      const member = this.#nextInRow();
+      const member = this.#next();
       if (member === undefined) return undefined;
       const machine = member.machine as Machine<T>;
       const event = machine.next();
@@ -315,71 +239,27 @@ export class Conductor<T> {
     });
   }
 
-  // Handing out side by side
-
-  /** From now on events are handed out by `takeHandout`, and each is settled by itself. */
-  handOut(): void {
-    this.#handsOut = true;
+  /** From now on events are handed out by what this returns, and each is settled by itself. */
+  handOut(): Hands<T> {
+    const hands = this.#hands = new Hands({
+      next: () => this.#next(),
+      queue: (member) => this.#queue(member),
+      plan: (member, wait) => this.#planner.plan(member, wait),
+      delivered: (member, machine) => this.#delivered(member, machine),
+      wrappedUp: (member, machine) => {
+        if (machine.ended) return this.#stopped(member, machine);
+        member.state = "planned";
+        this.#listener.more();
+      },
+    });
     for (const member of this.members.values()) {
       const { machine, state } = member;
       machine?.handOut();
-      this.#noLongerFresh(member);
+      this.#planner.begun(member);
       // What had been found comes again.
       if (state === "ready" || state === "handed") this.#plan(member);
     }
-  }
-
-  /** What to hand out now, of the source whose turn it is. */
-  takeHandout(): GroupHandout<T> | undefined {
-    for (;;) {
-      const member = this.#nextInRow();
-      if (member === undefined) return undefined;
-      const machine = member.machine as Machine<T>;
-      const handout = machine.take();
-      if (member.machine !== machine) continue;
-      if (handout === undefined) {
-        this.#look(member, machine);
-        continue;
-      }
-      member.out++;
-      this.#queue(member);
-      const event = { ...handout.event, source: member.name };
-      return { event, attempt: handout.attempt, member, machine, handout };
-    }
-  }
-
-  /** A handler has ended. */
-  settle({ member, machine, handout }: GroupHandout<T>, failed: Failed | undefined): void {
-    if (member.machine !== machine) return;
-    member.out--;
-    machine.settle(handout, failed)?.then(() => {
-      if (member.machine === machine && member.state === "ready") this.#queue(member);
-    });
-    if (member.machine !== machine) return;
-    if (this.#closing) return this.#wrapUp(member, machine);
-    if (member.state === "ready") this.#queue(member);
-  }
-
-  /** There is nothing to hand out of a source for now. */
-  #look(member: Member<T>, machine: Machine<T>): void {
-    if (machine.ended || machine.mayPoll) return this.#delivered(member, machine);
-    // The rest of its events are out. What was set aside may come again meanwhile.
-    const wait = machine.mayRetry ? retryWait(machine) : Infinity;
-    if (wait < Infinity) this.#timetable.plan(member, wait);
-  }
-
-  /** Behind `close`: saves what was handled, once all that was out of a source is settled. */
-  #wrapUp(member: Member<T>, machine: Machine<T>): void {
-    if (!this.#handsOut) return this.#listener.more();
-    if (member.out > 0 || member.isWrappedUp) return;
-    member.isWrappedUp = true;
-    member.state = "saving";
-    machine.endHandling().then(() => {
-      if (member.machine !== machine) return;
-      if (machine.ended) return this.#stopped(member, machine);
-      member.state = "planned";
-      this.#listener.more();
-    });
+    return hands;
   }
 
   /** All events of a poll were handled, or they broke off. */
@@ -413,42 +293,17 @@ export class Conductor<T> {
     if (this.#setting.owner !== undefined && !this.#closing) {
       // Somebody else has claimed it. If it is still ours by then, it is claimed back.
       wait = machine.schedule.afterFailure(member.stops, undefined);
-      this.#timetable.plan(member, wait);
+      this.#planner.plan(member, wait);
     }
-    this.report(member, error, { attempt: member.stops, wait });
-    this.#tellOutcome(member, "stopped");
+    if (error !== undefined) this.#teller.failed(member, error, { attempt: member.stops, wait });
+    this.#teller.ended(member, "stopped");
     member.removal?.reject(error);
     this.#listener.more();
   }
 
-  report(
-    { options }: Member<T>,
-    error: ExternalError | undefined,
-    info: { attempt: number; wait: number },
-  ): void {
-    if (error === undefined) return;
-    this.#call(() => options.onError?.(error, info));
-  }
-
-  #tellOutcome(member: Member<T>, outcome: "good" | "failed" | "stopped"): void {
-    if (member.outcome === outcome) return;
-    member.outcome = outcome;
-    this.#call(() => this.#setting.onStatus?.(member.name, member.status));
-  }
-
-  #call(callback: () => unknown): void {
-    const broke = (thrown: unknown) => void this.#listener.broke(thrown);
-    try {
-      const result = callback();
-      if (result instanceof Promise) result.catch(broke);
-    } catch (thrown) {
-      broke(thrown);
-    }
-  }
-
   /** A source has left the group. */
   left(): void {
-    this.#begin();
+    this.#planner.begin();
     this.#listener.more();
   }
 
@@ -472,7 +327,7 @@ export class Conductor<T> {
   }
 
   #regain(member: Member<T>): void {
-    this.#timetable.delete(member);
+    this.#planner.drop(member);
     try {
       this.start(member);
     } catch (thrown) {
@@ -480,9 +335,9 @@ export class Conductor<T> {
       member.state = "stopped";
       member.stops++;
       const wait = member.options.interval;
-      this.#timetable.plan(member, wait);
+      this.#planner.plan(member, wait);
       const { error } = pollFailure(member.name, thrown);
-      this.report(member, error, { attempt: member.stops, wait });
+      this.#teller.failed(member, error, { attempt: member.stops, wait });
     }
   }
 
@@ -492,33 +347,37 @@ export class Conductor<T> {
   close(): void {
     if (this.#closing || this.#ended) return;
     this.#closing = true;
-    this.#timetable.wake();
+    this.#planner.close();
     for (const member of this.members.values()) {
       const { machine } = member;
       machine?.stop();
-      if (this.#handsOut) {
-        // The end of a poll, or of a save, does the same.
-        const isBusy = member.state === "polling" || member.state === "saving";
-        if (machine !== undefined && !isBusy) this.#wrapUp(member, machine);
-        continue;
-      }
-      if (member.state !== "planned" || machine?.saveIsDue !== true) continue;
-      // A save that failed is tried once more.
-      member.state = "saving";
-      machine.saveIfDue().then(() => {
-        if (member.machine !== machine) return;
-        if (machine.ended) this.#stopped(member, machine);
-        else this.#plan(member);
-      });
+      if (machine === undefined) continue;
+      if (this.#hands !== undefined) this.#hands.close(member, machine);
+      else if (member.state === "planned" && machine.saveIsDue) this.#saveOnce(member, machine);
     }
+  }
+
+  /** A save that failed is tried once more, behind `close`. */
+  #saveOnce(member: Member<T>, machine: Machine<T>): void {
+    member.state = "saving";
+    machine.saveIfDue().then(() => {
+      if (member.machine !== machine) return;
+      if (machine.ended) this.#stopped(member, machine);
+      else this.#plan(member);
+    });
+  }
+
+  /** Nothing more is to be polled of a source, behind `close`. */
+  #closed(member: Member<T>, machine: Machine<T>): void {
+    if (this.#hands === undefined) this.#listener.more();
+    else this.#hands.wrapUp(member, machine);
   }
 
   /** Ends everything that is under way. Returns false if it had ended before. */
   end(reason: unknown): boolean {
     if (this.#ended) return false;
     this.#ended = true;
-    this.#timetable.wake();
-    this.#telemetry.end();
+    this.#planner.end();
     for (const member of this.members.values()) {
       member.stopListening?.();
       member.machine?.end(reason);
@@ -527,11 +386,6 @@ export class Conductor<T> {
     }
     return true;
   }
-}
-
-/** Milliseconds until an item that was set aside is due; never none, or what cannot be handed out would be asked for without end. */
-function retryWait<T>({ retryAt }: Machine<T>): number {
-  return retryAt === undefined ? Infinity : Math.max(Math.ceil(retryAt - performance.now()), 1);
 }
 
 function lostError(name: string): DOMException {

@@ -6,7 +6,8 @@ import type { Handler } from "../_watch/handle_options.ts";
 import { Handling, type HandlingLimits } from "../_watch/handling.ts";
 import { checkWatch, type WatchOptions } from "../_watch/options.ts";
 import { Breath } from "./breath.ts";
-import { Conductor, type GroupHandout } from "./conductor.ts";
+import { Conductor } from "./conductor.ts";
+import type { GroupHandout, Hands } from "./hands.ts";
 import { Member } from "./member.ts";
 import {
   checkGroup,
@@ -142,20 +143,20 @@ export class GroupLoop<T> {
     const { conductor } = this;
     this.#concurrency = limits.concurrency;
     this.#current = undefined;
-    conductor.handOut();
+    const hands = conductor.handOut();
     const handling = this.#handling = new Handling(handler, limits, {
-      take: () => this.#takeHandout(),
-      settle: (handout, failed) => conductor.settle(handout, failed),
+      take: () => this.#takeHandout(hands),
+      settle: (handout, failed) => hands.settle(handout, failed),
       hasRoom: () => this.#fill(handling),
     });
     if (!this.#hasBegun) this.#begin();
     this.#fill(handling);
   }
 
-  #takeHandout(): GroupHandout<T> | undefined {
+  #takeHandout(hands: Hands<T>): GroupHandout<T> | undefined {
     if (this.#breathing || this.#ended) return undefined;
     const breath = this.conductor.members.size > 1 ? this.#breath.next() : undefined;
-    if (breath === undefined) return this.conductor.takeHandout();
+    if (breath === undefined) return hands.take();
     this.#breathing = true;
     breath.then(() => {
       this.#breathing = false;

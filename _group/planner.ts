@@ -1,0 +1,127 @@
+/** When polls begin: what is due, as far as there is room, and only while somebody waits for events. */
+import type { Pace } from "../_watch/pace.ts";
+import { Gate } from "./gate.ts";
+import type { Member } from "./member.ts";
+import { shareTowards, waitFor } from "./phase.ts";
+import { GroupTelemetry } from "./telemetry.ts";
+import { Timetable } from "./timetable.ts";
+
+/** What a planner works with. */
+export interface PlannerSetting {
+  readonly name: string;
+  readonly polls: number;
+  readonly pollsPerHost: number;
+}
+
+export class Planner<T> {
+  readonly #polls: number;
+  readonly #timetable: Timetable<Member<T>>;
+  readonly #gate: Gate<Member<T>>;
+  readonly #telemetry: GroupTelemetry;
+  readonly #onDue: (member: Member<T>) => void;
+  /** Polls whose events wait for their first turn. */
+  #fresh = 0;
+  /** Sources that wait for their first poll. */
+  #newcomers = 0;
+  #isWanted = false;
+  #ended = false;
+
+  /**
+   * @param onDue Is called with a source that is due: it is to `enter`, if it is to be polled.
+   * @param counts What the metrics tell beside.
+   */
+  constructor(
+    { name, polls, pollsPerHost }: PlannerSetting,
+    onDue: (member: Member<T>) => void,
+    counts: { readonly sources: () => number; readonly deliveries: () => number },
+  ) {
+    this.#polls = polls;
+    this.#onDue = onDue;
+    this.#timetable = new Timetable(() => this.begin());
+    this.#gate = new Gate(polls, pollsPerHost, (member) => this.#timetable.putBack(member));
+    this.#telemetry = new GroupTelemetry(name, { ...counts, polls: () => this.#gate.underWay });
+  }
+
+  /** Somebody waits for events, or does so no more. */
+  set wanted(isWanted: boolean) {
+    this.#isWanted = isWanted;
+    if (isWanted) this.begin();
+  }
+
+  /** Begins what is due, as far as there is room. To be called whenever there may be more of either. */
+  begin(): void {
+    if (!this.#isWanted || this.#ended) return;
+    while (!this.#gate.isFull && this.#gate.underWay + this.#fresh < this.#polls) {
+      const member = this.#timetable.takeDue();
+      if (member === undefined) return this.#timetable.sleep();
+      this.#onDue(member);
+    }
+    // The end of a poll, or the first turn of its events, makes room.
+    this.#timetable.wake();
+  }
+
+  /** Plans the first poll. One alone need not wait; those that come together are spread over the interval. */
+  planFirst(member: Member<T>, { interval, jitter }: Pace): void {
+    const isAlone = this.#newcomers++ === 0;
+    member.isNew = true;
+    const { now } = this.#timetable;
+    this.plan(member, isAlone ? 0 : waitFor(member.phase, now, interval, jitter));
+  }
+
+  /** Plans a poll in so many milliseconds. */
+  plan(member: Member<T>, wait: number): void {
+    if (member.isParked) this.#gate.leave(member);
+    this.#timetable.plan(member, wait);
+    this.begin();
+  }
+
+  /** The share of the jitter that leads a source to its phase. */
+  jitterShare(member: Member<T>, { interval, jitter }: Pace): number {
+    return shareTowards(member.phase, this.#timetable.now, interval, jitter);
+  }
+
+  /** Lets a poll begin. Returns what is to be called at its end; undefined if there is no room: it is due again then. */
+  enter(member: Member<T>): (() => void) | undefined {
+    const leave = this.#gate.enter(member);
+    if (leave === undefined) return undefined;
+    this.#noLongerNew(member);
+    this.#telemetry.begun(Math.max(this.#timetable.now - member.due, 0));
+    return leave;
+  }
+
+  /** A poll has found events, which wait for their first turn. */
+  found(member: Member<T>): void {
+    member.isFresh = true;
+    this.#fresh++;
+  }
+
+  /** Its events have had their first turn, or are gone. */
+  begun(member: Member<T>): void {
+    if (member.isFresh) this.#fresh--;
+    member.isFresh = false;
+  }
+
+  /** Plans nothing of a source any more. */
+  drop(member: Member<T>): void {
+    this.#timetable.delete(member);
+    this.#noLongerNew(member);
+    this.begun(member);
+    this.#gate.leave(member);
+  }
+
+  #noLongerNew(member: Member<T>): void {
+    if (member.isNew) this.#newcomers--;
+    member.isNew = false;
+  }
+
+  /** Begins nothing any more. */
+  close(): void {
+    this.#ended = true;
+    this.#timetable.wake();
+  }
+
+  end(): void {
+    this.close();
+    this.#telemetry.end();
+  }
+}
