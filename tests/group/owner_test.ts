@@ -76,10 +76,10 @@ class Replicas {
   readonly store = new MemoryCheckpointStore();
   items: string[] = [];
 
-  member(name: string, minBackoff = 2) {
+  member(name: string, minBackoff = 2, interval = 1) {
     const failures: ExternalError[] = [];
     const group = new WatchGroup<string>({
-      interval: 1,
+      interval,
       jitter: 0,
       minBackoff,
       maxBackoff: minBackoff,
@@ -174,6 +174,32 @@ test("G5: one that was frozen while it had a source overwrites nothing, stops by
   await one.reader.cancel();
   await two.reader.cancel();
   await next;
+});
+
+test("G5: a source is claimed before anything of it is saved", async () => {
+  const replicas = new Replicas();
+  const { shares, store } = replicas;
+  await shares.give("list", "one");
+  const [one, two] = [replicas.member("one", 3_600_000), replicas.member("two", 2, 3_600_000)];
+  replicas.items = ["a1"];
+  assert.equal(await short(one.reader.read()), "list added a1");
+  const lateRead = one.reader.read();
+  const next = two.reader.read();
+  await settle();
+  const saved = await store.load("list");
+  shares.frozen.add("one");
+  await shares.give("list", "two");
+  while (two.group.status("list")?.lastSuccess === undefined) await settle();
+  assert.deepEqual(await store.load("list"), saved, "it found no change, and saved nothing");
+  replicas.items = ["a2"];
+  while (one.failures.length === 0) await settle();
+  assert.equal(one.failures[0]!.code, "checkpoint");
+  assert.ok(await pending(lateRead));
+  assert.deepEqual(await store.load("list"), saved);
+  two.group.refresh();
+  assert.equal(await short(next), "list modified a2");
+  await one.reader.cancel();
+  await two.reader.cancel();
 });
 
 test("G5: a source that was claimed by another, and is its own still, is claimed back after a back-off", async () => {
