@@ -72,7 +72,7 @@ export class Hands<T> {
   #look(member: Member<T>, machine: Machine<T>): void {
     if (machine.ended || machine.mayPoll) return this.#host.delivered(member, machine);
     // The rest of its events are out. What was set aside may come again meanwhile.
-    const wait = machine.mayRetry ? retryWait(machine) : Infinity;
+    const wait = retryWait(machine);
     if (wait < Infinity) this.#host.plan(member, wait);
   }
 

@@ -1,5 +1,6 @@
 /** What was thrown, as a watch reports it: with the name of its source. */
 import { ExternalError } from "../_errors/external_error.ts";
+import { oneLine } from "../_errors/one_line.ts";
 import { reasonOf } from "../_errors/redact.ts";
 
 /** A failure, and whether it ends the watch. */
@@ -17,6 +18,11 @@ export function pollFailure(source: string, thrown: unknown): Failure {
   const message = `Cannot poll '${source}': ${reasonOf(thrown)}`;
   const error = new ExternalError("internal", message, { source, cause: thrown });
   return { error, fatal: false };
+}
+
+/** Why a watch that was closed has ended. */
+export function closedError(source: string): DOMException {
+  return new DOMException(`The watch of '${oneLine(source)}' was closed`, "AbortError");
 }
 
 /** A failure to load or save a checkpoint. It is taken to pass, unless the store said otherwise. */

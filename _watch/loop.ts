@@ -1,6 +1,7 @@
 /** The loop behind a watch: wait, poll, hand over; and every way to end it. */
 import { startTimer } from "../_bounds/timer.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
+import { closedError } from "./failure.ts";
 import type { Handler } from "./handle_options.ts";
 import { Handling, type HandlingLimits, type Runner } from "./handling.ts";
 import type { Handout } from "./handouts.ts";
@@ -75,7 +76,7 @@ export class PollLoop<T> {
   }
 
   cancel(reason: unknown): void {
-    this.#end(reason === undefined ? this.#machine.closedError() : reason);
+    this.#end(reason === undefined ? closedError(this.source) : reason);
   }
 
   dispose(): Promise<void> {
@@ -119,13 +120,13 @@ export class PollLoop<T> {
 
   /** Waits until a poll is due, or an item that was set aside, or until something happens. */
   async #pause(hasRoom: boolean): Promise<void> {
-    const { retryAt, mayRetry, mayPoll, schedule, health } = this.#machine;
+    const { retryAt, mayPoll, schedule, health } = this.#machine;
     const waits: number[] = [];
     if (mayPoll && !this.#closing) {
       health.phase = "waiting";
       waits.push(schedule.left);
     }
-    if (hasRoom && mayRetry && retryAt !== undefined) {
+    if (hasRoom && retryAt !== undefined) {
       waits.push(Math.max(Math.ceil(retryAt - performance.now()), 1));
     }
     await this.#wait(waits.length > 0 ? Math.min(...waits) : undefined);
@@ -183,7 +184,7 @@ export class PollLoop<T> {
 
   /** Closes the stream: whoever reads it sees its end. */
   #finish(): void {
-    if (this.#end(this.#machine.closedError())) this.#controller.close();
+    if (this.#end(closedError(this.source))) this.#controller.close();
   }
 
   /** Ends the stream with an error, untouched. Returns false if the watch had ended before. */

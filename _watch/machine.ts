@@ -4,11 +4,10 @@
  */
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
-import { oneLine } from "../_errors/one_line.ts";
 import { reasonOf } from "../_errors/redact.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Delivery } from "./delivery.ts";
-import { type Failure, pollFailure } from "./failure.ts";
+import { closedError, type Failure, pollFailure } from "./failure.ts";
 import type { Failed } from "./handling.ts";
 import type { Handout } from "./handouts.ts";
 import { Health } from "./health.ts";
@@ -19,20 +18,11 @@ import { Reporter } from "./reporter.ts";
 import { Resync } from "./resync.ts";
 import { Saver } from "./saver.ts";
 import { Schedule } from "./schedule.ts";
+import type { MachineSetting, PollRequest } from "./setting.ts";
 import { SideBySide } from "./side_by_side.ts";
 import { checkFree, takeSource } from "./taken.ts";
 import type { WatchStatus } from "./status.ts";
 import type { PollOutcome, PollTelemetry } from "./telemetry.ts";
-
-/** What whoever drives a machine may want otherwise. */
-export interface MachineSetting {
-  /** As `fail`, for what a callback of the user has thrown. */
-  readonly broke?: (error: unknown) => boolean;
-  /** Whether the state is claimed, so that whoever had the source before cannot overwrite it. */
-  readonly claim?: boolean;
-  /** Whether metrics do not name the source. */
-  readonly totals?: boolean;
-}
 
 export class Machine<T> {
   readonly source: string;
@@ -120,15 +110,8 @@ export class Machine<T> {
     this.schedule.refresh();
   }
 
-  /**
-   * Polls once. Behind it `next` has the events, if there are any; or `take`, with `each`. Never rejects.
-   *
-   * @param options With `each`, the events are to be handed out side by side. Not before `mayPoll`. With `withdraw`, the
-   * source is asked for what it withdraws, and not polled.
-   */
-  async poll(
-    { each, withdraw = false }: { readonly each?: boolean; readonly withdraw?: boolean } = {},
-  ): Promise<void> {
+  /** Polls once. Behind it `next` has the events, if there are any; or `take`, with `each`. Never rejects. */
+  async poll({ each, withdraw = false }: PollRequest = {}): Promise<void> {
     if (each) this.handOut();
     if (this.#saver?.isUnderWay) await this.#saver.saveIfDue();
     if (this.ended || this.#stopped) return;
@@ -289,12 +272,7 @@ export class Machine<T> {
     return this.#delivery === undefined && this.isDrained;
   }
 
-  /** Whether an item that was set aside may be handed out now, if it is due. A poll that is due goes first. */
-  get mayRetry(): boolean {
-    return this.#sides?.mayRetry === true;
-  }
-
-  /** When the next item that was set aside is due, by `performance.now`. Undefined if none is. */
+  /** When the next item that was set aside is due, by `performance.now`. Undefined if none is, or a poll goes first. */
   get retryAt(): number | undefined {
     const left = this.#sides?.retryLeft;
     return left === undefined ? undefined : performance.now() + left;
@@ -387,19 +365,15 @@ export class Machine<T> {
   stop(): void {
     this.#stopped = true;
     this.schedule.clear();
-    this.#poll?.abort(this.closedError());
+    this.#poll?.abort(closedError(this.source));
   }
 
   /** Breaks off what is under way, a poll or its events. The next poll finds the same. */
   interrupt(): void {
     this.#interrupted = this.#poll;
-    this.#poll?.abort(this.closedError());
+    this.#poll?.abort(closedError(this.source));
     if (this.#delivery !== undefined) this.#drop(this.#delivery);
     this.health.phase = "idle";
-  }
-
-  closedError(): DOMException {
-    return new DOMException(`The watch of '${oneLine(this.source)}' was closed`, "AbortError");
   }
 
   /** Ends with an error that is no failure of a user's callback, and says so. */

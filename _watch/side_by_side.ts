@@ -53,9 +53,9 @@ export class SideBySide<T> {
     return this.#handouts.isDrained;
   }
 
-  /** Milliseconds until the next item that was set aside is due. */
+  /** Milliseconds until the next item that was set aside is due, if it may come then. */
   get retryLeft(): number | undefined {
-    return this.#handouts.aside.left;
+    return this.mayRetry ? this.#handouts.aside.left : undefined;
   }
 
   /** Whether what is aside may come now: a poll that is due goes first, or what always fails could hold it up for good. */
