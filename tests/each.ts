@@ -29,7 +29,8 @@ if (values.npm) {
   const project = mkdtempSync(join(tmpdir(), "koprs-external-each-"));
   try {
     prepareProject(project, ["tests", folder]);
-    for (const runtime of ["node@22", "node@24", "bun@1.4.5"]) {
+    // The oldest Node that is supported: what it runs, newer ones run.
+    for (const runtime of ["node@22", "bun@1.4.5"]) {
       await runAll(`${runtime} `, [locate(runtime, project)], project);
     }
   } finally {
