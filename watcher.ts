@@ -24,6 +24,7 @@ export type {
   ExternalSource,
   PollOptions,
 } from "./_diff/source.ts";
+export type { ExternalPart } from "./_diff/part.ts";
 export type { Logger } from "./_errors/logger.ts";
 export type { StreamIterator } from "./_watch/iterator.ts";
 export type { HandleContext, HandleOptions } from "./_watch/handle_options.ts";

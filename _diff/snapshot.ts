@@ -79,19 +79,7 @@ export class Snapshot {
   slice(after?: string, until?: string): Snapshot {
     const from = after === undefined ? new Cursor(this.chunks) : behind(this.chunks, after);
     const to = until === undefined ? undefined : behind(this.chunks, until);
-    const endIndex = to === undefined || to.done ? this.chunks.length : to.index;
-    const endOffset = to === undefined || to.done ? 0 : to.start;
-    const chunks: Chunk[] = [];
-    for (let i = from.index; i < endIndex; i++) {
-      const chunk = this.chunks[i] as Chunk;
-      chunks.push(i === from.index ? tail(chunk, from, chunk.bytes.length) : chunk);
-    }
-    if (endOffset > 0 && from.index === endIndex) {
-      if (from.start < endOffset) chunks.push(tail(from.chunk as Chunk, from, endOffset));
-    } else if (endOffset > 0 && from.index < endIndex) {
-      chunks.push(head(this.chunks[endIndex] as Chunk, endOffset));
-    }
-    return new Snapshot(chunks);
+    return between(this.chunks, from, to);
   }
 
   /** The key of the entry at a place, counted from 0; undefined if there are not so many. */
@@ -133,6 +121,23 @@ export class Snapshot {
     }
     return new Snapshot(chunks);
   }
+}
+
+/** The entries from one cursor on, up to where another stands. Only the two chunks at the edges are copied. */
+export function between(chunks: readonly Chunk[], from: Cursor, to: Cursor | undefined): Snapshot {
+  const endIndex = to === undefined || to.done ? chunks.length : to.index;
+  const endOffset = to === undefined || to.done ? 0 : to.start;
+  const found: Chunk[] = [];
+  for (let i = from.index; i < endIndex; i++) {
+    const chunk = chunks[i] as Chunk;
+    found.push(i === from.index ? tail(chunk, from, chunk.bytes.length) : chunk);
+  }
+  if (endOffset > 0 && from.index === endIndex) {
+    if (from.start < endOffset) found.push(tail(from.chunk as Chunk, from, endOffset));
+  } else if (endOffset > 0 && from.index < endIndex) {
+    found.push(head(chunks[endIndex] as Chunk, endOffset));
+  }
+  return new Snapshot(found);
 }
 
 /** The entries of `next` up to and including `key`, and those of `old` behind it. */

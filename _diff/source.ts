@@ -1,4 +1,5 @@
 /** The contract between a source and the watch that polls it. */
+import type { ExternalPart } from "./part.ts";
 
 /** One change of one item. Applied in order to an empty map, the events give the last complete listing. */
 export type ExternalEvent<T> =
@@ -34,7 +35,7 @@ export interface PollOptions {
    * List, compare and commit this part alone: the keys that begin with a prefix, or these very keys. Only set for sources
    * with `parts`.
    */
-  readonly part?: { readonly prefix?: string; readonly keys?: readonly string[] };
+  readonly part?: ExternalPart;
 }
 
 /**

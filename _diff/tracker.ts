@@ -18,6 +18,7 @@ import type { Codec } from "./codec.ts";
 import { Cursor } from "./cursor.ts";
 import { Lookup } from "./lookup.ts";
 import { OpenItems } from "./open_items.ts";
+import type { Part } from "./part.ts";
 import { patch } from "./patch.ts";
 import { restoreAll, saveAll } from "./saved_state.ts";
 import { type Change, Snapshot, splice } from "./snapshot.ts";
@@ -30,6 +31,10 @@ type Mode = Pick<PollOptions, "each" | "all">;
 interface Progress {
   readonly next: Snapshot;
   readonly mode: Mode;
+  /** What of it is told and committed; undefined for all of it. */
+  readonly part: Part | undefined;
+  /** What is in doubt outside of that part. It stays so. */
+  readonly kept: Snapshot;
   /** The key of the last change that was handed over, and of the last that was handled. */
   given?: string;
   handled?: string;
@@ -78,12 +83,13 @@ export class Tracker<V extends { readonly key: string }> {
   /**
    * The changes that lead to a new listing. Reading them to the end commits it.
    *
+   * @param part The part that was listed alone: outside of it `next` is what was committed, and nothing is told.
    * @throws {ExternalError} With code `removal-guard`, before the first change, if too many would go.
    */
-  deliver(next: Snapshot, mode: Mode = {}): Iterable<Change<V>> {
+  deliver(next: Snapshot, mode: Mode = {}, part?: Part): Iterable<Change<V>> {
     this.begin(mode);
-    this.#guard(next);
-    return this.#start(next, mode);
+    this.#guard(next, part);
+    return this.#start(next, mode, part);
   }
 
   /** The changes that lead to nothing, whatever their number. Reading them to the end commits that. */
@@ -92,8 +98,9 @@ export class Tracker<V extends { readonly key: string }> {
     return this.#start(Snapshot.empty, mode);
   }
 
-  #start(next: Snapshot, mode: Mode): Iterable<Change<V>> {
-    const progress: Progress = this.#progress = { next, mode };
+  #start(next: Snapshot, mode: Mode, part?: Part): Iterable<Change<V>> {
+    const kept = part === undefined ? Snapshot.empty : this.#takeDoubtsOutside(part);
+    const progress: Progress = this.#progress = { next, mode, part, kept };
     return mode.each ? this.#deliverEach(progress) : this.#deliver(progress);
   }
 
@@ -105,11 +112,12 @@ export class Tracker<V extends { readonly key: string }> {
 
   /** Another poll begins: a delivery that is not at its end by now will not get there. */
   #breakOff(): void {
-    const { given, next, mode } = this.#progress ?? {};
+    const { given, next, mode, kept = Snapshot.empty } = this.#progress ?? {};
     if (given !== undefined && next !== undefined && mode?.each) {
       this.#committed = splice(next, this.#committed, given);
       this.#doubtful = this.#doubtful.slice(given);
     } else if (given !== undefined) this.#doubtful = this.#inDoubt(undefined, given);
+    this.#doubtful = this.#both(this.#doubtful, kept);
     this.#progress = undefined;
     this.#fold(this.#open.take("out", "due", "settled"));
   }
@@ -148,9 +156,9 @@ export class Tracker<V extends { readonly key: string }> {
     if (this.#progress === progress) this.#commit(progress);
   }
 
-  #commit({ next }: Progress): void {
+  #commit({ next, kept }: Progress): void {
     this.#committed = next;
-    this.#doubtful = Snapshot.empty;
+    this.#doubtful = kept;
     this.#progress = undefined;
     this.#open.take("settled"); // The listing has them.
   }
@@ -197,13 +205,14 @@ export class Tracker<V extends { readonly key: string }> {
   }
 
   /** The changes since the last listing, and what is in doubt once more, in the order of the keys. */
-  *#changes({ next, mode }: Progress): Iterable<Change<V>> {
+  *#changes({ next, mode, part }: Progress): Iterable<Change<V>> {
     const { codec } = this.#options;
     const found = mode.all ? everything : changes;
     const listed = new Lookup(next);
     const doubts = this.#doubtful.values(codec);
     let doubt = doubts.next();
     for (const change of found(this.#committed, next, codec)) {
+      if (part?.has(change.item.key) === false) continue;
       let order = 1;
       while (!doubt.done && (order = compareKeys(doubt.value.key, change.item.key)) < 0) {
         yield this.#again(doubt.value, listed);
@@ -239,9 +248,32 @@ export class Tracker<V extends { readonly key: string }> {
     }());
   }
 
+  /** Leaves what is in doubt in a part, and returns the rest. */
+  #takeDoubtsOutside(part: Part): Snapshot {
+    const { codec, build } = this.#options;
+    if (this.#doubtful.count === 0) return Snapshot.empty;
+    const inside: V[] = [];
+    const outside: V[] = [];
+    for (const doubt of this.#doubtful.values(codec)) {
+      (part.has(doubt.key) ? inside : outside).push(doubt);
+    }
+    this.#doubtful = build(inside);
+    return build(outside);
+  }
+
+  /** Two snapshots that have no key in common. */
+  #both(a: Snapshot, b: Snapshot): Snapshot {
+    if (b.count === 0) return a;
+    const { codec, build } = this.#options;
+    return a.count === 0 ? b : build(function* () {
+      yield* a.values(codec);
+      yield* b.values(codec);
+    }());
+  }
+
   /** The state, up to the last change that was handled; all that comes behind it may be reported or not. */
   save(): Uint8Array {
-    const { next, mode, given, handled } = this.#progress ?? {};
+    const { next, mode, kept = Snapshot.empty, given, handled } = this.#progress ?? {};
     // What was given out to be acknowledged by itself is patched in where it is not.
     const until = mode?.each ? given : handled;
     const state = next === undefined || until === undefined
@@ -249,7 +281,7 @@ export class Tracker<V extends { readonly key: string }> {
       : splice(next, this.#committed, until);
     return saveAll(this.#identityAt(this.#origin), [
       patch(state, this.#open.handled(), this.#options),
-      patch(this.#inDoubt(until), this.#open.told(), this.#options),
+      patch(this.#both(this.#inDoubt(until), kept), this.#open.told(), this.#options),
     ]);
   }
 
@@ -301,10 +333,10 @@ export class Tracker<V extends { readonly key: string }> {
   }
 
   /** Of all that was told, or may have been told, no larger share than `maxRemoved` may be reported as removed. */
-  #guard(next: Snapshot): void {
+  #guard(next: Snapshot, part: Part | undefined): void {
     const { name, maxRemoved } = this.#options;
     if (maxRemoved === 1) return;
-    const doubts = this.#countDoubts(next);
+    const doubts = this.#countDoubts(next, part);
     const known = this.#committed.count + doubts.told;
     const removed = countChanges(this.#committed, next).removed + doubts.gone;
     if (removed <= known * maxRemoved) return;
@@ -316,14 +348,18 @@ export class Tracker<V extends { readonly key: string }> {
     );
   }
 
-  /** How many are in doubt that the last listing does not have, and how many of those the next one does not have either. */
-  #countDoubts(next: Snapshot): { told: number; gone: number } {
+  /**
+   * How many are in doubt that the last listing does not have, and how many of those the next one does not have either: of
+   * the part that it lists.
+   */
+  #countDoubts(next: Snapshot, part: Part | undefined): { told: number; gone: number } {
     const count = { told: 0, gone: 0 };
     const known = new Lookup(this.#committed);
     const listed = new Lookup(next);
     for (const doubt = new Cursor(this.#doubtful.chunks); !doubt.done; doubt.next()) {
       if (known.find(doubt.key, 0, doubt.keyLength) !== undefined) continue;
       count.told++;
+      if (part?.has(doubt.text()) === false) continue;
       if (listed.find(doubt.key, 0, doubt.keyLength) === undefined) count.gone++;
     }
     return count;

@@ -171,13 +171,16 @@ export class GcsService implements CloudService {
     return requestGcs((options) => this.#bucket.requestStream({ uri: paid, ...options }), signal);
   }
 
-  #listUri({ prefix, after, until }: ListOptions, token: string | undefined): string {
+  #listUri(
+    { prefix, after, until, pageSize = this.#pageSize }: ListOptions,
+    token: string | undefined,
+  ): string {
     const query = [
       `fields=${encodeURIComponent(GCS_FIELDS)}`,
       "prettyPrint=false",
     ];
     const add = (name: string, value: string) => query.push(`${name}=${encodeURIComponent(value)}`);
-    if (this.#pageSize !== undefined) add("maxResults", String(this.#pageSize));
+    if (pageSize !== undefined) add("maxResults", String(pageSize));
     if (prefix !== undefined && prefix !== "") add("prefix", prefix);
     if (after !== undefined && after !== "") add("startOffset", after);
     const end = endOffset(until);

@@ -9,6 +9,8 @@ export interface ListOptions {
   after?: string;
   /** Only keys up to and including this one, in UTF-8 byte order. For stores with `ranged`. */
   until?: string;
+  /** A hint: no page needs to hold more objects than this. Default: pages as large as the store makes them. */
+  pageSize?: number;
   /** Aborts the listing: it rejects with the signal's reason, untouched. */
   signal?: AbortSignal;
 }

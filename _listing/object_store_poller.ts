@@ -7,6 +7,7 @@ import { objectCodec } from "../_diff/codec.ts";
 import { knownItems } from "../_diff/known.ts";
 import { Lookup } from "../_diff/lookup.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
+import { checkPart } from "../_diff/part.ts";
 import type { Snapshot } from "../_diff/snapshot.ts";
 import type {
   Acknowledgement,
@@ -19,6 +20,7 @@ import { checkCount, checkName, checkPositive, checkShare } from "../_errors/che
 import { ExternalError } from "../_errors/external_error.ts";
 import { reasonOf } from "../_errors/redact.ts";
 import type { ObjectStore } from "./object_store.ts";
+import { type Listing, PartListing } from "./part_listing.ts";
 import { storeError } from "./store_error.ts";
 import { StoreListing, type Take } from "./store_listing.ts";
 
@@ -50,7 +52,7 @@ export interface ObjectStorePollerOptions {
   minAge?: number;
   /**
    * From 0 to 1: a poll that would remove a larger share of the objects fails with code `removal-guard`. Those that a
-   * delivery which broke off may have reported count too.
+   * delivery which broke off may have reported count too. Of a part, too, it is the share of all objects.
    *
    * @default {1} no guard
    */
@@ -92,10 +94,13 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   readonly name: string;
   /** Takes what became of each event, by the key of its object. */
   readonly acknowledgement: Acknowledgement<ObjectMeta>;
+  /** Always true: a part is listed alone. */
+  readonly parts: true = true;
   readonly #store: ObjectStore;
   readonly #filter: ObjectStorePollerOptions["filter"];
   readonly #minAge: number;
   readonly #listing: StoreListing;
+  readonly #partListing: PartListing;
   readonly #tracker: Tracker<ObjectMeta>;
   /** Whether the state is known to be of this very store. */
   #confirmed = false;
@@ -130,19 +135,12 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     this.#filter = filter;
     this.#minAge = minAge;
     const selective = filter !== undefined || minAge > 0;
-    this.#listing = new StoreListing({ store, name, prefix, concurrency, selective });
+    const listing = { store, name, prefix, concurrency, selective };
+    this.#listing = new StoreListing(listing);
     const identity = JSON.stringify(["objects", store.name, prefix]);
-    this.#tracker = new Tracker({
-      name,
-      identity,
-      codec: objectCodec,
-      build(objects) {
-        const builder = new ObjectBuilder();
-        for (const object of objects) builder.add(object);
-        return builder.finish();
-      },
-      maxRemoved,
-    });
+    const form = { codec: objectCodec, build: snapshotOf };
+    this.#partListing = new PartListing({ ...listing, filtered: filter !== undefined, form });
+    this.#tracker = new Tracker({ name, identity, ...form, maxRemoved });
     this.acknowledgement = acknowledge(
       this.#tracker,
       (event) => event.item.key,
@@ -153,15 +151,20 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   /**
    * One poll. The new state is committed when the iterable is read to its end.
    *
-   * @param options The signal that aborts it.
+   * A `part` is listed alone, a key by one request, and keys that lie close together by one; nothing else is removed or
+   * reported. A part outside of the poller's prefix is empty. Where all would take fewer requests, all is listed.
+   *
+   * @param options The signal that aborts it, and what to poll.
    * @returns The changes, found while they are read.
+   * @throws {TypeError} If `part` is none.
    * @throws {ExternalError} If the listing failed on any page, or too much would be removed. With code `checkpoint` if the
    * restored state is of a store of the same name elsewhere.
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<ObjectMeta>>> {
     const { signal } = options;
     const tracker = this.#tracker;
-    let next: Snapshot;
+    let listed: Listing;
+    if (options.part !== undefined) checkPart(`poll '${this.name}'`, options.part);
     tracker.begin(options);
     try {
       if (!this.#confirmed) {
@@ -172,12 +175,32 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
         );
         this.#confirmed = true;
       }
-      next = await this.#listing.list(tracker.committed, options, () => this.#take());
+      listed = await this.#listPart(options) ?? await this.#listAll(options);
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       throw storeError(`list '${this.name}'`, this.name, thrown);
     }
-    return tracker.deliver(next, options);
+    return tracker.deliver(listed.next, options, listed.part);
+  }
+
+  async #listAll(options: PollOptions): Promise<Listing> {
+    let requests = 0;
+    const onRequest = () => {
+      requests++;
+      options.onRequest?.();
+    };
+    const { committed } = this.#tracker;
+    const next = await this.#listing.list(committed, { ...options, onRequest }, () => this.#take());
+    this.#partListing.wholeRequests = Math.max(1, requests);
+    return { next };
+  }
+
+  /** Undefined if everything is to be listed. */
+  async #listPart(options: PollOptions): Promise<Listing | undefined> {
+    const { part } = options;
+    if (part === undefined) return undefined;
+    const { committed } = this.#tracker;
+    return await this.#partListing.list(part, committed, options, () => this.#take());
   }
 
   /** How many objects are known. */
@@ -283,4 +306,10 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
       );
     }
   }
+}
+
+function snapshotOf(objects: Iterable<ObjectMeta>): Snapshot {
+  const builder = new ObjectBuilder();
+  for (const object of objects) builder.add(object);
+  return builder.finish();
 }

@@ -34,7 +34,7 @@ export class S3Lister {
    * @throws {ExternalError} With code `protocol` if they are no whole listing, and what the requests reject with.
    */
   async *list(
-    { prefix = "", after, until, signal }: ListOptions,
+    { prefix = "", after, until, pageSize, signal }: ListOptions,
   ): AsyncGenerator<ListedPage, void> {
     const { answers, order } = this.#options;
     const range = after !== undefined || until !== undefined;
@@ -42,7 +42,11 @@ export class S3Lister {
     if (!prefix.isWellFormed()) {
       throw new TypeError("Cannot list by 'prefix' as it has half of a surrogate pair");
     }
-    const input = { ...this.#options.input, ...(prefix !== "" && { Prefix: prefix }) };
+    const input = {
+      ...this.#options.input,
+      ...(prefix !== "" && { Prefix: prefix }),
+      ...(pageSize !== undefined && { MaxKeys: pageSize }),
+    };
     const pages = answers.begin(prefix, signal);
     const tree = new TreeCheck({ pages, input, order, fault: (what) => this.#fault(what) });
     const guard = new PageGuard((what) => this.#fault(what));

@@ -33,6 +33,11 @@ export interface StoreListingOptions {
 // Stores that do not list as `ranged` says.
 const unordered = new WeakSet<ObjectStore>();
 
+/** Whether a store is known to list in UTF-8 byte order, between the keys it is asked for. */
+export function isOrdered(store: ObjectStore): boolean {
+  return store.ranged === true && !unordered.has(store);
+}
+
 /** Lists a store, again and again. It remembers how the store fills its pages. */
 export class StoreListing {
   readonly #options: StoreListingOptions;
@@ -91,7 +96,7 @@ export class StoreListing {
   /** How many ranges may be listed at once now. */
   #concurrency(): number {
     const { store, concurrency } = this.#options;
-    return store.ranged === true && !unordered.has(store) ? concurrency : 1;
+    return isOrdered(store) ? concurrency : 1;
   }
 
   #noteDisorder({ onWarning = console.warn }: PollOptions): void {
