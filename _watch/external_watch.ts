@@ -1,6 +1,7 @@
 /** The watch: a stream of the changes of one source. */
 import { checkHandling, type HandleContext, type HandleOptions } from "./handle_options.ts";
 import type { WatchOptions } from "./options.ts";
+import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { WatchStatus } from "./status.ts";
 import { StreamIterator } from "./iterator.ts";
@@ -65,9 +66,17 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
   /**
    * Polls now, or as soon as the events found are handled: ends the wait, also one after a failure. While
    * a poll is under way, asks for another right after it, since that one may have looked too early.
+   *
+   * With a part, polls that part alone, such as what a notification named: for sources with `parts`. Many that come
+   * together are one poll, or one of everything where they are too many. The next poll of everything comes when it would
+   * have come anyway. A failure is backed off from and tried again; a part that is asked for meanwhile waits with it. No
+   * part is polled before everything was.
+   *
+   * @param part What to poll. An empty list of keys is nothing to do.
+   * @throws {TypeError} If the source cannot be polled in parts, or the part is none.
    */
-  refresh(): void {
-    this.#loop.refresh();
+  refresh(part?: ExternalPart): void {
+    this.#loop.refresh(part);
   }
 
   /**

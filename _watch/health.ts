@@ -6,6 +6,7 @@ import { observe, type Observed } from "./telemetry.ts";
 /** What held before the poll whose events are delivered. It holds again if they break off. */
 interface Before {
   readonly failures: number;
+  readonly partFailures: number;
   readonly lastSuccess: number | undefined;
 }
 
@@ -21,8 +22,11 @@ export class Health implements Observed {
   aside: number | undefined;
   #polls = 0;
   #failures = 0;
+  /** Failed polls of parts in a row. */
+  #partFailures = 0;
+  #recovered = 0;
   #lastSuccess: number | undefined;
-  #before: Before = { failures: 0, lastSuccess: undefined };
+  #before: Before = { failures: 0, partFailures: 0, lastSuccess: undefined };
   #startedAt = 0;
   #stopObserving: (() => void) | undefined;
 
@@ -39,7 +43,7 @@ export class Health implements Observed {
 
   /** Polls that failed in a row before the good one whose events are delivered. */
   get failuresBefore(): number {
-    return this.#before.failures;
+    return this.#recovered;
   }
 
   get healthyAt(): number {
@@ -76,9 +80,14 @@ export class Health implements Observed {
     this.#polls++;
   }
 
-  pollSucceeded(): void {
+  /** A good poll of a part says nothing of the polls of everything, and of when the last good one was. */
+  pollSucceeded(isPart: boolean): void {
     this.phase = "delivering";
-    this.#before = { failures: this.#failures, lastSuccess: this.#lastSuccess };
+    const [failures, partFailures] = [this.#failures, this.#partFailures];
+    this.#before = { failures, partFailures, lastSuccess: this.#lastSuccess };
+    this.#recovered = isPart ? partFailures : failures;
+    this.#partFailures = 0;
+    if (isPart) return;
     this.#lastSuccess = Date.now();
     this.#failures = 0;
   }
@@ -86,14 +95,15 @@ export class Health implements Observed {
   /** Forgets that a poll was good: else one that always breaks off would never be backed off from. */
   takeBack(): void {
     this.#failures = this.#before.failures;
+    this.#partFailures = this.#before.partFailures;
     this.#lastSuccess = this.#before.lastSuccess;
   }
 
-  /** Returns how many polls in a row have failed now. */
-  pollFailed(error: ExternalError): number {
+  /** Returns how many polls in a row have failed now: of everything, or of parts. */
+  pollFailed(error: ExternalError, isPart: boolean): number {
     this.phase = "idle";
     this.lastError = error;
-    return ++this.#failures;
+    return isPart ? ++this.#partFailures : ++this.#failures;
   }
 
   end(): void {

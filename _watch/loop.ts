@@ -1,5 +1,6 @@
 /** The loop behind a watch: wait, poll, hand over; and every way to end it. */
 import { startTimer } from "../_bounds/timer.ts";
+import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import { closedError } from "./failure.ts";
 import type { Handler } from "./handle_options.ts";
@@ -52,8 +53,8 @@ export class PollLoop<T> {
     if (!this.#deliver()) return this.#advance();
   }
 
-  refresh(): void {
-    this.#machine.schedule.refresh();
+  refresh(part?: ExternalPart): void {
+    this.#machine.schedule.refresh(part);
     this.#wakeUp?.();
   }
 
@@ -140,9 +141,9 @@ export class PollLoop<T> {
       await this.#machine.saveIfDue();
       if (this.#ended) return;
       if (this.#closing) return this.#finish();
-      await this.#sleep();
+      const isDue = await this.#sleep();
       if (this.#ended) return;
-      if (this.#closing) continue;
+      if (this.#closing || !isDue) continue;
       await this.#machine.poll();
       if (this.#ended || this.#deliver()) return;
     }
@@ -161,25 +162,29 @@ export class PollLoop<T> {
     return true;
   }
 
-  /** Waits until the next poll is due. A refresh, a close, a cancel or an abort ends the wait. */
-  async #sleep(): Promise<void> {
+  /**
+   * Waits until the next poll is due. A refresh, a close, a cancel or an abort ends the wait. Returns whether a poll is due: a
+   * part that was asked for may have to wait itself.
+   */
+  async #sleep(): Promise<boolean> {
     const { schedule, health } = this.#machine;
     const { left } = schedule;
-    if (left === 0) return;
+    if (left === 0) return true;
     health.phase = "waiting";
-    await this.#wait(left);
+    return await this.#wait(left) || schedule.left === 0;
   }
 
-  /** Waits so many milliseconds, or without end; `#wakeUp` ends it. */
-  async #wait(ms: number | undefined): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const stop = ms === undefined ? undefined : startTimer(ms, resolve);
+  /** Waits so many milliseconds, or without end; `#wakeUp` ends it. Returns whether the time has passed. */
+  async #wait(ms: number | undefined): Promise<boolean> {
+    const hasPassed = await new Promise<boolean>((resolve) => {
+      const stop = ms === undefined ? undefined : startTimer(ms, () => resolve(true));
       this.#wakeUp = () => {
         stop?.();
-        resolve();
+        resolve(false);
       };
     });
     this.#wakeUp = undefined;
+    return hasPassed;
   }
 
   /** Closes the stream: whoever reads it sees its end. */

@@ -64,7 +64,7 @@ export class Machine<T> {
     { broke = fail, claim = false, totals = false }: MachineSetting = {},
   ) {
     this.#pace = checkWatch(source, options);
-    this.schedule = new Schedule(this.#pace);
+    this.schedule = new Schedule(this.#pace, source, options.hot);
     checkFree(source);
     const { timeout, checkpoint, resync, replay = false } = options;
     const checkpointer = checkpoint && new Checkpointer(source, checkpoint, claim);
@@ -116,14 +116,15 @@ export class Machine<T> {
     if (this.#saver?.isUnderWay) await this.#saver.saveIfDue();
     if (this.ended || this.#stopped) return;
     this.health.pollBegins();
-    this.schedule.clear();
+    const errand = this.schedule.begin(withdraw);
     this.#polling = true;
-    const resync = this.#resync.begin();
+    const resync = this.schedule.isPart ? undefined : this.#resync.begin();
     const poll = this.#poll = new Poll(this.#source, (message) => this.#reporter.warned(message), {
       withdraw,
       totals: this.health.totals,
       ...(each && this.#source.acknowledgement !== undefined && { each }),
       ...(resync !== undefined && { resync }),
+      ...errand,
     });
     const result = await poll.run(this.#saver?.checkpointer, this.#timeout);
     this.#poll = undefined;
@@ -139,12 +140,12 @@ export class Machine<T> {
 
   #pollSucceeded(delivery: Delivery<T>): void {
     this.#delivery = delivery;
-    this.health.pollSucceeded();
+    this.health.pollSucceeded(this.schedule.isPart);
     this.schedule.afterSuccess();
   }
 
   #pollFailed({ error, fatal }: Failure, telemetry: PollTelemetry, events: number): void {
-    const attempt = this.health.pollFailed(error);
+    const attempt = this.health.pollFailed(error, this.schedule.isPart);
     const wait = this.schedule.afterFailure(attempt, error.retryAfter);
     telemetry.end("failed", events, error);
     if (!fatal) this.#reporter.failed("poll", error, { attempt, wait });
@@ -155,13 +156,14 @@ export class Machine<T> {
 
   #pollEnded(
     outcome: Exclude<PollOutcome, "cancelled">,
-    { duration, requests }: PollTelemetry,
+    { duration, requests, part }: PollTelemetry,
     events: number,
     error?: ExternalError,
   ): void {
     this.#reporter.pollEnded(() => {
       const wait = Math.ceil(this.schedule.left);
-      return { outcome, duration, requests, events, ...(error && { error }), wait };
+      const more = { ...(part && { part }), ...(error && { error }) };
+      return { outcome, duration, requests, events, wait, ...more };
     });
   }
 
@@ -205,7 +207,7 @@ export class Machine<T> {
     telemetry.end(outcome, count);
     this.#saver?.checkpointer.delivered();
     this.#resync.delivered(resync);
-    this.#synced.resolve();
+    if (!this.schedule.isPart) this.#synced.resolve();
     this.health.phase = "idle";
     this.#pollEnded(outcome, telemetry, count);
   }

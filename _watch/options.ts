@@ -1,8 +1,10 @@
 /** The options of a watch, checked up front. */
+import { checkHotParts, type HotPart } from "./hot_parts.ts";
 import type { Pace } from "./pace.ts";
 import { checkPositive, checkShare } from "../_errors/checks.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { Logger } from "../_errors/logger.ts";
+import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalSource } from "../_diff/source.ts";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
 
@@ -24,6 +26,8 @@ export interface PollInfo {
   readonly requests: number;
   /** Events it had: those handed over, if it failed. */
   readonly events: number;
+  /** The part that was polled alone; missing for a poll of everything. */
+  readonly part?: ExternalPart;
   /** Why it failed. */
   readonly error?: ExternalError;
   /** Milliseconds until the next poll, as of now: a whole number. */
@@ -121,6 +125,13 @@ export interface WatchOptions {
    * @default {false}
    */
   replay?: boolean;
+  /**
+   * Parts to poll more often than everything, such as the folder of the day: for sources with `parts`. With these,
+   * `interval` can be long: it finds what changed elsewhere.
+   *
+   * @default {[]} none
+   */
+  hot?: readonly HotPart[];
 }
 
 const DEFAULT_JITTER = 0.1;
@@ -138,7 +149,7 @@ export function checkWatch(source: ExternalSource<unknown>, options: WatchOption
       }`,
     );
   }
-  const { timeout, signal, checkpoint, logger, onError, onPoll, resync, replay } = options;
+  const { timeout, signal, checkpoint, logger, onError, onPoll, resync, replay, hot } = options;
   const pace = checkPace(options);
   if (timeout !== undefined) checkPositive("watch", "timeout", timeout);
   if (signal !== undefined && !isSignal(signal)) {
@@ -152,6 +163,10 @@ export function checkWatch(source: ExternalSource<unknown>, options: WatchOption
     throw new TypeError("Cannot watch as 'onPoll' must be a function");
   }
   if (resync !== undefined) checkPositive("watch", "resync", resync);
+  if (hot !== undefined) checkHotParts(hot);
+  if (hot !== undefined && hot.length > 0 && source.parts !== true) {
+    throw new TypeError("Cannot watch as 'hot' is for sources that can be polled in parts");
+  }
   if (replay !== undefined && typeof replay !== "boolean") {
     throw new TypeError("Cannot watch as 'replay' must be true or false");
   }

@@ -1,16 +1,27 @@
 /** One poll: from the load of the state to the events, or the failure. */
 import { orAborted } from "../_bounds/abort.ts";
 import { startTimer } from "../_bounds/timer.ts";
+import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import { Delivery } from "./delivery.ts";
 import { type Failure, pollFailure } from "./failure.ts";
+import type { Errand } from "./part_schedule.ts";
 import { PollTelemetry } from "./telemetry.ts";
 
 // A poll that ignores its signal goes on after a timeout or a cancel. Whoever polls that source next, be it a
 // later watch, waits for it, so that polls never overlap.
 const underWay = new WeakMap<ExternalSource<unknown>, Promise<unknown>>();
+
+/** What a source is asked for, and what the delivery is to know of it. */
+interface Request extends Errand {
+  readonly each?: boolean;
+  readonly resync?: number;
+  readonly withdraw: boolean;
+  /** Whether the metrics do not name the source. */
+  readonly totals: boolean;
+}
 
 export class Poll<T> {
   readonly telemetry: PollTelemetry;
@@ -20,25 +31,23 @@ export class Poll<T> {
   readonly #each: boolean | undefined;
   readonly #withdraw: boolean;
   readonly #resync: number | undefined;
+  readonly #part: ExternalPart | undefined;
+  readonly #fault: ExternalError | undefined;
 
   /** @param options What the source is asked for, and what the delivery is to know of it. */
   constructor(
     source: ExternalSource<T>,
     onWarning: (message: string) => void,
-    { each, resync, withdraw, totals }: {
-      readonly each?: boolean;
-      readonly resync?: number;
-      readonly withdraw: boolean;
-      /** Whether the metrics do not name the source. */
-      readonly totals: boolean;
-    },
+    { each, resync, withdraw, totals, part, fault }: Request,
   ) {
     this.#source = source;
     this.#onWarning = onWarning;
     this.#each = each;
     this.#withdraw = withdraw;
     this.#resync = resync;
-    this.telemetry = new PollTelemetry(source.name, totals);
+    this.#part = part;
+    this.#fault = fault;
+    this.telemetry = new PollTelemetry(source.name, totals, part);
   }
 
   /** Ends the poll at once, whatever the source does. */
@@ -53,6 +62,7 @@ export class Poll<T> {
   ): Promise<Delivery<T> | Failure> {
     const stopTimeout = timeout === undefined ? undefined : this.#startTimeout(timeout);
     try {
+      if (this.#fault !== undefined) throw this.#fault;
       const failure = await checkpointer?.load(this.#controller.signal);
       if (failure !== undefined) return failure;
       const events = await this.#ask();
@@ -81,6 +91,7 @@ export class Poll<T> {
       onWarning: this.#onWarning,
       ...(this.#each && { each: true }),
       ...(this.#resync !== undefined && { all: true }),
+      ...(this.#part && { part: this.#part }),
     };
     // Behind a promise, so that a source that throws synchronously fails like one that rejects.
     const answer = new Promise<Iterable<ExternalEvent<T>>>((resolve) =>

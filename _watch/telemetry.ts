@@ -13,12 +13,14 @@ import {
   SpanStatusCode,
   trace,
 } from "@opentelemetry/api";
+import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { VERSION } from "./version.ts";
 
 const SCOPE = "@koprs/external";
 const SOURCE = "koprs.external.source";
 const OUTCOME = "koprs.external.outcome";
+const PART = "koprs.external.part";
 
 /** How a poll ended. `changed` and `unchanged` are good polls, whose events were handled whole. */
 export type PollOutcome = "changed" | "unchanged" | "failed" | "cancelled";
@@ -54,6 +56,8 @@ export function countHandled(
 export class PollTelemetry {
   /** Requests made so far. */
   requests = 0;
+  /** What is polled alone; undefined for all of the source. */
+  readonly part: ExternalPart | undefined;
   readonly #source: string;
   readonly #totals: boolean;
   readonly #startedAt = now();
@@ -61,9 +65,10 @@ export class PollTelemetry {
   #endedAt: number | undefined;
 
   /** @param totals Whether the metrics do not name the source. The span does. */
-  constructor(source: string, totals = false) {
+  constructor(source: string, totals: boolean, part: ExternalPart | undefined) {
     this.#source = source;
     this.#totals = totals;
+    this.part = part;
     // Now and not only at the end: the gauges must tell of a first poll that hangs.
     instruments();
     this.#span = trace.getTracer(SCOPE, VERSION).startSpan(`poll ${source}`, {
@@ -94,7 +99,11 @@ export class PollTelemetry {
   end(outcome: PollOutcome, events: number, error?: ExternalError): void {
     const endedAt = this.#endedAt ?? now();
     const named: Attributes = this.#totals ? {} : { [SOURCE]: this.#source };
-    const attributes: Attributes = { ...named, [OUTCOME]: outcome };
+    const attributes: Attributes = {
+      ...named,
+      [OUTCOME]: outcome,
+      ...(this.part && { [PART]: true }),
+    };
     if (error !== undefined) {
       attributes["error.type"] = error.code;
       this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
