@@ -27,6 +27,8 @@ export type {
 export type { ExternalPart } from "./_diff/part.ts";
 export type { Logger } from "./_errors/logger.ts";
 export type { StreamIterator } from "./_watch/iterator.ts";
+export { RequestBudget } from "./_watch/request_budget.ts";
+export type { RequestLimit } from "./_watch/request_budget.ts";
 export type { HotPart } from "./_watch/hot_parts.ts";
 export type { HandleContext, HandleOptions } from "./_watch/handle_options.ts";
 export type { FailureInfo, PollInfo, WatchOptions } from "./_watch/options.ts";

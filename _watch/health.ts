@@ -1,5 +1,6 @@
 /** What a watch knows of how it is doing: its phase, its counts, its last success and failure. */
 import type { ExternalError } from "../_errors/external_error.ts";
+import type { Schedule } from "./schedule.ts";
 import type { WatchPhase, WatchStatus } from "./status.ts";
 import { observe, type Observed } from "./telemetry.ts";
 
@@ -20,6 +21,7 @@ export class Health implements Observed {
   events = 0;
   /** Items that handlers failed for; undefined where there are no handlers. */
   aside: number | undefined;
+  readonly #schedule: Schedule;
   #polls = 0;
   #failures = 0;
   /** Failed polls of parts in a row. */
@@ -31,9 +33,14 @@ export class Health implements Observed {
   #stopObserving: (() => void) | undefined;
 
   /** @param totals Whether metrics do not name the source: then no gauge reads of it. */
-  constructor(source: string, totals = false) {
+  constructor(source: string, schedule: Schedule, totals = false) {
     this.source = source;
+    this.#schedule = schedule;
     this.totals = totals;
+  }
+
+  get putOff(): number | undefined {
+    return this.#schedule.putOff;
   }
 
   /** Failed polls in a row. */
@@ -54,8 +61,10 @@ export class Health implements Observed {
     return this.phase === "closed";
   }
 
-  status(nextPoll: number | undefined, failedSaves: number): WatchStatus {
-    const { phase, events, aside, lastError } = this;
+  status(failedSaves: number): WatchStatus {
+    const { phase, events, aside, lastError, putOff } = this;
+    const { nextPoll, rate } = this.#schedule;
+    const requestsPerDay = rate.perDay(nextPoll);
     const lastSuccess = this.#lastSuccess;
     return {
       phase,
@@ -67,6 +76,9 @@ export class Health implements Observed {
       ...(lastSuccess !== undefined && { lastSuccess }),
       ...(lastError !== undefined && { lastError }),
       ...(nextPoll !== undefined && { nextPoll }),
+      ...(rate.total > 0 && { requests: rate.total }),
+      ...(rate.total > 0 && requestsPerDay !== undefined && { requestsPerDay }),
+      ...(putOff !== undefined && putOff > 0 && { putOff }),
     };
   }
 

@@ -171,7 +171,7 @@ export class PollLoop<T> {
     const { left } = schedule;
     if (left === 0) return true;
     health.phase = "waiting";
-    return await this.#wait(left) || schedule.left === 0;
+    return await this.#wait(left) ? schedule.isAffordable : schedule.left === 0;
   }
 
   /** Waits so many milliseconds, or without end; `#wakeUp` ends it. Returns whether the time has passed. */

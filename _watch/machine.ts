@@ -64,13 +64,13 @@ export class Machine<T> {
     { broke = fail, claim = false, totals = false }: MachineSetting = {},
   ) {
     this.#pace = checkWatch(source, options);
-    this.schedule = new Schedule(this.#pace, source, options.hot);
+    this.schedule = new Schedule(this.#pace, source, options);
     checkFree(source);
     const { timeout, checkpoint, resync, replay = false } = options;
     const checkpointer = checkpoint && new Checkpointer(source, checkpoint, claim);
     this.#giveBack = takeSource(source);
     this.source = source.name;
-    this.health = new Health(source.name, totals);
+    this.health = new Health(source.name, this.schedule, totals);
     this.#source = source;
     this.#timeout = timeout;
     this.#resync = new Resync(resync, replay);
@@ -85,7 +85,7 @@ export class Machine<T> {
   }
 
   get status(): WatchStatus {
-    return this.health.status(this.schedule.nextPoll, this.#saver?.checkpointer.failures ?? 0);
+    return this.health.status(this.#saver?.checkpointer.failures ?? 0);
   }
 
   get ended(): boolean {

@@ -1,5 +1,6 @@
 /** The options of a watch, checked up front. */
 import { checkHotParts, type HotPart } from "./hot_parts.ts";
+import { checkRequestLimit, type RequestLimit } from "./request_budget.ts";
 import type { Pace } from "./pace.ts";
 import { checkPositive, checkShare } from "../_errors/checks.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
@@ -132,6 +133,14 @@ export interface WatchOptions {
    * @default {[]} none
    */
   hot?: readonly HotPart[];
+  /**
+   * The most requests to make, on average: polls come later where they would take more, `refresh` included, and `status`
+   * says so. For sources that count their requests, as all of this package do. Pass one {@linkcode RequestBudget} to several
+   * watches, and they share it.
+   *
+   * @default {undefined} as many as it takes
+   */
+  maxRequests?: RequestLimit;
 }
 
 const DEFAULT_JITTER = 0.1;
@@ -149,7 +158,8 @@ export function checkWatch(source: ExternalSource<unknown>, options: WatchOption
       }`,
     );
   }
-  const { timeout, signal, checkpoint, logger, onError, onPoll, resync, replay, hot } = options;
+  const { timeout, signal, checkpoint, logger, onError, onPoll, resync, replay, hot, maxRequests } =
+    options;
   const pace = checkPace(options);
   if (timeout !== undefined) checkPositive("watch", "timeout", timeout);
   if (signal !== undefined && !isSignal(signal)) {
@@ -163,6 +173,7 @@ export function checkWatch(source: ExternalSource<unknown>, options: WatchOption
     throw new TypeError("Cannot watch as 'onPoll' must be a function");
   }
   if (resync !== undefined) checkPositive("watch", "resync", resync);
+  if (maxRequests !== undefined) checkRequestLimit(maxRequests);
   if (hot !== undefined) checkHotParts(hot);
   if (hot !== undefined && hot.length > 0 && source.parts !== true) {
     throw new TypeError("Cannot watch as 'hot' is for sources that can be polled in parts");

@@ -18,6 +18,8 @@ export interface Errand {
   readonly part?: ExternalPart;
   /** Why it fails without asking the source. */
   readonly fault?: ExternalError;
+  /** To be called once a request. */
+  readonly onRequest?: () => void;
 }
 
 export class PartSchedule {

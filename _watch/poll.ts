@@ -33,12 +33,13 @@ export class Poll<T> {
   readonly #resync: number | undefined;
   readonly #part: ExternalPart | undefined;
   readonly #fault: ExternalError | undefined;
+  readonly #onRequest: (() => void) | undefined;
 
   /** @param options What the source is asked for, and what the delivery is to know of it. */
   constructor(
     source: ExternalSource<T>,
     onWarning: (message: string) => void,
-    { each, resync, withdraw, totals, part, fault }: Request,
+    { each, resync, withdraw, totals, part, fault, onRequest }: Request,
   ) {
     this.#source = source;
     this.#onWarning = onWarning;
@@ -47,6 +48,7 @@ export class Poll<T> {
     this.#resync = resync;
     this.#part = part;
     this.#fault = fault;
+    this.#onRequest = onRequest;
     this.telemetry = new PollTelemetry(source.name, totals, part);
   }
 
@@ -87,7 +89,10 @@ export class Poll<T> {
     signal.throwIfAborted();
     const options: PollOptions = {
       signal,
-      onRequest: () => void this.telemetry.requests++,
+      onRequest: () => {
+        this.telemetry.requests++;
+        this.#onRequest?.();
+      },
       onWarning: this.#onWarning,
       ...(this.#each && { each: true }),
       ...(this.#resync !== undefined && { all: true }),

@@ -4,27 +4,45 @@ import type { ExternalSource } from "../_diff/source.ts";
 import { Due } from "./due.ts";
 import { type Pace, waitAfterFailure, waitAfterSuccess } from "./pace.ts";
 import type { HotPart } from "./hot_parts.ts";
+import { RequestBudget, type RequestLimit } from "./request_budget.ts";
+import { RequestRate } from "./request_rate.ts";
 import { type Errand, PartSchedule } from "./part_schedule.ts";
+
+/** What decides when a source is polled, beside its pace. */
+export interface ScheduleOptions {
+  /** Parts to poll more often. */
+  readonly hot?: readonly HotPart[];
+  readonly maxRequests?: RequestLimit;
+}
 
 export class Schedule {
   readonly pace: Pace;
   /** From 0 to 1: which share of the jitter lengthens the wait after a good poll. */
   jitterShare: () => number = Math.random;
+  readonly rate: RequestRate = new RequestRate();
   readonly #parts: PartSchedule;
+  readonly #budget: RequestBudget | undefined;
   #due: Due | undefined;
   #refresh = false;
   /** Whether all of the source was polled once: before, no part is. */
   #hasAll = false;
 
-  /** @param hot Parts to poll more often. */
-  constructor(pace: Pace, source: ExternalSource<unknown>, hot?: readonly HotPart[]) {
+  constructor(
+    pace: Pace,
+    source: ExternalSource<unknown>,
+    { hot, maxRequests }: ScheduleOptions = {},
+  ) {
     this.pace = pace;
     this.#parts = new PartSchedule(pace, source, hot);
+    this.#budget = maxRequests === undefined || maxRequests instanceof RequestBudget
+      ? maxRequests
+      : new RequestBudget(maxRequests);
   }
 
   /** When the next poll is due, in whole milliseconds since the epoch. Undefined while none is planned. */
   get nextPoll(): number | undefined {
-    return this.#due === undefined ? undefined : Math.ceil(this.#due.at);
+    const due = this.#due;
+    return due === undefined ? undefined : Math.ceil(Math.max(due.at, Date.now() + this.#earned));
   }
 
   /** Whether the poll under way, or the last one, is of a part. */
@@ -35,8 +53,15 @@ export class Schedule {
   /** A poll begins: of a part if one is due, and not everything, unless `all` says so. */
   begin(all = false): Errand {
     const errand = !all && this.#allLeft > 0 && this.#partsLeft === 0 ? this.#parts.begin() : {};
-    if (errand.part === undefined && errand.fault === undefined) this.clear();
-    return errand;
+    const isAll = errand.part === undefined && errand.fault === undefined;
+    if (isAll) this.clear();
+    this.rate.begin(!isAll);
+    return { ...errand, onRequest: () => this.#requested() };
+  }
+
+  #requested(): void {
+    this.rate.add();
+    this.#budget?.spend();
   }
 
   /** Plans the poll after a good one. */
@@ -49,9 +74,14 @@ export class Schedule {
 
   /** Plans the poll after the n-th failure in a row. Returns the wait in whole milliseconds. */
   afterFailure(failures: number, retryAfter: number | undefined): number {
-    if (this.isPart) return this.#parts.afterFailure(failures, retryAfter);
+    if (this.isPart) {
+      return Math.max(
+        this.#parts.afterFailure(failures, retryAfter),
+        this.#budget?.left(true) ?? 0,
+      );
+    }
     this.#due = new Due(waitAfterFailure(failures, retryAfter, this.pace));
-    return Math.ceil(this.#due.wait);
+    return Math.max(Math.ceil(this.#due.wait), this.#earned);
   }
 
   /** Plans no poll, as long as one is under way, and at the end. */
@@ -76,11 +106,32 @@ export class Schedule {
     return Math.min(this.#allLeft, this.#partsLeft);
   }
 
-  get #allLeft(): number {
+  /** Whether the budget lets a poll begin, of whatever is due. Others may have spent from it. */
+  get isAffordable(): boolean {
+    return this.#earned === 0 || this.#partsLeft === 0;
+  }
+
+  /** Milliseconds by which the budget puts the next poll of everything off; undefined without one. */
+  get putOff(): number | undefined {
+    if (this.#budget === undefined) return undefined;
+    return Math.max(Math.ceil(this.#earned - this.#planned), 0);
+  }
+
+  /** Milliseconds until everything is to be polled, whatever that costs. */
+  get #planned(): number {
     return this.#due === undefined || this.#refresh ? 0 : this.#due.left;
   }
 
+  /** Milliseconds until all requests so far are earned. */
+  get #earned(): number {
+    return this.#budget?.left(false) ?? 0;
+  }
+
+  get #allLeft(): number {
+    return Math.max(this.#planned, this.#earned);
+  }
+
   get #partsLeft(): number {
-    return this.#hasAll ? this.#parts.left : Infinity;
+    return this.#hasAll ? Math.max(this.#parts.left, this.#budget?.left(true) ?? 0) : Infinity;
   }
 }

@@ -29,6 +29,15 @@ export interface WatchStatus {
   readonly lastSuccess?: number;
   /** Why the last poll, save or handler that failed did so, also when a good one followed, and what ended the stream. */
   readonly lastError?: ExternalError;
-  /** When the next poll is due, in milliseconds since the epoch. */
+  /** When the next poll of everything is due, in milliseconds since the epoch. */
   readonly nextPoll?: number;
+  /** Requests made so far, as far as the source counts them; missing where it does not. */
+  readonly requests?: number;
+  /**
+   * Requests a day at this rate, to be multiplied by what one costs: of the last polls of everything, as often as they came,
+   * and of the parts that were polled within the last hour. Missing before the first poll has ended.
+   */
+  readonly requestsPerDay?: number;
+  /** Milliseconds by which `maxRequests` puts off the next poll of everything; missing if it does not. */
+  readonly putOff?: number;
 }

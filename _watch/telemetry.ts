@@ -33,6 +33,8 @@ export interface Observed {
   readonly healthyAt: number;
   /** Items that were not handled since a handler failed for them; undefined where there are no handlers. */
   readonly aside: number | undefined;
+  /** Milliseconds by which a budget puts off the next poll; undefined without one. */
+  readonly putOff: number | undefined;
 }
 
 const live = new Set<Observed>();
@@ -118,10 +120,11 @@ export class PollTelemetry {
     });
     this.#span.end(endedAt);
 
-    const { polls, duration, eventCount } = instruments();
+    const { polls, duration, eventCount, requestCount } = instruments();
     polls.add(1, attributes);
     duration.record((endedAt - this.#startedAt) / 1000, attributes);
     if (events > 0) eventCount.add(events, named);
+    if (this.requests > 0) requestCount.add(this.requests, named);
   }
 }
 
@@ -136,6 +139,7 @@ interface Instruments {
   readonly polls: Counter;
   readonly duration: Histogram;
   readonly eventCount: Counter;
+  readonly requestCount: Counter;
   readonly handled: Counter;
 }
 
@@ -161,6 +165,14 @@ function instruments(): Instruments {
       result.observe((Date.now() - watch.healthyAt) / 1000, { [SOURCE]: watch.source });
     }
   });
+  meter.createObservableGauge("koprs.external.requests.put_off", {
+    description: "Time by which the budget of requests puts off the next poll",
+    unit: "s",
+  }).addCallback((result) => {
+    for (const { source, putOff } of live) {
+      if (putOff !== undefined) result.observe(putOff / 1000, { [SOURCE]: source });
+    }
+  });
   meter.createObservableGauge("koprs.external.aside", {
     description: "Items set aside, as a handler failed for them, and not handled since",
     unit: "{item}",
@@ -181,6 +193,10 @@ function instruments(): Instruments {
       advice: {
         explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
       },
+    }),
+    requestCount: meter.createCounter("koprs.external.requests", {
+      description: "Requests made, as far as sources count them",
+      unit: "{request}",
     }),
     eventCount: meter.createCounter("koprs.external.events", {
       description: "Events handed to the consumer",
