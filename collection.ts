@@ -34,3 +34,4 @@ export {
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from "./_diff/standard_schema.ts";
 export { type JsonPage, jsonPages, type JsonPagesOptions } from "./_http/json_pages.ts";
 export type { RequestOptions } from "./_http/request.ts";
+export type { CadenceField, CadenceOptions } from "./_http/cadence.ts";

@@ -18,6 +18,7 @@
  *
  * @module
  */
+export type { CadenceField, CadenceOptions } from "./_http/cadence.ts";
 export {
   HttpPoller,
   type HttpPollerOptions,

@@ -17,6 +17,11 @@ export interface PollOptions {
   /** To be called once a request, so that the poll's span can count them. */
   readonly onRequest?: () => void;
   /**
+   * To be called if the server asks not to be polled for so many milliseconds: the wait after a good poll is lengthened to
+   * that, up to the watch's `maxBackoff` where that is set, and up to one day where it is not. It is never shortened.
+   */
+  readonly onCadence?: (wait: number) => void;
+  /**
    * Takes one line about something that is not as it should be, and does not fail the poll: a watch writes it to its
    * logger. Default: `console.warn`.
    */

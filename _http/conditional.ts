@@ -36,6 +36,14 @@ export class Conditions {
    * @throws {ExternalError} For any other answer.
    */
   async ask(question: Question): Promise<Reply> {
+    const reply = await this.#ask(question);
+    const { client, poll } = question;
+    const wait = client.cadenceOf(reply);
+    if (wait !== undefined) poll.onCadence?.(wait);
+    return reply;
+  }
+
+  async #ask(question: Question): Promise<Reply> {
     const { client, poll: { signal, onRequest }, url, trusted } = question;
     const seen = this.#pause > 0 ? undefined : question.seen;
     let asked = false;

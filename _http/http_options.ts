@@ -1,11 +1,12 @@
 /** What may be set of a poller of one URL, and how it is checked. */
 import { checkSchema, type StandardSchemaV1 } from "../_diff/standard_schema.ts";
 import { checkCount, checkFunction, checkName } from "../_errors/checks.ts";
+import type { CadenceOptions } from "./cadence.ts";
 import type { RequestOptions } from "./options.ts";
 import type { HttpResource } from "./resource.ts";
 
 /** How to poll a URL. */
-export interface HttpPollerOptions<T = undefined> extends RequestOptions {
+export interface HttpPollerOptions<T = undefined> extends RequestOptions, CadenceOptions {
   /**
    * Names the source in logs, spans and checkpoints. Must not hold a secret.
    * The default shows the path: give a name where that holds a secret, as with web hooks. Errors hide the path then.

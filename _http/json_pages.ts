@@ -3,6 +3,7 @@ import type { PollOptions } from "../_diff/source.ts";
 import { checkItemValues } from "../_diff/item_values.ts";
 import type { StandardSchemaV1 } from "../_diff/standard_schema.ts";
 import { checkCount, checkFunction, checkName } from "../_errors/checks.ts";
+import type { CadenceOptions } from "./cadence.ts";
 import type { JsonPage } from "./page_reader.ts";
 import { PageWalker } from "./page_walker.ts";
 import { HttpClient, type RequestOptions } from "./request.ts";
@@ -13,7 +14,7 @@ export type { JsonPage };
 const DEFAULT_MAX_PAGES = 10_000;
 
 /** How to walk a paged JSON API. */
-export interface JsonPagesOptions<T> extends RequestOptions {
+export interface JsonPagesOptions<T> extends RequestOptions, CadenceOptions {
   /**
    * What errors call the source.
    * The default shows the path: give a name where that holds a secret, as with web hooks. Errors hide the path then.

@@ -53,6 +53,11 @@ export function askedWait(status: number | undefined, header: HeaderOf): AskedWa
   return retryAfter === undefined ? { rateLimit } : { rateLimit, retryAfter };
 }
 
+/** Milliseconds until there is something again of a quota that is used up; undefined if none is, or that is not said. */
+export function usedUpFor(status: number, header: HeaderOf): number | undefined {
+  return quotaOf(status, header)?.wait;
+}
+
 /** The quota that is used up, if one is; of several the one that takes longest. */
 function quotaOf(status: number | undefined, header: HeaderOf): UsedUp | undefined {
   const now = parseHttpDate(header("date") ?? null) ?? Date.now();

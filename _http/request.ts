@@ -5,6 +5,7 @@
 import { limit, type Limits } from "../_bounds/limits.ts";
 import { ExternalError, type ExternalErrorCode } from "../_errors/external_error.ts";
 import { discard, readBody } from "./body.ts";
+import { type CadenceField, cadenceOf, type CadenceOptions, checkCadence } from "./cadence.ts";
 import { checkCoding } from "./coding.ts";
 import { Credentials } from "./credentials.ts";
 import { type FaultOptions, Faults, type Place } from "./faults.ts";
@@ -65,9 +66,14 @@ export class HttpClient {
   readonly #settings: RequestSettings;
   readonly #credentials: Credentials;
   readonly #faults: Faults;
+  readonly #cadence: readonly CadenceField[];
 
-  constructor(url: string | URL, options: RequestOptions & { name?: string | undefined }) {
+  constructor(
+    url: string | URL,
+    options: RequestOptions & CadenceOptions & { name?: string | undefined },
+  ) {
     this.url = parseUrl(url);
+    this.#cadence = checkCadence(options.cadence);
     this.#settings = settingsOf(options);
     this.#faults = new Faults(this.url, options.name);
     this.name = this.#faults.name;
@@ -120,6 +126,11 @@ export class HttpClient {
   presentable(thrown: unknown, { route, limits }: Pick<Opened, "route" | "limits">): unknown {
     if (limits.signal.aborted) return limits.signal.reason;
     return thrown instanceof ExternalError ? thrown : this.#faults.network(thrown, route);
+  }
+
+  /** Milliseconds for which a good answer asks not to be asked again, of the fields that are to be heeded. */
+  cadenceOf({ status, headers }: Reply): number | undefined {
+    return cadenceOf(this.#cadence, status, (name) => headers.get(name));
   }
 
   /** Throws unless what `fetch` gives for the body is the content. */

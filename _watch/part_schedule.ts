@@ -20,6 +20,8 @@ export interface Errand {
   readonly fault?: ExternalError;
   /** To be called once a request. */
   readonly onRequest?: () => void;
+  /** To be called if the server asks not to be polled for so many milliseconds. */
+  readonly onCadence?: (wait: number) => void;
 }
 
 export class PartSchedule {

@@ -1,7 +1,6 @@
 /** One poll: from the load of the state to the events, or the failure. */
 import { orAborted } from "../_bounds/abort.ts";
 import { startTimer } from "../_bounds/timer.ts";
-import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { Checkpointer } from "./checkpointer.ts";
@@ -31,25 +30,21 @@ export class Poll<T> {
   readonly #each: boolean | undefined;
   readonly #withdraw: boolean;
   readonly #resync: number | undefined;
-  readonly #part: ExternalPart | undefined;
-  readonly #fault: ExternalError | undefined;
-  readonly #onRequest: (() => void) | undefined;
+  readonly #errand: Errand;
 
   /** @param options What the source is asked for, and what the delivery is to know of it. */
   constructor(
     source: ExternalSource<T>,
     onWarning: (message: string) => void,
-    { each, resync, withdraw, totals, part, fault, onRequest }: Request,
+    { each, resync, withdraw, totals, ...errand }: Request,
   ) {
     this.#source = source;
     this.#onWarning = onWarning;
     this.#each = each;
     this.#withdraw = withdraw;
     this.#resync = resync;
-    this.#part = part;
-    this.#fault = fault;
-    this.#onRequest = onRequest;
-    this.telemetry = new PollTelemetry(source.name, totals, part);
+    this.#errand = errand;
+    this.telemetry = new PollTelemetry(source.name, totals, errand.part);
   }
 
   /** Ends the poll at once, whatever the source does. */
@@ -64,7 +59,7 @@ export class Poll<T> {
   ): Promise<Delivery<T> | Failure> {
     const stopTimeout = timeout === undefined ? undefined : this.#startTimeout(timeout);
     try {
-      if (this.#fault !== undefined) throw this.#fault;
+      if (this.#errand.fault !== undefined) throw this.#errand.fault;
       const failure = await checkpointer?.load(this.#controller.signal);
       if (failure !== undefined) return failure;
       const events = await this.#ask();
@@ -87,16 +82,18 @@ export class Poll<T> {
     if (earlier !== undefined) await orAborted(earlier, signal);
     // Ended since the read that asked for this poll.
     signal.throwIfAborted();
+    const { part, onRequest, onCadence } = this.#errand;
     const options: PollOptions = {
       signal,
       onRequest: () => {
         this.telemetry.requests++;
-        this.#onRequest?.();
+        onRequest?.();
       },
       onWarning: this.#onWarning,
+      ...(onCadence && { onCadence }),
       ...(this.#each && { each: true }),
       ...(this.#resync !== undefined && { all: true }),
-      ...(this.#part && { part: this.#part }),
+      ...(part && { part }),
     };
     // Behind a promise, so that a source that throws synchronously fails like one that rejects.
     const answer = new Promise<Iterable<ExternalEvent<T>>>((resolve) =>

@@ -23,6 +23,8 @@ export class Schedule {
   readonly #parts: PartSchedule;
   readonly #budget: RequestBudget | undefined;
   #due: Due | undefined;
+  /** The wait that the server asked for in the last poll. */
+  #asked = 0;
   #refresh = false;
   /** Whether all of the source was polled once: before, no part is. */
   #hasAll = false;
@@ -56,7 +58,15 @@ export class Schedule {
     const isAll = errand.part === undefined && errand.fault === undefined;
     if (isAll) this.clear();
     this.rate.begin(!isAll);
-    return { ...errand, onRequest: () => this.#requested() };
+    this.#asked = 0;
+    return {
+      ...errand,
+      onRequest: () => this.#requested(),
+      onCadence: (wait) => {
+        // Not Math.max: NaN would become a wait.
+        if (wait > this.#asked) this.#asked = wait;
+      },
+    };
   }
 
   #requested(): void {
@@ -69,7 +79,9 @@ export class Schedule {
     this.#parts.afterSuccess();
     if (this.isPart) return;
     this.#hasAll = true;
-    this.#due = new Due(waitAfterSuccess(this.pace, this.jitterShare));
+    const { interval, maxRetryAfter } = this.pace;
+    const asked = Math.max(interval, Math.min(this.#asked, maxRetryAfter));
+    this.#due = new Due(waitAfterSuccess({ ...this.pace, interval: asked }, this.jitterShare));
   }
 
   /** Plans the poll after the n-th failure in a row. Returns the wait in whole milliseconds. */

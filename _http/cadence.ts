@@ -1,0 +1,64 @@
+/** How often a server asks to be polled, in the answers that are good. */
+import { type HeaderOf, usedUpFor } from "./rate_limit.ts";
+
+/** A field of an answer that tells how often to poll. */
+export type CadenceField = "cache-control" | "rate-limit" | "x-poll-interval";
+
+/** Which fields of the answers may put off the next poll. */
+export interface CadenceOptions {
+  /**
+   * Which fields of a good answer put off the next poll: never sooner than the interval, up to the watch's `maxBackoff` where
+   * that is set, and up to one day where it is not.
+   *
+   * - `"x-poll-interval"`: seconds between two polls, as GitHub asks for.
+   * - `"rate-limit"`: `RateLimit`, `RateLimit-Reset`, `X-RateLimit-Reset` and their like, where nothing remains.
+   * - `"cache-control"`: `max-age` less `Age`, unless there is a `no-cache` or `no-store`. Not by default, as many servers say
+   *   it for the sake of browsers alone.
+   *
+   * @default {["x-poll-interval", "rate-limit"]}
+   */
+  cadence?: readonly CadenceField[];
+}
+
+const FIELDS: readonly CadenceField[] = ["cache-control", "rate-limit", "x-poll-interval"];
+const DEFAULT: readonly CadenceField[] = ["x-poll-interval", "rate-limit"];
+
+/** Checks the option. */
+export function checkCadence(cadence: readonly CadenceField[] = DEFAULT): readonly CadenceField[] {
+  if (Array.isArray(cadence) && cadence.every((field) => FIELDS.includes(field))) return cadence;
+  throw new TypeError(
+    `Cannot poll as 'cadence' must be an array of ${FIELDS.map((f) => `"${f}"`).join(", ")}`,
+  );
+}
+
+/** Milliseconds for which a server asks not to be polled; undefined if it does not, or is not understood. */
+export function cadenceOf(
+  cadence: readonly CadenceField[],
+  status: number,
+  header: HeaderOf,
+): number | undefined {
+  const waits = cadence.map((field) => {
+    if (field === "rate-limit") return usedUpFor(status, header);
+    const seconds = field === "cache-control"
+      ? freshFor(header)
+      : wholeNumber(header("x-poll-interval"));
+    return seconds === undefined ? undefined : seconds * 1_000;
+  }).filter((wait) => wait !== undefined && wait > 0);
+  return waits.length === 0 ? undefined : Math.max(...waits as number[]);
+}
+
+/** Seconds for which the answer is fresh. */
+function freshFor(header: HeaderOf): number | undefined {
+  const directives = (header("cache-control") ?? "").toLowerCase().split(",").map((d) => d.trim());
+  if (directives.some((directive) => /^no-(?:cache|store)\b/.test(directive))) return undefined;
+  const ages = directives.filter((directive) => directive.startsWith("max-age"));
+  // Two of them are a fault (RFC 9111, section 4.2.1).
+  const age = ages.length === 1
+    ? wholeNumber(ages[0]?.match(/^max-age="?(\d+)"?$/)?.[1])
+    : undefined;
+  return age === undefined ? undefined : age - (wholeNumber(header("age")) ?? 0);
+}
+
+function wholeNumber(text: string | null | undefined): number | undefined {
+  return /^\d{1,9}$/.test(text?.trim() ?? "") ? Number(text) : undefined;
+}
