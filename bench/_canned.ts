@@ -49,7 +49,12 @@ const s3: Format = {
   }],
   ask(query) {
     const token = query.get("continuation-token");
-    return { first: token !== null ? Number(token) : behind(query.get("start-after") ?? "") };
+    const prefix = query.get("prefix") ?? "";
+    const first = Math.max(behind(query.get("start-after") ?? ""), from(prefix));
+    return {
+      first: token !== null ? Number(token) : first,
+      ...(prefix !== "" && { last: behind(`${prefix}~`) }),
+    };
   },
   around: (found, next, query) => [
     '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
@@ -197,7 +202,8 @@ function serve({ type, pageSize, entries, ask, around }: Format, count: number):
   const answer = (query: URLSearchParams): Buffer => {
     const { first, last = state.count, entry = 0 } = ask(query);
     const stop = Math.min(last, state.count);
-    const end = Math.min(first + pageSize, stop);
+    const asked = Number(query.get("max-keys") ?? pageSize);
+    const end = Math.min(first + Math.min(asked, pageSize), stop);
     const [head, tail] = around(end - first, end < stop ? end : undefined, query);
     const body = texts[entry]?.cut(first, end) ?? new Uint8Array();
     // A comma stands between objects, not before them.
