@@ -2,6 +2,7 @@
  * What drives the machines of a group: polls what is due while somebody wants events, and lets the sources that have some take turns.
  * It has no stream: whom the events go to is for whoever asks for them.
  */
+import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalEvent } from "../_diff/source.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import { pollFailure } from "../_watch/failure.ts";
@@ -123,11 +124,12 @@ export class Conductor<T> {
     this.#plan(member);
   }
 
-  /** Polls a source as soon as there is room for it. */
-  refresh(member: Member<T>): void {
-    member.machine?.schedule.refresh();
+  /** Polls a source, or a part of it, as soon as there is room for it. */
+  refresh(member: Member<T>, part?: ExternalPart): void {
+    const { schedule } = member.machine ?? {};
+    schedule?.refresh(part);
     if (member.state !== "planned" || member.isParked) return;
-    this.#planner.plan(member, 0);
+    this.#planner.plan(member, part && schedule ? schedule.left : 0);
   }
 
   // Polling
@@ -143,6 +145,9 @@ export class Conductor<T> {
     const { machine, state } = member;
     if (machine === undefined || state !== "planned" && state !== "ready") return;
     if (!this.owns(member)) return this.review(member);
+    // Others may have spent what was left of a budget that they share.
+    const isFree = state === "ready" || member.removal !== undefined;
+    if (!isFree && !machine.schedule.isAffordable) return this.#plan(member);
     // It is only time for an item that was set aside.
     if (this.#hands !== undefined && (state === "ready" || machine.schedule.left > 0)) {
       return this.#queue(member);

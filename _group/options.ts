@@ -1,4 +1,5 @@
 /** The options of a group, checked up front. */
+import { RequestBudget, type RequestLimit } from "../_watch/request_budget.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import { checkCount } from "../_errors/checks.ts";
 import { checkWatch, type WatchOptions } from "../_watch/options.ts";
@@ -13,6 +14,13 @@ export type GroupEvent<T> = ExternalEvent<T> & {
 
 /** How to watch many sources as one. What a watch takes holds for every source that is not added with something else. */
 export interface GroupOptions extends WatchOptions {
+  /**
+   * The most requests to make, on average, by all sources together. A source that is added with a `maxRequests` of its own
+   * has that instead: one {@linkcode RequestBudget} for all sources of a host bounds the requests to that host.
+   *
+   * @default {undefined} as many as it takes
+   */
+  maxRequests?: RequestLimit;
   /**
    * Names the group in metrics.
    *
@@ -99,8 +107,13 @@ export function checkGroup(options: GroupOptions): GroupSetting {
     owner,
     onStatus,
     telemetry = "sources",
-    ...defaults
+    maxRequests,
+    ...rest
   } = options;
+  // One for all of them, and not one for each.
+  const defaults = maxRequests === undefined
+    ? rest
+    : { ...rest, maxRequests: RequestBudget.of(maxRequests) };
   if (typeof name !== "string" || name === "") {
     throw new TypeError("Cannot watch as 'name' of the group must be a string that is not empty");
   }

@@ -1,5 +1,6 @@
 /** The group: a stream of the changes of many sources. */
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
+import { checkPart, type ExternalPart } from "../_diff/part.ts";
 import { untilClosed } from "../_watch/external_watch.ts";
 import { checkHandling, type HandleContext, type HandleOptions } from "../_watch/handle_options.ts";
 import { StreamIterator } from "../_watch/iterator.ts";
@@ -161,10 +162,16 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
    * Polls one source, or all of them, as soon as there is room and somebody reads: ends the wait, also one after a failure.
    *
    * @param name The name of the source. Default: all.
-   * @returns Whether there was such a source.
+   * @param part What of it to poll alone, as {@linkcode ExternalWatch.refresh} does. Without a name: of all sources that can.
+   * @returns Whether there was such a source. One that another replica polls hears nothing of it.
+   * @throws {TypeError} If the source cannot be polled in parts, or the part is none.
    */
-  refresh(name?: string): boolean {
-    return this.#loop.each(name, (member) => this.#loop.conductor.refresh(member));
+  refresh(name?: string, part?: ExternalPart): boolean {
+    if (part !== undefined) checkPart("refresh a part", part);
+    return this.#loop.each(name, (member) => {
+      if (part !== undefined && name === undefined && member.source.parts !== true) return;
+      this.#loop.conductor.refresh(member, part);
+    });
   }
 
   /**

@@ -48,14 +48,10 @@ export class PartSchedule {
   /**
    * A part is to be polled.
    *
-   * @throws {TypeError} If the source cannot be polled in parts, or it is no part.
+   * @throws {TypeError} If it is no part.
    */
   ask(part: ExternalPart): void {
-    const doing = `refresh a part of '${oneLine(this.#source.name)}'`;
-    if (this.#source.parts !== true) {
-      throw new TypeError(`Cannot ${doing} as this source can only be polled whole`);
-    }
-    this.#queue.add(checkPart(doing, part));
+    this.#queue.add(checkPart(`refresh a part of '${oneLine(this.#source.name)}'`, part));
   }
 
   /** Milliseconds until the next poll of a part; Infinity if none is asked for. */

@@ -50,6 +50,16 @@ export class RequestBudget implements RequestLimit {
     this.per = per;
   }
 
+  /**
+   * The budget of a limit: itself, if it is one.
+   *
+   * @param limit How many requests, in how much time.
+   * @returns A budget that nothing was spent of, unless it is one that is shared.
+   */
+  static of(limit: RequestLimit): RequestBudget {
+    return limit instanceof RequestBudget ? limit : new RequestBudget(limit);
+  }
+
   /** One request more was made. */
   spend(): void {
     this.#debt = this.#owed() + this.per / this.count;

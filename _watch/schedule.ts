@@ -1,6 +1,7 @@
 /** When a source is to be polled next: all of it, or a part. */
 import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalSource } from "../_diff/source.ts";
+import { oneLine } from "../_errors/one_line.ts";
 import { Due } from "./due.ts";
 import { type Pace, waitAfterFailure, waitAfterSuccess } from "./pace.ts";
 import type { HotPart } from "./hot_parts.ts";
@@ -20,7 +21,9 @@ export class Schedule {
   /** From 0 to 1: which share of the jitter lengthens the wait after a good poll. */
   jitterShare: () => number = Math.random;
   readonly rate: RequestRate = new RequestRate();
-  readonly #parts: PartSchedule;
+  readonly #source: ExternalSource<unknown>;
+  /** Undefined where the source can only be polled whole: a group has many of those. */
+  readonly #parts: PartSchedule | undefined;
   readonly #budget: RequestBudget | undefined;
   #due: Due | undefined;
   /** The wait that the server asked for in the last poll. */
@@ -35,26 +38,27 @@ export class Schedule {
     { hot, maxRequests }: ScheduleOptions = {},
   ) {
     this.pace = pace;
-    this.#parts = new PartSchedule(pace, source, hot);
-    this.#budget = maxRequests === undefined || maxRequests instanceof RequestBudget
-      ? maxRequests
-      : new RequestBudget(maxRequests);
+    this.#source = source;
+    if (source.parts === true) this.#parts = new PartSchedule(pace, source, hot);
+    this.#budget = maxRequests && RequestBudget.of(maxRequests);
   }
 
   /** When the next poll is due, in whole milliseconds since the epoch. Undefined while none is planned. */
   get nextPoll(): number | undefined {
-    const due = this.#due;
-    return due === undefined ? undefined : Math.ceil(Math.max(due.at, Date.now() + this.#earned));
+    if (this.#due === undefined) return undefined;
+    const earned = this.#earned;
+    return Math.ceil(Math.max(this.#due.at, earned > 0 ? Date.now() + earned : 0));
   }
 
   /** Whether the poll under way, or the last one, is of a part. */
   get isPart(): boolean {
-    return this.#parts.isCurrent;
+    return this.#parts?.isCurrent === true;
   }
 
   /** A poll begins: of a part if one is due, and not everything, unless `all` says so. */
   begin(all = false): Errand {
-    const errand = !all && this.#allLeft > 0 && this.#partsLeft === 0 ? this.#parts.begin() : {};
+    const isPart = !all && this.#allLeft > 0 && this.#partsLeft === 0;
+    const errand: Errand = isPart && this.#parts?.begin() || {};
     const isAll = errand.part === undefined && errand.fault === undefined;
     if (isAll) this.clear();
     this.rate.begin(!isAll);
@@ -76,7 +80,7 @@ export class Schedule {
 
   /** Plans the poll after a good one. */
   afterSuccess(): void {
-    this.#parts.afterSuccess();
+    this.#parts?.afterSuccess();
     if (this.isPart) return;
     this.#hasAll = true;
     const { interval, maxRetryAfter } = this.pace;
@@ -87,10 +91,8 @@ export class Schedule {
   /** Plans the poll after the n-th failure in a row. Returns the wait in whole milliseconds. */
   afterFailure(failures: number, retryAfter: number | undefined): number {
     if (this.isPart) {
-      return Math.max(
-        this.#parts.afterFailure(failures, retryAfter),
-        this.#budget?.left(true) ?? 0,
-      );
+      const wait = this.#parts?.afterFailure(failures, retryAfter) ?? 0;
+      return Math.max(wait, this.#budget?.left(true) ?? 0);
     }
     this.#due = new Due(waitAfterFailure(failures, retryAfter, this.pace));
     return Math.max(Math.ceil(this.#due.wait), this.#earned);
@@ -100,7 +102,7 @@ export class Schedule {
   clear(): void {
     this.#refresh = false;
     this.#due = undefined;
-    this.#parts.beginAll();
+    this.#parts?.beginAll();
   }
 
   /**
@@ -110,7 +112,13 @@ export class Schedule {
    */
   refresh(part?: ExternalPart): void {
     if (part === undefined) this.#refresh = true;
-    else this.#parts.ask(part);
+    else if (this.#parts !== undefined) this.#parts.ask(part);
+    else {
+      const { name } = this.#source;
+      throw new TypeError(
+        `Cannot refresh a part of '${oneLine(name)}' as this source can only be polled whole`,
+      );
+    }
   }
 
   /** Milliseconds until the next poll. */
@@ -144,6 +152,7 @@ export class Schedule {
   }
 
   get #partsLeft(): number {
-    return this.#hasAll ? Math.max(this.#parts.left, this.#budget?.left(true) ?? 0) : Infinity;
+    if (!this.#hasAll || this.#parts === undefined) return Infinity;
+    return Math.max(this.#parts.left, this.#budget?.left(true) ?? 0);
   }
 }
