@@ -1,97 +1,9 @@
 import { ExternalError, type ExternalWatch, watchExternal } from "@koprs/external";
-import { type Attributes, context, metrics, SpanStatusCode, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from "@opentelemetry/sdk-metrics";
-import {
-  InMemorySpanExporter,
-  SimpleSpanProcessor,
-  TracerProvider,
-} from "@opentelemetry/sdk-trace";
+import { SpanStatusCode, trace } from "@opentelemetry/api";
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { PartSource } from "./_parts.ts";
-import { added, type Clock, type Event, ManualSource, settle, withClock } from "./_watch.ts";
-
-interface Point {
-  readonly attributes: Attributes;
-  readonly value: unknown;
-}
-
-interface Metric {
-  readonly unit: string;
-  readonly description: string;
-  readonly points: Point[];
-}
-
-/** A real SDK, registered as the application would, that keeps what it is given. */
-class Sdk {
-  readonly spans = new InMemorySpanExporter();
-  // Not cumulative: that repeats the last value of a gauge whose watch has long ended.
-  readonly #metrics = new InMemoryMetricExporter(AggregationTemporality.DELTA);
-  readonly #meterProvider = new MeterProvider({
-    readers: [
-      new PeriodicExportingMetricReader({
-        exporter: this.#metrics,
-        exportIntervalMillis: 3_600_000,
-        exportTimeoutMillis: 1_000,
-      }),
-    ],
-  });
-  readonly #tracerProvider = new TracerProvider({
-    spanProcessors: [new SimpleSpanProcessor({ exporter: this.spans })],
-  });
-
-  constructor() {
-    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-    trace.setGlobalTracerProvider(this.#tracerProvider);
-    metrics.setGlobalMeterProvider(this.#meterProvider);
-  }
-
-  get polls() {
-    return this.spans.getFinishedSpans().filter(({ name }) => name.startsWith("poll "));
-  }
-
-  /** Collects. The exporter sets a timer: where the clock is moved by hand, it moves by 1 ms. */
-  async collect(clock?: Clock): Promise<Record<string, Metric>> {
-    this.#metrics.reset();
-    const flushed = this.#meterProvider.forceFlush();
-    await clock?.tick(1);
-    await flushed;
-    const found: Record<string, Metric> = {};
-    for (const { scopeMetrics } of this.#metrics.getMetrics()) {
-      for (const { scope, metrics } of scopeMetrics) {
-        assert.equal(scope.name, "@koprs/external");
-        assert.match(scope.version ?? "", /^\d+\.\d+\.\d+/);
-        for (const { descriptor: { name, unit, description }, dataPoints } of metrics) {
-          found[name] = { unit, description, points: dataPoints };
-        }
-      }
-    }
-    return found;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    trace.disable();
-    metrics.disable();
-    context.disable();
-    await this.#meterProvider.shutdown();
-    await this.#tracerProvider.shutdown();
-  }
-}
-
-async function withSdk(body: (sdk: Sdk) => Promise<void>): Promise<void> {
-  const sdk = new Sdk();
-  try {
-    await body(sdk);
-  } finally {
-    await sdk[Symbol.asyncDispose]();
-  }
-}
+import { of, withSdk } from "./_sdk.ts";
+import { added, type Event, ManualSource, settle, withClock } from "./_watch.ts";
 
 class NamedSource extends ManualSource {
   override readonly name: string;
@@ -120,11 +32,6 @@ function watching(name: string): Watching {
     return read;
   };
   return { source, watch, reader, next };
-}
-
-function of(metric: Metric | undefined, source: string): Point[] {
-  assert.ok(metric !== undefined);
-  return metric.points.filter(({ attributes }) => attributes["koprs.external.source"] === source);
 }
 
 test("T1: a good poll with events is one span, ended when they are handled", () =>
@@ -386,36 +293,3 @@ test("T1: an SDK registered after the first poll gets the polls that follow", as
   assert.equal(watch.status.polls, 3);
   await reader.cancel();
 });
-
-test("T1: requests are counted, a poll of a part says so, and a budget tells what it puts off", () =>
-  withSdk((sdk) =>
-    withClock(async (clock) => {
-      const source = new PartSource();
-      const watch = watchExternal(source, {
-        interval: 1_000,
-        jitter: 0,
-        logger: false,
-        maxRequests: { count: 3, per: 3_000 },
-      });
-      const reader = watch.getReader();
-      reader.read().catch(() => {});
-      await settle();
-      source.last.onRequest?.();
-      await source.last.answer();
-      watch.refresh({ keys: ["a"] });
-      await settle();
-      for (let i = 0; i < 3; i++) source.last.onRequest?.();
-      await source.last.answer();
-      await clock.tick(1_000);
-      const metrics = await sdk.collect(clock);
-      const requests = of(metrics["koprs.external.requests"], "manual");
-      assert.deepEqual(requests.map(({ value }) => value), [4]);
-      const [putOff] = of(metrics["koprs.external.requests.put_off"], "manual");
-      assert.equal(putOff?.value, 3);
-      assert.deepEqual(
-        sdk.polls.map(({ attributes }) => attributes["koprs.external.part"]),
-        [undefined, true],
-      );
-      await reader.cancel();
-    })
-  ));
