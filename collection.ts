@@ -26,10 +26,12 @@
  * @module
  */
 export {
+  type ChangesPage,
   CollectionPoller,
   type CollectionPollerOptions,
   type ItemList,
   type ReadCollectionOptions,
+  type SinceOptions,
 } from "./_listing/collection_poller.ts";
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from "./_diff/standard_schema.ts";
 export { type JsonPage, jsonPages, type JsonPagesOptions } from "./_http/json_pages.ts";

@@ -3,6 +3,7 @@ import { checkItemValues } from "../_diff/item_values.ts";
 import type { PollOptions } from "../_diff/source.ts";
 import type { StandardSchemaV1 } from "../_diff/standard_schema.ts";
 import { checkName, checkShare } from "../_errors/checks.ts";
+import type { SinceOptions } from "./since.ts";
 
 /** What a list gives: the items page by page, or all of them as one array. */
 export type ItemList<T> = AsyncIterable<readonly T[]> | readonly T[] | Promise<readonly T[]>;
@@ -47,12 +48,22 @@ export interface CollectionPollerOptions<T> {
    * @default {1} no guard
    */
   maxRemoved?: number;
+  /**
+   * For an API that can say what changed since a time or a token: polls ask for that, and list everything only once in
+   * `since.sweep`.
+   *
+   * @default {undefined} every poll lists everything
+   */
+  since?: SinceOptions<T>;
 }
 
 /** How to list a collection whose items are to be validated, or made of something else. */
-export interface ReadCollectionOptions<T> extends Omit<CollectionPollerOptions<T>, "list"> {
+export interface ReadCollectionOptions<T>
+  extends Omit<CollectionPollerOptions<T>, "list" | "since"> {
   /** The same as {@linkcode CollectionPollerOptions.list}, of items that are not read yet. */
   list: (options: PollOptions) => ItemList<unknown>;
+  /** The same as {@linkcode CollectionPollerOptions.since}, of items that are not read yet. */
+  since?: SinceOptions<unknown>;
   /**
    * Validates each item, and gives it its type: a schema of zod, valibot, arktype or any other library that follows
    * Standard Schema. An item that it does not take fails the poll with code `invalid`, and what was known stays.

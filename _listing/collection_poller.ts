@@ -3,10 +3,12 @@ import { acknowledge } from "../_diff/acknowledge.ts";
 import { orAborted } from "../_bounds/abort.ts";
 import { ItemBuilder } from "../_diff/builder.ts";
 import { ChangedItems } from "../_diff/changed_items.ts";
-import { type Codec, itemCodec, type ItemRecord } from "../_diff/codec.ts";
+import { itemCodec, type ItemRecord } from "../_diff/codec.ts";
 import { type ItemValues, itemValues } from "../_diff/item_values.ts";
 import { knownItems } from "../_diff/known.ts";
-import type { Change } from "../_diff/snapshot.ts";
+import { Part } from "../_diff/part.ts";
+import { patch } from "../_diff/patch.ts";
+import type { Change, Snapshot } from "../_diff/snapshot.ts";
 import type {
   Acknowledgement,
   ExternalEvent,
@@ -23,9 +25,11 @@ import {
   type ItemList,
   type ReadCollectionOptions,
 } from "./collection_options.ts";
+import { itemOf, jsonCodec, parsed, snapshotOf } from "./item_records.ts";
 import { eachPage } from "./pages.ts";
+import { type ChangesPage, Since, type SinceOptions } from "./since.ts";
 
-export type { CollectionPollerOptions, ItemList, ReadCollectionOptions };
+export type { ChangesPage, CollectionPollerOptions, ItemList, ReadCollectionOptions, SinceOptions };
 
 /**
  * Polls a keyed list. A poll lists it whole, and reports what changed since the last listing in UTF-8
@@ -69,6 +73,7 @@ export class CollectionPoller<T> implements ExternalSource<T> {
   /** The keys of events: `key` may not take what is left of an item as JSON. */
   readonly #keys: WeakMap<ExternalEvent<T>, string> = new WeakMap();
   readonly #list: ReadCollectionOptions<T>["list"];
+  readonly #since: Since<unknown> | undefined;
   readonly #values: ItemValues<T>;
   readonly #removed: CollectionPollerOptions<T>["removed"];
   readonly #reader: ItemReader<T>;
@@ -106,6 +111,7 @@ export class CollectionPoller<T> implements ExternalSource<T> {
     checkOptions(options);
     const { name, list, key, version, removed, maxRemoved = 1, remember, schema, parse } = options;
     this.#values = { schema, parse };
+    this.#since = options.since && new Since(name, options.since);
     this.name = name;
     this.#list = list;
     this.#removed = removed;
@@ -121,11 +127,7 @@ export class CollectionPoller<T> implements ExternalSource<T> {
       name,
       identity,
       codec: kept === "version only" ? itemCodec : jsonCodec,
-      build(items) {
-        const builder = new ItemBuilder();
-        for (const { key, version, json } of items) builder.add(key, version, json);
-        return builder.finish();
-      },
+      build: snapshotOf,
       maxRemoved,
     });
     this.acknowledgement = acknowledge(
@@ -146,18 +148,73 @@ export class CollectionPoller<T> implements ExternalSource<T> {
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<T>>> {
     this.#tracker.begin(options);
+    const since = this.#since;
+    const token = since?.begin(options);
+    const told = since && token !== undefined && await this.#askSince(since, token, options);
+    if (told) return told;
+    const sweptAt = Date.now();
+    const next = await since?.now(options);
+    const builder = new ItemBuilder(this.#tracker.committed);
+    const changed = this.#changed(options);
+    await this.#readAll(await this.#pages(options), options, builder, changed);
+    const events = this.#deliver(builder.finish(), options, changed);
+    return since && next !== undefined ? since.commit(events, next, sweptAt) : events;
+  }
+
+  /** Polls what changed since a token. Undefined if that is too old. */
+  async #askSince(
+    since: Since<unknown>,
+    token: string,
+    options: PollOptions,
+  ): Promise<Iterable<ExternalEvent<T>> | undefined> {
+    const { committed } = this.#tracker;
+    const builder = new ItemBuilder();
+    const changed = this.#changed(options);
+    const gone = new Set<string>();
+    const next = await since.read(token, options, async ({ items = [], removed = [] }) => {
+      const page = new ItemBuilder();
+      await this.#readAll(onePage(items), options, page, changed);
+      for (const { key, version, json } of page.finish().values(itemCodec)) {
+        builder.add(key, version, json);
+        gone.delete(key);
+      }
+      for (const key of removed) gone.add(key);
+    });
+    if (next === undefined) return undefined;
+    const edits = new Map<string, ItemRecord | undefined>();
+    for (const record of builder.finish().values(itemCodec)) edits.set(record.key, record);
+    for (const key of gone) edits.set(key, undefined);
+    const listed = patch(committed, edits, { codec: itemCodec, build: snapshotOf });
+    const part = new Part(undefined, edits.keys());
+    return since.commit(this.#deliver(listed, options, changed, part), next);
+  }
+
+  #changed({ all }: PollOptions): ChangedItems<T> | undefined {
     const { committed, doubtful } = this.#tracker;
-    const builder = new ItemBuilder(committed);
-    const changed = this.#removed &&
-      new ChangedItems<T>(committed, doubtful, options.all === true);
-    const pages = await this.#pages(options);
+    return this.#removed && new ChangedItems<T>(committed, doubtful, all === true);
+  }
+
+  async #readAll(
+    pages: AsyncIterable<unknown>,
+    { signal }: PollOptions,
+    builder: ItemBuilder,
+    changed: ChangedItems<T> | undefined,
+  ): Promise<void> {
     const { schema, parse } = this.#values;
     const read = schema === undefined && parse === undefined ? pages : this.#read(pages);
     let nth = 0;
-    await eachPage(read, options.signal, (page) => {
+    await eachPage(read, signal, (page) => {
       for (const item of this.#itemsOf<T>(page)) this.#add(item, ++nth, builder, changed);
     });
-    const changes = this.#tracker.deliver(builder.finish(), options);
+  }
+
+  #deliver(
+    next: Snapshot,
+    options: PollOptions,
+    changed: ChangedItems<T> | undefined,
+    part?: Part,
+  ): Iterable<ExternalEvent<T>> {
+    const changes = this.#tracker.deliver(next, options, part);
     if (changed === undefined) return this.#events(changes, parsed, options);
     return this.#events(changes, (change) => this.#whole(change, changed), options);
   }
@@ -227,6 +284,7 @@ export class CollectionPoller<T> implements ExternalSource<T> {
    */
   restore(state: Uint8Array): void {
     this.#tracker.restore(state);
+    this.#since?.forget();
   }
 
   async #pages(options: PollOptions): Promise<AsyncIterable<unknown>> {
@@ -313,19 +371,6 @@ export class CollectionPoller<T> implements ExternalSource<T> {
   }
 }
 
-/** Refuses, when a state is restored, items whose JSON is none. */
-const jsonCodec: Codec<ItemRecord> = {
-  ...itemCodec,
-  check(bytes, identity, extra, end) {
-    try {
-      itemOf(itemCodec.decode("", bytes, identity, extra, end));
-      return true;
-    } catch {
-      return false;
-    }
-  },
-};
-
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof (value as Partial<AsyncIterable<unknown>> | null | undefined)
     ?.[Symbol.asyncIterator] === "function";
@@ -337,15 +382,4 @@ async function* onePage(items: readonly unknown[]): AsyncIterable<unknown> {
 
 function* mapped<A, B>(items: Iterable<A>, make: (item: A) => B): Generator<B, void, undefined> {
   for (const item of items) yield make(item);
-}
-
-function parsed<T>(change: Change<ItemRecord>): ExternalEvent<T> {
-  return change.type === "modified"
-    ? { type: "modified", item: itemOf(change.item), previous: itemOf(change.previous) }
-    : { type: change.type, item: itemOf(change.item) };
-}
-
-// Where there is no version the JSON takes its place.
-function itemOf<T>({ json, version }: ItemRecord): T {
-  return JSON.parse(json ?? version);
 }
