@@ -30,10 +30,14 @@ export {
   CollectionPoller,
   type CollectionPollerOptions,
   type ItemList,
-  type ReadCollectionOptions,
   type SinceOptions,
 } from "./_listing/collection_poller.ts";
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from "./_diff/standard_schema.ts";
-export { type JsonPage, jsonPages, type JsonPagesOptions } from "./_http/json_pages.ts";
+export {
+  type JsonPage,
+  jsonPages,
+  type JsonPagesOptions,
+  type ReadPagesOptions,
+} from "./_http/json_pages.ts";
 export type { RequestOptions } from "./_http/request.ts";
 export type { CadenceField, CadenceOptions } from "./_http/cadence.ts";

@@ -34,14 +34,7 @@ export interface JsonPagesOptions<T> extends RequestOptions, CadenceOptions {
    *
    * @default {page.body} which must be an array
    */
-  items?: (page: JsonPage) => readonly unknown[];
-  /**
-   * Validates each item, and gives it its type: a schema of zod, valibot, arktype or any other library that follows
-   * Standard Schema. An item that it does not take fails the poll with code `invalid`.
-   */
-  schema?: StandardSchemaV1<unknown, T>;
-  /** Makes each item, in place of `schema`. If it throws or rejects, the poll fails with code `invalid`. */
-  parseItem?: (item: unknown) => T | PromiseLike<T>;
+  items?: (page: JsonPage) => readonly T[];
   /**
    * Where the next page is, relative to this one; undefined, null or an empty string behind the last.
    *
@@ -56,6 +49,45 @@ export interface JsonPagesOptions<T> extends RequestOptions, CadenceOptions {
   maxPages?: number;
 }
 
+/** How to walk a paged JSON API whose items are to be validated, or made of something else. */
+export interface ReadPagesOptions<T> extends Omit<JsonPagesOptions<T>, "items"> {
+  /** The same as {@linkcode JsonPagesOptions.items}, of items that are not read yet. */
+  items?: (page: JsonPage) => readonly unknown[];
+  /**
+   * Validates each item, and gives it its type: a schema of zod, valibot, arktype or any other library that follows
+   * Standard Schema. An item that it does not take fails the poll with code `invalid`.
+   */
+  schema?: StandardSchemaV1<unknown, T>;
+  /** Makes each item, in place of `schema`. If it throws or rejects, the poll fails with code `invalid`. */
+  parseItem?: (item: unknown) => T | PromiseLike<T>;
+}
+
+/**
+ * The same, with items that a schema validates.
+ *
+ * @param url The first page: http or https.
+ * @param options How to read the pages and their items, and how to make the requests.
+ * @returns What lists the items, page by page.
+ * @throws {TypeError} If the URL or an option cannot be used.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function jsonPages<T>(
+  url: string | URL,
+  options: ReadPagesOptions<T> & Required<Pick<ReadPagesOptions<T>, "schema">>,
+): (options: PollOptions) => AsyncIterable<readonly T[]>;
+/**
+ * The same, with items that `parseItem` makes.
+ *
+ * @param url The first page: http or https.
+ * @param options How to read the pages and their items, and how to make the requests.
+ * @returns What lists the items, page by page.
+ * @throws {TypeError} If the URL or an option cannot be used.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function jsonPages<T>(
+  url: string | URL,
+  options: ReadPagesOptions<T> & Required<Pick<ReadPagesOptions<T>, "parseItem">>,
+): (options: PollOptions) => AsyncIterable<readonly T[]>;
 /**
  * The `list` of a {@linkcode CollectionPoller} for a paged JSON API. A page that fails, a page link that leads back or is
  * not understood, and a body that is no JSON fail the whole walk.
@@ -103,7 +135,11 @@ export interface JsonPagesOptions<T> extends RequestOptions, CadenceOptions {
  */
 export function jsonPages<T>(
   url: string | URL,
-  options: JsonPagesOptions<T> = {},
+  options?: JsonPagesOptions<T>,
+): (options: PollOptions) => AsyncIterable<readonly T[]>;
+export function jsonPages<T>(
+  url: string | URL,
+  options: ReadPagesOptions<T> = {},
 ): (options: PollOptions) => AsyncIterable<readonly T[]> {
   const { parse, items, next, schema, parseItem, maxPages = DEFAULT_MAX_PAGES } = options;
   for (const [option, value] of Object.entries({ parse, items, next })) {

@@ -1,5 +1,5 @@
 /** What may be set of a poller of a collection, and how it is checked. */
-import { checkItemValues } from "../_diff/item_values.ts";
+import { checkItemValues, type ItemValues } from "../_diff/item_values.ts";
 import type { PollOptions } from "../_diff/source.ts";
 import type { StandardSchemaV1 } from "../_diff/standard_schema.ts";
 import { checkName, checkShare } from "../_errors/checks.ts";
@@ -8,15 +8,29 @@ import type { SinceOptions } from "./since.ts";
 /** What a list gives: the items page by page, or all of them as one array. */
 export type ItemList<T> = AsyncIterable<readonly T[]> | readonly T[] | Promise<readonly T[]>;
 
-/** How to list a collection, and how to tell its items apart. */
-export interface CollectionPollerOptions<T> {
+/**
+ * How to list a collection, and how to tell its items apart.
+ *
+ * `Raw` is what `list` gives; `T` what `schema` or `parse` makes of it, if one of them is set.
+ */
+export interface CollectionPollerOptions<Raw, T = Raw> {
   /** Names the source in logs, spans and checkpoints. Must not hold a secret. */
   name: string;
   /**
    * The items, page by page, in any order, or all of them as one array. It must throw if a page cannot be had: a listing that ends
    * early would remove what it left out. {@linkcode jsonPages} makes one for a JSON API.
    */
-  list: (options: PollOptions) => ItemList<T>;
+  list: (options: PollOptions) => ItemList<Raw>;
+  /**
+   * Validates each item, and gives it its type: a schema of zod, valibot, arktype or any other library that follows
+   * Standard Schema. An item that it does not take fails the poll with code `invalid`, and what was known stays.
+   */
+  schema?: StandardSchemaV1<unknown, T>;
+  /**
+   * Makes each item, in place of `schema`. If it throws or rejects, the poll fails with code `invalid`, and what was
+   * known stays.
+   */
+  parse?: (item: Raw) => T | PromiseLike<T>;
   /** Tells the items apart. Of two items with one key the last counts. */
   key: (item: T) => string;
   /**
@@ -57,30 +71,11 @@ export interface CollectionPollerOptions<T> {
   since?: SinceOptions<T>;
 }
 
-/** How to list a collection whose items are to be validated, or made of something else. */
-export interface ReadCollectionOptions<T>
-  extends Omit<CollectionPollerOptions<T>, "list" | "since"> {
-  /** The same as {@linkcode CollectionPollerOptions.list}, of items that are not read yet. */
-  list: (options: PollOptions) => ItemList<unknown>;
-  /** The same as {@linkcode CollectionPollerOptions.since}, of items that are not read yet. */
-  since?: SinceOptions<unknown>;
-  /**
-   * Validates each item, and gives it its type: a schema of zod, valibot, arktype or any other library that follows
-   * Standard Schema. An item that it does not take fails the poll with code `invalid`, and what was known stays.
-   */
-  schema?: StandardSchemaV1<unknown, T>;
-  /**
-   * Makes each item, in place of `schema`. If it throws or rejects, the poll fails with code `invalid`, and what was
-   * known stays.
-   */
-  parse?: (item: unknown) => T | PromiseLike<T>;
-}
-
 /**
  * @throws {TypeError} If an option cannot be used.
  * @throws {RangeError} If a number is out of range.
  */
-export function checkOptions<T>(options: ReadCollectionOptions<T>): void {
+export function checkOptions<Raw, T>(options: CollectionPollerOptions<Raw, T>): void {
   const { name, list, key, version, removed, maxRemoved = 1, remember = "json" } = options;
   const { schema, parse } = options;
   checkName("poll", name);
@@ -101,6 +96,6 @@ export function checkOptions<T>(options: ReadCollectionOptions<T>): void {
   if (!brief && removed !== undefined) {
     throw new TypeError(`Cannot poll '${name}' as 'removed' is for 'remember: "version"'`);
   }
-  checkItemValues({ schema, parse }, "parse");
+  checkItemValues({ schema, parse: parse as ItemValues<T>["parse"] }, "parse");
   checkShare("poll", "maxRemoved", maxRemoved);
 }

@@ -19,17 +19,12 @@ import { Tracker } from "../_diff/tracker.ts";
 import { kindOf } from "../_errors/kind_of.ts";
 import { reasonOf } from "../_errors/redact.ts";
 import { ItemReader } from "./item_reader.ts";
-import {
-  checkOptions,
-  type CollectionPollerOptions,
-  type ItemList,
-  type ReadCollectionOptions,
-} from "./collection_options.ts";
+import { checkOptions, type CollectionPollerOptions, type ItemList } from "./collection_options.ts";
 import { itemOf, jsonCodec, parsed, snapshotOf } from "./item_records.ts";
 import { eachPage } from "./pages.ts";
 import { type ChangesPage, Since, type SinceOptions } from "./since.ts";
 
-export type { ChangesPage, CollectionPollerOptions, ItemList, ReadCollectionOptions, SinceOptions };
+export type { ChangesPage, CollectionPollerOptions, ItemList, SinceOptions };
 
 /**
  * Polls a keyed list. A poll lists it whole, and reports what changed since the last listing in UTF-8
@@ -62,7 +57,7 @@ export type { ChangesPage, CollectionPollerOptions, ItemList, ReadCollectionOpti
  * console.assert(event?.item.value === "hunter2");
  * ```
  */
-export class CollectionPoller<T> implements ExternalSource<T> {
+export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
   /** Names the source in logs, spans and checkpoints. */
   readonly name: string;
   /**
@@ -72,33 +67,13 @@ export class CollectionPoller<T> implements ExternalSource<T> {
   readonly acknowledgement: Acknowledgement<T>;
   /** The keys of events: `key` may not take what is left of an item as JSON. */
   readonly #keys: WeakMap<ExternalEvent<T>, string> = new WeakMap();
-  readonly #list: ReadCollectionOptions<T>["list"];
+  readonly #list: CollectionPollerOptions<Raw, T>["list"];
   readonly #since: Since<unknown> | undefined;
   readonly #values: ItemValues<T>;
-  readonly #removed: CollectionPollerOptions<T>["removed"];
+  readonly #removed: CollectionPollerOptions<Raw, T>["removed"];
   readonly #reader: ItemReader<T>;
   readonly #tracker: Tracker<ItemRecord>;
 
-  /**
-   * Lists nothing yet.
-   *
-   * @param options How to list the collection, how to validate its items, and how to tell them apart.
-   * @throws {TypeError} If an option cannot be used.
-   * @throws {RangeError} If a number is out of range.
-   */
-  constructor(
-    options: ReadCollectionOptions<T> & Required<Pick<ReadCollectionOptions<T>, "schema">>,
-  );
-  /**
-   * Lists nothing yet.
-   *
-   * @param options How to list the collection, how to make its items, and how to tell them apart.
-   * @throws {TypeError} If an option cannot be used.
-   * @throws {RangeError} If a number is out of range.
-   */
-  constructor(
-    options: ReadCollectionOptions<T> & Required<Pick<ReadCollectionOptions<T>, "parse">>,
-  );
   /**
    * Lists nothing yet.
    *
@@ -106,11 +81,10 @@ export class CollectionPoller<T> implements ExternalSource<T> {
    * @throws {TypeError} If an option cannot be used.
    * @throws {RangeError} If a number is out of range.
    */
-  constructor(options: CollectionPollerOptions<T>);
-  constructor(options: ReadCollectionOptions<T>) {
+  constructor(options: CollectionPollerOptions<Raw, T>) {
     checkOptions(options);
     const { name, list, key, version, removed, maxRemoved = 1, remember, schema, parse } = options;
-    this.#values = { schema, parse };
+    this.#values = { schema, parse: parse as ItemValues<T>["parse"] };
     this.#since = options.since && new Since(name, options.since);
     this.name = name;
     this.#list = list;

@@ -18,7 +18,7 @@ function isSame<A, B>(_: Same<A, B>): void {}
 const User = z.object({ id: z.number().int(), name: z.string() });
 const key = ({ id }: { id: number }) => String(id);
 
-async function added<T>(poller: CollectionPoller<T>): Promise<T[]> {
+async function added<Raw, T>(poller: CollectionPoller<Raw, T>): Promise<T[]> {
   return [...await poller.poll({ signal })].map(({ item }) => item);
 }
 
@@ -58,7 +58,7 @@ test("items have the type of the schema, or of what the function makes", async (
     parse: async (item) => await Promise.resolve({ id: Object.keys(item as object).length }),
     key,
   });
-  const plain = new CollectionPoller({ name, list, key });
+  const plain = new CollectionPoller({ name, list, key: (user) => String(user.id) });
 
   const [user] = await added(zod);
   isSame<typeof user, { id: number; name: string } | undefined>(true);
@@ -100,13 +100,14 @@ test("jsonPages takes a schema, or a function, for its items", async (t) => {
     ({ url }, response) => send(response, { body: JSON.stringify(bodies[url ?? ""]) }),
   );
   const items = ({ body }: { body: unknown }) => (body as { data: unknown[] }).data;
+  const walk = jsonPages(`${server.origin}/users`, { items, schema: User });
+  isSame<ReturnType<typeof walk>, AsyncIterable<readonly { id: number; name: string }[]>>(true);
   const users = new CollectionPoller({
     name: "users",
     list: jsonPages(`${server.origin}/users`, { items, schema: User }),
     key,
   });
   const [user] = await added(users);
-  isSame<typeof user, { id: number; name: string } | undefined>(true);
   assert.deepEqual(user, { id: 1, name: "Ada" });
 
   const names = new CollectionPoller({

@@ -46,6 +46,8 @@ export async function startListingProxy(
 
   const server: Server = createServer(async (incoming, outgoing) => {
     const path = incoming.url ?? "";
+    // Not the answer alone: Bun would send an empty one.
+    const drop = () => void incoming.socket.destroy();
     const kind = classify(path);
     let fault: Fault | undefined;
     if (kind !== undefined) {
@@ -74,16 +76,16 @@ export async function startListingProxy(
       const onward = request({ ...options, headers: incoming.headers }, (answer) => {
         const chunks: Uint8Array[] = [];
         answer.on("data", (chunk: Uint8Array) => chunks.push(chunk));
-        answer.on("error", () => outgoing.destroy());
+        answer.on("error", () => drop());
         answer.on("end", () => {
           const { "transfer-encoding": _, ...headers } = answer.headers;
           const body = join(chunks);
           // Bun ends an answer that was cut like one that is whole.
-          if (kind !== undefined && !isWhole(answer, body)) return void outgoing.destroy();
+          if (kind !== undefined && !isWhole(answer, body)) return void drop();
           send(outgoing, answer.statusCode ?? 500, headers, body, fault);
         });
       });
-      onward.on("error", () => outgoing.destroy());
+      onward.on("error", () => drop());
       incoming.pipe(onward);
     }
   });
