@@ -170,6 +170,8 @@ export class Conductor<T> {
 
   #afterPoll(member: Member<T>, machine: Machine<T>): void {
     if (!machine.isDelivering) return this.#goOn(member, machine);
+    // Its state was being saved when the group was closed: what it found is not handed out any more.
+    if (this.#closing && this.#hands !== undefined) return this.#hands.wrapUp(member, machine);
     this.#planner.found(member);
     this.#queue(member);
   }

@@ -195,6 +195,29 @@ test("E4: close waits for the handlers under way, and saves what they handled", 
   await going;
 });
 
+test("E4: close ends a group of which a poll was just saving what it found", async () => {
+  const store = new MemoryCheckpointStore();
+  const saving = Promise.withResolvers<void>();
+  const mayGoOn = Promise.withResolvers<void>();
+  const checkpoint = {
+    load: (key: string) => store.load(key),
+    async save(key: string, state: Uint8Array) {
+      saving.resolve();
+      await mayGoOn.promise;
+      await store.save(key, state);
+    },
+  };
+  const { group, add } = lists({ checkpoint });
+  const calls = new Calls();
+  const handling = group.handle(calls.handler, { concurrency: 2 });
+  add("a", "1");
+  await saving.promise;
+  group.close();
+  mayGoOn.resolve();
+  await handling;
+  assert.deepEqual(calls.short, [], "what was found comes with the next start");
+});
+
 test("E4: cancel and abort abort the signals of the handlers under way", async () => {
   const controller = new AbortController();
   const { group, add } = lists({ signal: controller.signal });
