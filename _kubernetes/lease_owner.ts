@@ -12,7 +12,7 @@ import { Membership } from "./membership.ts";
 /** A replica renews so many times within a lease. */
 const RENEWALS = 3;
 /** A lease that was not renewed for so many times its length belongs to a replica that died. */
-const DEAD = 10;
+const DEAD = 2;
 /** The most times in a row that a view is published without a pause. */
 const MAX_ROUNDS = 5;
 
@@ -108,6 +108,14 @@ export class LeaseOwner implements GroupOwner {
     this.#membership = new Membership(this.identity, this.#leaseTime);
     this.#api = new LeaseApi(cluster, namespace, group, leaseSeconds);
     this.#logger = logger === false ? undefined : logger;
+  }
+
+  /**
+   * Whether the Lease is held, so that sources may be polled here. Not before the first renewal, not while the API server is
+   * away for longer than is safe, not after `close`: what a readiness probe asks.
+   */
+  get isHeld(): boolean {
+    return !this.#closed && performance.now() < this.#membership.safeUntil;
   }
 
   /** Whether this replica may poll the source now. */

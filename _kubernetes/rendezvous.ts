@@ -24,9 +24,12 @@ export class Rendezvous {
   /** In the order of their code units, each once. */
   readonly members: readonly string[];
   readonly #hashes: readonly number[];
+  /** Tells sets of members apart at the cost of one comparison. */
+  readonly key: string;
 
   constructor(members: Iterable<string>) {
     this.members = [...new Set(members)].sort();
+    this.key = JSON.stringify(this.members);
     this.#hashes = this.members.map(hashText);
   }
 
@@ -45,7 +48,6 @@ export class Rendezvous {
 
   /** Whether the same members are meant. */
   equals(other: Rendezvous): boolean {
-    return this.members.length === other.members.length &&
-      this.members.every((member, i) => member === other.members[i]);
+    return this.key === other.key;
   }
 }

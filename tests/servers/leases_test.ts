@@ -170,6 +170,14 @@ describe("replicas share sources", { skip }, () => {
     await second.ended();
     await first.until(allOf);
     t.diagnostic(`the longest that a source was nobody's: ${check([first, second])} ms`);
+    const label = encodeURIComponent("external.koprs.dev/group=kill");
+    let left = 2;
+    while (left > 1) {
+      const moments = first.lines.length;
+      await first.until(() => first.lines.length > moments + 10);
+      left = (await server.request("GET", `${LEASES}?labelSelector=${label}`)).body.items.length;
+    }
+    assert.equal(left, 1, "its Lease is taken away");
   });
 
   test("one that is frozen, and thaws after the others took over, has nothing", async () => {
@@ -235,6 +243,7 @@ describe("replicas share sources", { skip }, () => {
       await changes.next();
       assert.match(await told.promise, /403.*cannot create resource "leases".*no source is polled/);
       assert.equal(owner.owns("a"), false);
+      assert.equal(owner.isHeld, false);
     } finally {
       await owner.close();
     }
