@@ -25,7 +25,9 @@ const project = values.project === undefined
   : resolve(values.project);
 let total: Counts = { passed: 0, failed: 0, skipped: 0 };
 try {
-  if (values.prepare || !existsSync(join(project, "node_modules"))) prepareProject(project);
+  if (values.prepare || !existsSync(join(project, "node_modules"))) {
+    prepareProject(project, ["tests", "examples"]);
+  }
   if (!values.prepare) {
     for (const runtime of runtimes) add(await test(runtime));
     console.log(format(total));

@@ -52,6 +52,8 @@ export interface KubernetesServer {
     body?: unknown,
     allow?: readonly number[],
   ): Promise<KubernetesAnswer>;
+  /** Applies an object that is written as YAML. */
+  applyYaml(path: string, yaml: string): Promise<void>;
   /** Makes a namespace. */
   createNamespace(name: string): Promise<void>;
   /** Makes a service account, and a role for it in its namespace. */
@@ -180,6 +182,12 @@ export async function startKubernetes(
     adminToken,
     apiServer: server,
     request: ask,
+    async applyYaml(path, yaml) {
+      const query = "fieldManager=tests";
+      const answer = await exchange(server.port, "PATCH", `${path}?${query}`, adminToken, yaml);
+      if (answer.status < 300) return;
+      throw new Error(`Cannot apply ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    },
     async createNamespace(name) {
       await ask("POST", "/api/v1/namespaces", { metadata: { name } });
     },
@@ -227,7 +235,9 @@ function exchange(
   body?: unknown,
 ): Promise<KubernetesAnswer> {
   return new Promise((resolve, reject) => {
-    const type = method === "PATCH" ? "application/merge-patch+json" : "application/json";
+    const isYaml = typeof body === "string";
+    const patch = isYaml ? "application/apply-patch+yaml" : "application/merge-patch+json";
+    const type = method === "PATCH" ? patch : "application/json";
     const call = request({
       host: "127.0.0.1",
       port,
@@ -257,6 +267,6 @@ function exchange(
     });
     call.on("error", reject);
     call.on("timeout", () => call.destroy(new Error("no answer within 10 s")));
-    call.end(body === undefined ? undefined : JSON.stringify(body));
+    call.end(body === undefined || isYaml ? body : JSON.stringify(body));
   });
 }

@@ -1,0 +1,259 @@
+// The operator of examples/operator against the real API server: three replicas as processes, with the manifests' own CRD
+// and role. Replicas are killed, frozen and replaced while sources change: nothing is lost.
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { manifest, metricOf, type ReplicaOptions, Sources, startReplica } from "./_operator.ts";
+import { type KubernetesServer, missingKubernetes, startKubernetes } from "./kubernetes.ts";
+import type { ServerProcess } from "./process.ts";
+
+const skip = await missingKubernetes() ?? false;
+const NAMESPACE = "operator";
+const RESOURCES = `/apis/external.koprs.dev/v1alpha1/namespaces/${NAMESPACE}/externalsources`;
+const CONFIG_MAPS = `/api/v1/namespaces/${NAMESPACE}/configmaps`;
+const LEASES = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases`;
+const OURS = encodeURIComponent("app.kubernetes.io/managed-by=external-operator");
+const CHECKPOINTS = encodeURIComponent("external.koprs.dev/checkpoints=external-operator");
+const COUNT = 200;
+const NAMES = Array.from({ length: COUNT }, (_, i) => `source-${i}`);
+const LEASE_SECONDS = 8;
+/** How long anything may take to come about. */
+const PATIENCE = 60_000;
+
+describe("the operator", { skip }, () => {
+  const sources = new Sources();
+  let server: KubernetesServer;
+  let options: ReplicaOptions;
+  let replicas: ServerProcess[] = [];
+  let started = 0;
+  const start = async () => {
+    const replica = await startReplica(`replica-${started++}`, options);
+    replicas.push(replica);
+    return replica;
+  };
+
+  before(async () => {
+    await sources.listen();
+    server = await startKubernetes();
+    await server.createNamespace(NAMESPACE);
+    for (
+      const { kind, name, yaml } of [...await manifest("crd.yaml"), ...await manifest("rbac.yaml")]
+    ) {
+      await server.applyYaml(`${PATHS[kind]}/${name}`, yaml);
+    }
+    await until("the CRD is served", async () => {
+      const { status } = await server.request("GET", RESOURCES, undefined, [404, 429]);
+      return status === 200;
+    });
+    const folder = join(server.apiServer.folder, "operator");
+    await mkdir(folder, { recursive: true });
+    await writeFile(
+      join(folder, "token"),
+      await server.createToken(NAMESPACE, "external-operator"),
+    );
+    await writeFile(join(folder, "ca.crt"), server.ca);
+    await writeFile(join(folder, "namespace"), NAMESPACE);
+    options = {
+      server,
+      serviceAccount: folder,
+      env: {
+        LEASE_SECONDS: String(LEASE_SECONDS),
+        LIST_SECONDS: "1",
+        RESYNC_SECONDS: "10",
+      },
+    };
+  });
+  after(async () => {
+    await Promise.all(replicas.map((replica) => replica.kill()));
+    await Promise.all(replicas.map((replica) => replica.stop()));
+    await server?.stop();
+    await sources.close();
+  });
+
+  const create = (name: string, url: string) =>
+    server.request("POST", RESOURCES, {
+      apiVersion: "external.koprs.dev/v1alpha1",
+      kind: "ExternalSource",
+      metadata: { name },
+      spec: { url, intervalSeconds: 2 },
+    });
+  /** Gives every source new content, which says what has just happened. */
+  const change = (word: string, names = NAMES) =>
+    names.forEach((name) => sources.set(name, `${name} ${word}`));
+  /** The contents of all ConfigMaps of the operator, by name. */
+  const mirrored = async () => {
+    const { body } = await server.request("GET", `${CONFIG_MAPS}?labelSelector=${OURS}`);
+    return new Map<string, string>(
+      // deno-lint-ignore no-explicit-any
+      body.items.map((item: any) => [item.metadata.name, item.data?.content]),
+    );
+  };
+  const allMirrored = (names = NAMES) =>
+    until("every ConfigMap has the last content", async () => {
+      const found = await mirrored();
+      const behind = names.filter((name) => found.get(name) !== sources.get(name));
+      return behind.length === 0 ||
+        `${behind.length} are behind, such as ${behind[0]}: ${found.get(behind[0] as string)}`;
+    }, () => replicas.map((replica) => `--- ${replica.name}\n${replica.log()}`).join("\n"));
+  const conditionOf = async (name: string) => {
+    const { body } = await server.request("GET", `${RESOURCES}/${name}`);
+    return { ...body.status, ...body.status?.conditions?.[0] };
+  };
+
+  test("three replicas share 200 sources, and mirror each", async (t) => {
+    change("at first");
+    for (let i = 0; i < COUNT; i += 20) {
+      await Promise.all(NAMES.slice(i, i + 20).map((name) => create(name, sources.urlOf(name))));
+    }
+    await Promise.all([start(), start(), start()]);
+    await allMirrored();
+    const shares = await Promise.all(
+      replicas.map((replica) => metricOf(replica, "external_operator_sources")),
+    );
+    t.diagnostic(`sources of each replica: ${shares.join(", ")}`);
+    assert.equal(shares.reduce((sum, share) => sum + share, 0), COUNT);
+    assert.ok(shares.every((share) => share > COUNT / 10), shares.join());
+    sources.takeSilence(NAMES);
+    const { type, status, reason, lastChange, nextPoll, observedGeneration } = await conditionOf(
+      "source-7",
+    );
+    assert.deepEqual({ type, status, reason, observedGeneration }, {
+      ...{ type: "Ready", status: "True", reason: "Mirrored", observedGeneration: 1 },
+    });
+    assert.ok(Date.parse(lastChange) <= Date.now() && Date.parse(nextPoll) > 0);
+    const { body } = await server.request(
+      "GET",
+      `/apis/events.k8s.io/v1/namespaces/${NAMESPACE}/events`,
+    );
+    assert.ok(body.items.some(({ note }: { note: string }) => note === "'content' was added"));
+  });
+
+  test("a replica is killed while everything changes", async (t) => {
+    change("before the kill");
+    await replicas[0]?.kill();
+    await allMirrored();
+    t.diagnostic(`longest silence of a source: ${sources.takeSilence(NAMES)} ms`);
+    await replicas.shift()?.stop();
+    await start();
+  });
+
+  test("a replica is frozen while everything changes, and thaws when the others have its sources", async (t) => {
+    const frozen = replicas[0] as ServerProcess;
+    change("before the freeze");
+    await until(
+      "it is at work",
+      async () => (await mirrored()).get("source-0") === sources.get("source-0"),
+    );
+    frozen.pause();
+    change("in the freeze");
+    await allMirrored();
+    t.diagnostic(`longest silence of a source: ${sources.takeSilence(NAMES)} ms`);
+    frozen.resume();
+    await until(
+      "it has its share again",
+      async () => await metricOf(frozen, "external_operator_sources") > 0,
+    );
+    await allMirrored();
+    change("behind the thaw");
+    await allMirrored();
+  });
+
+  test("all replicas are replaced one by one while everything changes", async (t) => {
+    sources.takeSilence(NAMES);
+    for (const [i, old] of [...replicas].entries()) {
+      await start();
+      change(`while ${old.name} ends`, NAMES.slice(i * 60, i * 60 + 80));
+      await old.stop();
+      replicas = replicas.filter((replica) => replica !== old);
+      const { body } = await server.request("GET", LEASES);
+      const holders = body.items.map(({ spec }: { spec: { holderIdentity: string } }) =>
+        spec.holderIdentity
+      );
+      assert.ok(
+        !holders.some((holder: string) => holder.startsWith(`${old.name}-`)),
+        holders.join(),
+      );
+    }
+    await allMirrored();
+    t.diagnostic(`longest silence of a source: ${sources.takeSilence(NAMES)} ms`);
+  });
+
+  test("what others change is repaired, what is gone goes, and what fails is said", async () => {
+    await server.request("PATCH", `${CONFIG_MAPS}/source-1`, {
+      data: { content: "by hand" },
+      metadata: { labels: { kept: "yes" } },
+    });
+    await server.request("DELETE", `${CONFIG_MAPS}/source-2`);
+    sources.remove("source-3");
+    sources.set("source-4", "broken");
+    const others = NAMES.filter((name) => name !== "source-4");
+    await allMirrored(others);
+    const { body } = await server.request("GET", `${CONFIG_MAPS}/source-1`);
+    assert.equal(body.metadata.labels.kept, "yes", "what is not the operator's stays");
+    await until(
+      "the failure is said",
+      async () => (await conditionOf("source-4")).reason === "PollFailed",
+    );
+    assert.match((await conditionOf("source-4")).message, /500/);
+    sources.set("source-4", "whole again");
+    await allMirrored();
+    await until("the recovery, too", async () => (await conditionOf("source-4")).status === "True");
+  });
+
+  test("another URL is another source, and a resource that is deleted leaves nothing", async () => {
+    sources.set("elsewhere", "from elsewhere");
+    await server.request("PATCH", `${RESOURCES}/source-5`, {
+      spec: { url: sources.urlOf("elsewhere") },
+    });
+    await until(
+      "it is mirrored",
+      async () => (await mirrored()).get("source-5") === "from elsewhere",
+    );
+    const gone = NAMES.slice(100, 150);
+    for (const name of gone) await server.request("DELETE", `${RESOURCES}/${name}`);
+    await until("they are gone", async () => {
+      const { body } = await server.request("GET", RESOURCES);
+      return body.items.length === COUNT - gone.length;
+    });
+    const left = await mirrored();
+    assert.deepEqual(gone.filter((name) => left.has(name)), []);
+    const { body } = await server.request("GET", `${CONFIG_MAPS}?labelSelector=${CHECKPOINTS}`);
+    assert.equal(body.items.length, COUNT - gone.length, "checkpoints");
+  });
+
+  test("a resource that makes no sense is refused by the API server", async () => {
+    for (const spec of [{}, { url: "https://a/", bucket: "abc" }, { url: "ftp://a/" }]) {
+      const object = {
+        apiVersion: "external.koprs.dev/v1alpha1",
+        kind: "ExternalSource",
+        metadata: { name: "nonsense" },
+        spec,
+      };
+      const { status } = await server.request("POST", RESOURCES, object, [422]);
+      assert.equal(status, 422, JSON.stringify(spec));
+    }
+  });
+});
+
+const PATHS: Readonly<Record<string, string>> = {
+  CustomResourceDefinition: "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+  ServiceAccount: `/api/v1/namespaces/${NAMESPACE}/serviceaccounts`,
+  Role: `/apis/rbac.authorization.k8s.io/v1/namespaces/${NAMESPACE}/roles`,
+  RoleBinding: `/apis/rbac.authorization.k8s.io/v1/namespaces/${NAMESPACE}/rolebindings`,
+};
+
+/** Looks until it is so. The API server is asked again and again, as nothing tells of it. */
+async function until(
+  what: string,
+  holds: () => Promise<boolean | string>,
+  details: () => string = () => "",
+): Promise<void> {
+  const deadline = performance.now() + PATIENCE;
+  for (;;) {
+    const found = await holds();
+    if (found === true) return;
+    if (performance.now() > deadline) assert.fail(`Not so: ${what}: ${found}\n${details()}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
