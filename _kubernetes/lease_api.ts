@@ -47,9 +47,18 @@ export class LeaseApi {
     this.#leaseSeconds = leaseSeconds;
   }
 
+  /** A name that no other Lease has. */
+  newName(): string {
+    return `${this.#group}-${crypto.randomUUID().slice(0, 13)}`;
+  }
+
   /** A new Lease. */
-  async create(identity: string, view: readonly string[], signal: AbortSignal): Promise<Lease> {
-    const name = `${this.#group}-${crypto.randomUUID().slice(0, 13)}`;
+  async create(
+    name: string,
+    identity: string,
+    view: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Lease> {
     const { body } = await this.#api.ask({
       method: "POST",
       path: this.#path,
@@ -106,15 +115,24 @@ export class LeaseApi {
     return (Array.isArray(items) ? items : []).flatMap((item) => listedOf(item as LeaseBody));
   }
 
-  /** Deletes the Lease, unless it is another's by now. */
-  async remove({ name, version }: Lease, signal?: AbortSignal): Promise<void> {
+  /** Deletes the Lease of another replica, unless that has renewed it since. */
+  async sweep({ name, version }: Lease, signal: AbortSignal): Promise<void> {
+    const body = { preconditions: { resourceVersion: version } };
+    await this.#delete(name, { body, signal });
+  }
+
+  /** Deletes a Lease of this replica's own, whatever has become of it. */
+  async release(name: string): Promise<void> {
+    await this.#delete(name, {});
+  }
+
+  async #delete(name: string, options: { body?: unknown; signal?: AbortSignal }): Promise<void> {
     await this.#api.ask({
       method: "DELETE",
       path: `${this.#path}/${name}`,
-      body: { preconditions: { resourceVersion: version } },
       doing: `delete the lease '${name}'`,
       allow: [404, 409],
-      signal,
+      ...options,
     });
   }
 

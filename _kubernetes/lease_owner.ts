@@ -73,6 +73,8 @@ export class LeaseOwner implements GroupOwner {
   readonly #listeners: Set<() => void> = new Set();
   readonly #aborter: AbortController = new AbortController();
   #lease: Lease | undefined;
+  /** The name of the Lease that was created last, be it that no answer has come. */
+  #name: string | undefined;
   #listed: readonly ListedLease[] = [];
   #running: Promise<void> | undefined;
   #wake: (() => void) | undefined;
@@ -136,15 +138,15 @@ export class LeaseOwner implements GroupOwner {
     this.#wake?.();
     this.#aborter.abort(new DOMException("The owner was closed", "AbortError"));
     await this.#running;
-    const lease = this.#lease;
-    this.#lease = undefined;
-    if (lease === undefined) return;
+    // By its name: the answer to what wrote it last may not have come.
+    const name = this.#name;
+    if (name === undefined) return;
     try {
-      await this.#api.remove(lease);
+      await this.#api.release(name);
     } catch (thrown) {
       this.#log(
         "warn",
-        `Cannot release the lease '${lease.name}': ${reasonOf(thrown)}: it ends by itself`,
+        `Cannot release the lease '${name}': ${reasonOf(thrown)}: it ends by itself`,
       );
     }
   }
@@ -213,7 +215,8 @@ export class LeaseOwner implements GroupOwner {
     const askedAt = performance.now();
     const { signal } = this.#aborter;
     if (this.#lease === undefined) {
-      this.#lease = await this.#api.create(this.identity, view, signal);
+      this.#name = this.#api.newName();
+      this.#lease = await this.#api.create(this.#name, this.identity, view, signal);
     } else {
       const renewed = await this.#api.renew(this.#lease, this.identity, view, signal);
       this.#lease = renewed?.lease;
@@ -235,7 +238,7 @@ export class LeaseOwner implements GroupOwner {
   async #sweep(): Promise<void> {
     const dead = this.#membership.expired(performance.now(), this.#leaseTime * DEAD);
     for (const { id, lease } of this.#listed) {
-      if (dead.includes(id)) await this.#api.remove(lease, this.#aborter.signal);
+      if (dead.includes(id)) await this.#api.sweep(lease, this.#aborter.signal);
     }
   }
 

@@ -163,6 +163,34 @@ describe("replicas share sources", { skip }, () => {
     assert.equal(body.items.length, 2, "the lease of who ended is gone");
   });
 
+  for (const method of ["POST", "PUT"]) {
+    test(`one that ends while it waits for the answer to a ${method} leaves no Lease`, async () => {
+      const asked = Promise.withResolvers<void>();
+      const folder = join(server.apiServer.folder, "operator");
+      const token = await server.createToken(NAMESPACE, "operator");
+      const cluster = await mount(server, folder, token, NAMESPACE);
+      const trusted = { ...cluster, ...trusting(server.ca) };
+      const send = trusted.fetch ?? fetch;
+      const slow: typeof fetch = async (input, init) => {
+        const response = await send(input, init);
+        if (init?.method !== method) return response;
+        asked.resolve();
+        return await new Promise((_, reject) =>
+          init.signal?.addEventListener("abort", () => reject(init.signal?.reason))
+        );
+      };
+      const group = `ends-${method.toLowerCase()}`;
+      const options = { namespace: NAMESPACE, group, leaseSeconds: LEASE_SECONDS };
+      const owner = new LeaseOwner({ ...trusted, fetch: slow }, { ...options, logger: false });
+      await owner.changes[Symbol.asyncIterator]().next();
+      await asked.promise;
+      await owner.close();
+      const label = encodeURIComponent(`external.koprs.dev/group=${group}`);
+      const { body } = await server.request("GET", `${LEASES}?labelSelector=${label}`);
+      assert.deepEqual(body.items, []);
+    });
+  }
+
   test("one that is killed loses its sources after a lease", async (t) => {
     const [first, second] = [start("kill"), start("kill")];
     await Promise.all([first.until(someOf), second.until(someOf)]);
