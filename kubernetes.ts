@@ -31,3 +31,5 @@ export {
   type KubernetesPagesOptions,
 } from "./_kubernetes/pages.ts";
 export type { GroupOwner } from "./_group/owner.ts";
+export type { Logger } from "./_errors/logger.ts";
+export type { PollOptions } from "./_diff/source.ts";

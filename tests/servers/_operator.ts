@@ -10,6 +10,16 @@ import { httpStatus, type ServerProcess, startServer } from "./process.ts";
 
 const FOLDER = new URL("../../examples/operator/", import.meta.url);
 
+/** As in the Dockerfile, and without another look at the types. */
+const DENO_FLAGS = [
+  "run",
+  "--no-check",
+  "--cached-only",
+  "--no-prompt",
+  "--allow-net",
+  "--allow-env",
+];
+
 /** Sources on a local HTTP server, which tells when each was asked last. */
 export class Sources {
   readonly #contents: Map<string, string> = new Map();
@@ -89,7 +99,7 @@ export async function startReplica(
     name,
     launch: ({ port }) => ({
       command: process.execPath,
-      args: [...(isDeno ? ["run", "-A", "--no-check", "--cached-only"] : []), program],
+      args: [...(isDeno ? [...DENO_FLAGS, `--allow-read=${serviceAccount}`] : []), program],
       env: {
         DENO_DIR: process.env["DENO_DIR"] ?? join(homedir(), ".cache", "deno"),
         KUBERNETES_SERVICE_HOST: hostname,
