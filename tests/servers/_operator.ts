@@ -18,6 +18,7 @@ const DENO_FLAGS = [
   "--no-prompt",
   "--allow-net",
   "--allow-env",
+  "--allow-sys=osRelease",
 ];
 
 /** Sources on a local HTTP server, which tells when each was asked last. */

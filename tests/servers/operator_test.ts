@@ -4,11 +4,14 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { S3 } from "@aws-sdk/client-s3";
 import { manifest, metricOf, type ReplicaOptions, Sources, startReplica } from "./_operator.ts";
 import { type KubernetesServer, missingKubernetes, startKubernetes } from "./kubernetes.ts";
+import { type MinioServer, missingMinio, startMinio } from "./minio.ts";
 import type { ServerProcess } from "./process.ts";
 
 const skip = await missingKubernetes() ?? false;
+const noBuckets = await missingMinio();
 const NAMESPACE = "operator";
 const RESOURCES = `/apis/external.koprs.dev/v1alpha1/namespaces/${NAMESPACE}/externalsources`;
 const CONFIG_MAPS = `/api/v1/namespaces/${NAMESPACE}/configmaps`;
@@ -24,6 +27,7 @@ const PATIENCE = 60_000;
 describe("the operator", { skip }, () => {
   const sources = new Sources();
   let server: KubernetesServer;
+  let minio: MinioServer | undefined;
   let options: ReplicaOptions;
   let replicas: ServerProcess[] = [];
   let started = 0;
@@ -35,6 +39,7 @@ describe("the operator", { skip }, () => {
 
   before(async () => {
     await sources.listen();
+    if (noBuckets === undefined) minio = await startMinio();
     server = await startKubernetes();
     await server.createNamespace(NAMESPACE);
     for (
@@ -61,6 +66,12 @@ describe("the operator", { skip }, () => {
         LEASE_SECONDS: String(LEASE_SECONDS),
         LIST_SECONDS: "1",
         RESYNC_SECONDS: "6",
+        ...(minio !== undefined && {
+          AWS_REGION: minio.region,
+          AWS_ENDPOINT_URL: minio.endpoint,
+          AWS_ACCESS_KEY_ID: minio.credentials.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: minio.credentials.secretAccessKey,
+        }),
       },
     };
   });
@@ -68,15 +79,17 @@ describe("the operator", { skip }, () => {
     await Promise.all(replicas.map((replica) => replica.kill()));
     await Promise.all(replicas.map((replica) => replica.stop()));
     await server?.stop();
+    await minio?.kill();
+    await minio?.stop();
     await sources.close();
   });
 
-  const create = (name: string, url: string) =>
+  const create = (name: string, spec: Readonly<Record<string, unknown>>) =>
     server.request("POST", RESOURCES, {
       apiVersion: "external.koprs.dev/v1alpha1",
       kind: "ExternalSource",
       metadata: { name },
-      spec: { url, intervalSeconds: 2 },
+      spec: { intervalSeconds: 2, ...spec },
     });
   /** Gives every source new content, which says what has just happened. */
   const change = (word: string, names = NAMES) =>
@@ -104,7 +117,9 @@ describe("the operator", { skip }, () => {
   test("three replicas share 200 sources, and mirror each", async (t) => {
     change("at first");
     for (let i = 0; i < COUNT; i += 20) {
-      await Promise.all(NAMES.slice(i, i + 20).map((name) => create(name, sources.urlOf(name))));
+      await Promise.all(
+        NAMES.slice(i, i + 20).map((name) => create(name, { url: sources.urlOf(name) })),
+      );
     }
     await Promise.all([start(), start(), start()]);
     await allMirrored();
@@ -221,6 +236,39 @@ describe("the operator", { skip }, () => {
     assert.deepEqual(gone.filter((name) => left.has(name)), []);
     const { body } = await server.request("GET", `${CONFIG_MAPS}?labelSelector=${CHECKPOINTS}`);
     assert.equal(body.items.length, COUNT - gone.length, "checkpoints");
+  });
+
+  test("the objects of a bucket are entries of one ConfigMap", async (t) => {
+    if (minio === undefined) return t.skip(noBuckets);
+    const { endpoint, region, credentials } = minio;
+    const client = new S3({ endpoint, region, credentials, forcePathStyle: true });
+    await minio.createBucket("settings");
+    const put = (Key: string, Body: string | Uint8Array) =>
+      client.putObject({ Bucket: "settings", Key, Body });
+    await put("app/limits.json", "{}");
+    await put("app/a/b", "nested");
+    await put("app/bytes", new Uint8Array([255]));
+    await put("other", "not of it");
+    await create("from-bucket", { bucket: "settings", prefix: "app/" });
+    const entries = async () => {
+      const path = `${CONFIG_MAPS}/from-bucket`;
+      const { body: { data, binaryData } } = await server.request("GET", path, undefined, [404]);
+      return JSON.stringify({ data, binaryData });
+    };
+    const expected = {
+      data: { a_2fb: "nested", "limits.json": "{}" },
+      binaryData: { bytes: "/w==" },
+    };
+    await until("all are there", async () => await entries() === JSON.stringify(expected));
+    await client.deleteObject({ Bucket: "settings", Key: "app/a/b" });
+    await put("app/limits.json", "[]");
+    await until(
+      "what changed changes, and what is gone goes",
+      async () =>
+        await entries() ===
+          JSON.stringify({ data: { "limits.json": "[]" }, binaryData: { bytes: "/w==" } }),
+    );
+    client.destroy();
   });
 
   test("a resource that makes no sense is refused by the API server", async () => {
