@@ -22,7 +22,7 @@ const LATENCY = 5;
 /** How closely is looked at who owns what, in milliseconds. */
 const STEP = 200;
 /** How many sources are looked at in every step: all of them would take hours. */
-const SAMPLE = Math.min(SOURCES, 1_000);
+const SAMPLE = Math.min(SOURCES, 500);
 
 interface Replica {
   readonly owner: LeaseOwner;
