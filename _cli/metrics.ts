@@ -1,8 +1,8 @@
 /** What is measured, as Prometheus reads it. The names are those that OpenTelemetry's exporter gives the library's metrics. */
 import { createServer, type Server } from "node:http";
+import type { PollInfo } from "../_watch/options.ts";
 import type { WatchStatus } from "../_watch/status.ts";
 import type { Address } from "./options.ts";
-import type { PollEnd } from "./progress.ts";
 import { UsageError } from "./usage.ts";
 
 const BOUNDS = [
@@ -30,8 +30,8 @@ interface Series {
 
 interface Watched {
   readonly since: number;
-  readonly status: () => WatchStatus;
-  events: number;
+  /** Undefined once it is watched no more. */
+  readonly status: () => WatchStatus | undefined;
 }
 
 export class Metrics {
@@ -39,17 +39,16 @@ export class Metrics {
   readonly #watched = new Map<string, Watched>();
 
   /** Reports how a source is doing from here on. */
-  watch(source: string, status: () => WatchStatus): void {
-    this.#watched.set(source, { since: Date.now(), status, events: 0 });
+  watch(source: string, status: () => WatchStatus | undefined): void {
+    this.#watched.set(source, { since: Date.now(), status });
   }
 
   /** Takes a poll that is over. */
-  record(source: string, { outcome, seconds, events, error }: PollEnd): void {
-    const watched = this.#watched.get(source);
-    if (watched !== undefined) watched.events += events;
+  record(source: string, { outcome, duration, error }: PollInfo): void {
+    const seconds = duration / 1000;
     const labels = label("koprs_external_outcome", outcome) + "," +
       sourceLabel(source) +
-      (error === undefined ? "" : "," + label("error_type", error));
+      (error === undefined ? "" : "," + label("error_type", error.code));
     let series = this.#polls.get(labels);
     if (series === undefined) {
       series = { labels, count: 0, sum: 0, buckets: BOUNDS.map(() => 0) };
@@ -65,7 +64,7 @@ export class Metrics {
   /** The text of an answer to Prometheus. */
   text(): string {
     const polls = [...this.#polls.values()];
-    const watched = [...this.#watched];
+    const watched = this.#now();
     const now = Date.now();
     return [
       ...family("koprs_external_polls_total", "counter", "Polls, by outcome"),
@@ -81,28 +80,49 @@ export class Metrics {
         "counter",
         "Events handed to the consumer",
       ),
-      ...watched.map(([source, { events }]) =>
-        `koprs_external_events_total{${sourceLabel(source)}} ${events}`
+      ...watched.map(({ source, status }) =>
+        `koprs_external_events_total{${sourceLabel(source)}} ${status.events}`
       ),
       ...family(
         "koprs_external_poll_consecutive_failures",
         "gauge",
         "Failed polls in a row",
       ),
-      ...watched.map(([source, { status }]) =>
-        `koprs_external_poll_consecutive_failures{${sourceLabel(source)}} ${status().failures}`
+      ...watched.map(({ source, status }) =>
+        `koprs_external_poll_consecutive_failures{${sourceLabel(source)}} ${status.failures}`
       ),
       ...family(
         "koprs_external_poll_last_success_age_seconds",
         "gauge",
         "Time since the last good poll, or since the watch began where there was none",
       ),
-      ...watched.map(([source, { since, status }]) => {
-        const age = (now - (status().lastSuccess ?? since)) / 1000;
+      ...watched.map(({ source, since, status }) => {
+        const age = (now - (status.lastSuccess ?? since)) / 1000;
         return `koprs_external_poll_last_success_age_seconds{${sourceLabel(source)}} ${age}`;
       }),
       "",
     ].join("\n");
+  }
+
+  /** How all are doing that are still watched. */
+  #now(): { source: string; since: number; status: WatchStatus }[] {
+    const all = [];
+    for (const [source, { since, status: statusOf }] of [...this.#watched]) {
+      const status = statusOf();
+      if (status !== undefined) all.push({ source, since, status });
+      else {
+        this.#watched.delete(source);
+        this.#forget(source);
+      }
+    }
+    return all;
+  }
+
+  #forget(source: string): void {
+    const ending = sourceLabel(source);
+    for (const labels of [...this.#polls.keys()]) {
+      if (labels.split(",error_type=", 1)[0]?.endsWith(ending)) this.#polls.delete(labels);
+    }
   }
 }
 

@@ -30,6 +30,8 @@ export interface Options {
   readonly filter?: (key: string) => boolean;
   readonly command?: Command;
   readonly download?: string;
+  /** How many events may be handled at once. */
+  readonly concurrency: number;
   readonly checkpoint?: string;
   readonly metrics?: Address;
   readonly diff: boolean;
@@ -48,6 +50,7 @@ const FLAGS = {
   checkpoint: { type: "string" },
   filter: { type: "string" },
   exec: { type: "string" },
+  concurrency: { type: "string" },
   download: { type: "string" },
   metrics: { type: "string" },
   diff: { type: "boolean" },
@@ -59,6 +62,9 @@ const FLAGS = {
 } as const;
 
 type Flag = keyof typeof FLAGS;
+
+/** The longest first wait after something has failed: somebody may be looking. */
+const FIRST_WAIT = 1_000;
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
@@ -110,6 +116,7 @@ export function parseOptions(args: readonly string[]): Options {
     ...(filter !== undefined && { filter: compileGlob(filter) }),
     ...(exec !== undefined && { command: parseCommand(exec) }),
     ...(download !== undefined && { download }),
+    concurrency: parseConcurrency(one("concurrency") ?? "1"),
     ...(checkpoint !== undefined && { checkpoint }),
     ...(metrics !== undefined && { metrics: parseAddress(metrics) }),
     diff: given.has("diff"),
@@ -119,6 +126,11 @@ export function parseOptions(args: readonly string[]): Options {
     help: given.has("help"),
     version: given.has("version"),
   };
+}
+
+/** The first wait after a failure. It doubles with each further one. */
+export function minBackoff(interval: number): number {
+  return Math.min(2 * interval, FIRST_WAIT);
 }
 
 function isFlag(name: string): name is Flag {
@@ -140,6 +152,12 @@ function parseDuration(text: string): number {
   throw new UsageError(
     `Cannot read the interval '${text}': say 500ms, 5s, 2m or 1h`,
   );
+}
+
+function parseConcurrency(text: string): number {
+  const count = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (count > 0) return count;
+  throw new UsageError(`Cannot handle '${text}' events at once: say a number from 1 on`);
 }
 
 function parseHeaders(lines: readonly string[]): Headers {

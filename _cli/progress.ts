@@ -1,18 +1,7 @@
 /** How far a source is: seen from outside, poll by poll and page by page. */
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
-import { ExternalError } from "../_errors/external_error.ts";
 import type { ListOptions, ObjectStore } from "../_listing/object_store.ts";
 import { canScan, scanPages } from "../_listing/scan.ts";
-
-/** One poll that is over. */
-export interface PollEnd {
-  readonly outcome: "changed" | "unchanged" | "failed" | "cancelled";
-  /** Until it had its answer, without the time that its events took. */
-  readonly seconds: number;
-  readonly events: number;
-  /** The code of the error. */
-  readonly error?: string;
-}
 
 /** The counts of one source. */
 export class Progress {
@@ -24,27 +13,17 @@ export class Progress {
   listed = 0;
   /** Objects in the last whole listing. */
   known: number | undefined;
-  /** Polls whose events were all read. */
-  completed = 0;
 }
 
 /**
- * Counts what a source does from here on. Its methods are replaced on the object itself, so that all else that it can do
- * stays as it is.
+ * Counts what a source does from here on, while it does it: `onPoll` tells of a poll that is over. Its methods are replaced
+ * on the object itself, so that all else that it can do stays as it is.
  */
-export function follow(
-  source: ExternalSource<unknown>,
-  store: ObjectStore | undefined,
-  onEnd: (end: PollEnd) => void,
-): Progress {
+export function follow(source: ExternalSource<unknown>, store: ObjectStore | undefined): Progress {
   const progress = new Progress();
   const poll = source.poll.bind(source);
-  source.poll = async (
-    options: PollOptions,
-  ): Promise<Iterable<ExternalEvent<unknown>>> => {
-    const startedAt = performance.now();
-    Object.assign(progress, { startedAt, requests: 0, listed: 0 });
-    const elapsed = () => (performance.now() - startedAt) / 1000;
+  source.poll = async (options: PollOptions): Promise<Iterable<ExternalEvent<unknown>>> => {
+    Object.assign(progress, { startedAt: performance.now(), requests: 0, listed: 0 });
     try {
       const events = await poll({
         ...options,
@@ -54,45 +33,13 @@ export function follow(
         },
       });
       if (store !== undefined) progress.known = progress.listed;
-      const seconds = elapsed();
-      return counted(events, (events, whole) => {
-        if (whole) progress.completed++;
-        const outcome = !whole ? "cancelled" : events > 0 ? "changed" : "unchanged";
-        onEnd({ outcome, seconds, events });
-      });
-    } catch (thrown) {
-      const outcome = options.signal.aborted ? "cancelled" : "failed";
-      const error = thrown instanceof ExternalError ? thrown.code : "internal";
-      onEnd({
-        outcome,
-        seconds: elapsed(),
-        events: 0,
-        ...(outcome === "failed" && { error }),
-      });
-      throw thrown;
+      return events;
     } finally {
       progress.startedAt = undefined;
     }
   };
   if (store !== undefined) countPages(store, progress);
   return progress;
-}
-
-function* counted<T>(
-  items: Iterable<T>,
-  end: (count: number, whole: boolean) => void,
-): Generator<T, void> {
-  let count = 0;
-  let whole = false;
-  try {
-    for (const item of items) {
-      count++;
-      yield item;
-    }
-    whole = true;
-  } finally {
-    end(count, whole);
-  }
 }
 
 function countPages(store: ObjectStore, progress: Progress): void {

@@ -11,6 +11,7 @@ export interface Item {
   readonly size?: number;
   readonly body?: Uint8Array;
   readonly etag?: string;
+  readonly lastModified?: number | string;
 }
 
 /** Beside the event: what was done with it. */
@@ -29,7 +30,7 @@ export interface Report {
     done: Done,
   ): Promise<void>;
   unchanged(source: string): Promise<void>;
-  /** A poll, or a save of the state, that failed; without `info` for the last time. */
+  /** A poll, a save of the state, or an event that failed; without `info` for the last time. */
   failure(source: string, error: ExternalError, info?: FailureInfo): void;
   /** A poll that was good. */
   recovered(source: string): void;
@@ -66,9 +67,9 @@ export function jsonReport(screen: Screen): Report {
         JSON.stringify({ time: time(), type: "unchanged", source }),
       );
     },
-    failure(source, { code, status, message }, info) {
-      failing.add(source);
-      say({ type: "error", source, code, status, message, ...info });
+    failure(source, { code, status, key, message }, info) {
+      if (code !== "handler") failing.add(source);
+      say({ type: "error", source, code, status, key, message, ...info });
     },
     recovered(source) {
       if (failing.delete(source)) say({ type: "recovered", source });
@@ -98,11 +99,16 @@ export function lineReport(screen: Screen): Report {
     unchanged(source) {
       return screen.print(`${clock()}  unchanged ${source}`);
     },
-    failure(source, { message }, info) {
-      // The same once more is for the line below.
-      if (told.get(source) === message) return;
-      told.set(source, message);
-      const next = info === undefined ? "" : ` (again in ${seconds(info.wait)})`;
+    failure(source, { code, message }, info) {
+      const again = info && `again in ${seconds(info.wait)}`;
+      let next = again === undefined ? "" : ` (${again})`;
+      if (code === "handler") {
+        if (info !== undefined) next = ` (attempt ${info.attempt}, ${again})`;
+      } else {
+        // The same once more is for the line below.
+        if (told.get(source) === message) return;
+        told.set(source, message);
+      }
       say(
         `${screen.noteColor("magenta", "failed  ")}  ${oneLine(message, LONGEST)}${next}`,
       );

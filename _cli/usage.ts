@@ -24,6 +24,7 @@ Options
   --download DIR       keep a copy of what is there, and remove what is gone
   --exec 'CMD {key}'   run it for each event, again until it exits with 0;
                        also {type} {source} {size} {etag} {file}; KOPRS_KEY …
+  --concurrency N      so many events at once, never two of a key; default: 1
   --checkpoint DIR     keep the state: a restart tells what changed meanwhile
   --metrics :9090      serve /metrics to Prometheus
   --header 'K: V'      sent to HTTP and WebDAV targets; may be repeated

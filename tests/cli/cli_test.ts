@@ -113,7 +113,7 @@ test(
     const program = new Cli(t, [join(folder, "in"), "--exec", command]);
     await program.says("added 1 $(touch x);'\"\n");
     await program.says("added 2 b\n");
-    assert.match(program.stderr, /ended with exit code 3 \(attempt 1, again in 1 s\)/);
+    assert.match(program.stderr, /ended with exit code 3 \(attempt 1, again in 1\.\d s\)/);
     assert.equal(program.stderr.match(/attempt 1/g)?.length, 2);
     program.signal("SIGINT");
     assert.equal((await program.ended).code, 0);
@@ -132,6 +132,28 @@ test(
     assert.match(stdout, /^again a$/m);
   },
 );
+
+test("side by side, each line whole, and what fails holds up no other", options, async (t) => {
+  const folder = await folderOf(t, { a: "", b: "", c: "", bad: "" });
+  const script = join(folder, "script.sh");
+  // Each waits for the two others, so that one by one none would end.
+  await writeFile(
+    script,
+    `test "$1" = bad && exit 4
+    cd ${folder} && printf "$1-" && touch "$1.here"
+    until test -e a.here && test -e b.here && test -e c.here; do sleep 0.05; done
+    echo "-$1"\n`,
+  );
+  const args = [join(folder, "in"), "--once", "--checkpoint", join(folder, "state")];
+  const all = await cli(t, [...args, "--concurrency", "4", "--exec", `sh ${script} {key}`]);
+  assert.equal(all.code, 1);
+  const lines = all.stdout.split("\n").filter((line) => /^\w+-/.test(line)).sort();
+  assert.deepEqual(lines, ["a--a", "b--b", "c--c"]);
+  assert.match(all.stderr, /Cannot handle 'bad' .*exit code 4$/m);
+  const rest = await cli(t, [...args, "--exec", "echo again {key}"]);
+  assert.equal(rest.code, 0);
+  assert.deepEqual(rest.stdout.match(/^again .*$/gm), ["again bad"]);
+});
 
 test(
   "JSON lines, a key that must not be an option, and nobody who reads on",

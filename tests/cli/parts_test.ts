@@ -107,7 +107,12 @@ test("options take a bare number for seconds, and are guessed where they are clo
     () => parseOptions(["--header", "s3cret"]),
     (error: Error) => error instanceof UsageError && !error.message.includes("s3cret"),
   );
-  for (const args of [["--interval"], ["--json=1"], ["--metrics", "x"], ["-i", "0"]]) {
+  for (
+    const args of [["--interval"], ["--json=1"], ["--metrics", "x"], ["-i", "0"], [
+      "--concurrency",
+      "0",
+    ]]
+  ) {
     assert.throws(() => parseOptions(args), UsageError, args.join(" "));
   }
   assert.equal(suggest("dif", ["diff", "json"]), "diff");
