@@ -23,6 +23,8 @@ export interface Address {
 /** What a command line asks for. */
 export interface Options {
   readonly targets: readonly string[];
+  /** A file of targets. */
+  readonly sources?: string;
   /** Milliseconds. */
   readonly interval: number;
   readonly access: Access;
@@ -47,6 +49,7 @@ const FLAGS = {
   header: { type: "string", multiple: true },
   "token-file": { type: "string" },
   endpoint: { type: "string" },
+  sources: { type: "string" },
   checkpoint: { type: "string" },
   filter: { type: "string" },
   exec: { type: "string" },
@@ -102,9 +105,10 @@ export function parseOptions(args: readonly string[]): Options {
     one("download"),
     one("checkpoint"),
   ];
-  const metrics = one("metrics");
+  const [metrics, sources] = [one("metrics"), one("sources")];
   return {
     targets: positionals,
+    ...(sources !== undefined && { sources }),
     interval: parseDuration(one("interval") ?? "30s"),
     access: {
       headers: parseHeaders(given.get("header") ?? []),
@@ -128,6 +132,13 @@ export function parseOptions(args: readonly string[]): Options {
   };
 }
 
+/** Throws a {@linkcode UsageError} if the program of `--exec` needs what there will not be. */
+export function checkCommand({ command, download }: Options): void {
+  if (command?.needsFile && download === undefined) {
+    throw new UsageError("Cannot run --exec as {file} needs --download");
+  }
+}
+
 /** The first wait after a failure. It doubles with each further one. */
 export function minBackoff(interval: number): number {
   return Math.min(2 * interval, FIRST_WAIT);
@@ -144,7 +155,7 @@ function unknown(shown: string, name: string): string {
 }
 
 /** `500ms`, `5s`, `2m`, `1h`; a bare number is in seconds. */
-function parseDuration(text: string): number {
+export function parseDuration(text: string): number {
   const [, number, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ??
     [];
   const ms = Number(number) * UNITS[unit as keyof typeof UNITS];

@@ -8,9 +8,10 @@ import { Metrics, serveMetrics } from "./metrics.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { jsonReport, lineReport } from "./report.ts";
 import { Screen } from "./screen.ts";
+import { type Entry, prepare, readSources } from "./sources_file.ts";
 import { statusLine } from "./status_line.ts";
-import { targetFor } from "./targets.ts";
 import { HELP, UsageError } from "./usage.ts";
+import { SourcesWatch } from "./watch_sources.ts";
 import { type Run, TargetWatch } from "./watch_target.ts";
 
 const REDRAW = 200;
@@ -51,21 +52,18 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 async function watchAll(options: Options, screen: Screen): Promise<number> {
-  const { targets, checkpoint, metrics: address } = options;
-  if (targets.length === 0) {
+  const { targets, sources, once, checkpoint, metrics: address } = options;
+  if (targets.length === 0 && sources === undefined) {
     throw new UsageError(
       "Cannot watch as no target is given: a URL, a bucket or a folder; see --help",
     );
   }
-  if (new Set(targets).size < targets.length) {
+  const entries: Entry[] = targets.map((target) => ({ target }));
+  if (once && sources !== undefined) entries.push(...await readSources(sources));
+  if (new Set(entries.map((entry) => JSON.stringify(entry))).size < entries.length) {
     throw new UsageError("Cannot watch as a target is given twice");
   }
-  if (options.command?.needsFile && options.download === undefined) {
-    throw new UsageError("Cannot run --exec as {file} needs --download");
-  }
-  const found = await Promise.all(
-    targets.map((target) => targetFor(target, options)),
-  );
+  const found = await Promise.all(entries.map((entry) => prepare(entry, options)));
   const ending = new AbortController();
   const metrics = new Metrics();
   const shared: Run = {
@@ -84,12 +82,19 @@ async function watchAll(options: Options, screen: Screen): Promise<number> {
     ending.abort();
   };
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-  const watches = found.map((target) => new TargetWatch(target, shared));
+  const watches = found.map(({ target, options }) =>
+    new TargetWatch(target, { ...shared, options })
+  );
+  const group = once || sources === undefined ? undefined : new SourcesWatch(sources, shared);
   const redraw = setInterval(() => {
-    screen.show(statusLine(watches, Date.now(), performance.now()));
+    if (!screen.live) return;
+    const watched = [...watches, ...group?.watched() ?? []];
+    screen.show(statusLine(watched, Date.now(), performance.now()));
   }, REDRAW);
   try {
-    const good = await Promise.all(watches.map((watch) => watch.run()));
+    const good = await Promise.all(
+      [...watches, ...group === undefined ? [] : [group]].map((watch) => watch.run()),
+    );
     return good.includes(false) ? 1 : 0;
   } finally {
     clearInterval(redraw);

@@ -29,22 +29,25 @@ export function statusLine(
   if (watched.length === 1) return oneLine(first, now);
   const failing = watched.filter(({ status }) => status.failures > 0).length;
   const polls = watched.reduce((sum, { status }) => sum + status.polls, 0);
+  const aside = watched.reduce((sum, { status }) => sum + (status.aside ?? 0), 0);
   const due = watched.flatMap(({ status }) => status.nextPoll ?? []);
   return [
     `${watched.length} targets`,
     `${count(polls)} polls`,
     ...(failing > 0 ? [`${failing} failing`] : []),
+    ...(aside > 0 ? [`${count(aside)} to try again`] : []),
     ...(due.length > 0 ? [`next in ${seconds(Math.min(...due) - now)}`] : []),
   ].join(" · ");
 }
 
 function oneLine({ status, progress }: Watched, now: number): string {
-  const { polls, events, failures, nextPoll, phase } = status;
+  const { polls, events, failures, aside, nextPoll, phase } = status;
   return [
     `${count(polls)} ${polls === 1 ? "poll" : "polls"}`,
     ...(progress.known === undefined ? [] : [`${count(progress.known)} objects`]),
     `${count(events)} ${events === 1 ? "event" : "events"}`,
     ...(failures > 0 ? [`${failures} failed in a row`] : []),
+    ...(aside === undefined ? [] : [`${count(aside)} to try again`]),
     ...(nextPoll !== undefined ? [`next in ${seconds(nextPoll - now)}`] : [phase]),
   ].join(" · ");
 }

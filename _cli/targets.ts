@@ -19,10 +19,14 @@ export interface Target {
   readonly store?: ObjectStore;
 }
 
-/** The target for an argument such as `https://host/x`, `s3://bucket/prefix` or `./folder`. */
+/**
+ * The target for an argument such as `https://host/x`, `s3://bucket/prefix` or `./folder`. A prefix of its own takes the place
+ * of that in the argument.
+ */
 export async function targetFor(
   argument: string,
   options: Options,
+  part?: string,
 ): Promise<Target> {
   const { access } = options;
   if (/^https?:/i.test(argument)) {
@@ -31,12 +35,15 @@ export async function targetFor(
         "Cannot filter an HTTP resource: --filter is for buckets and folders",
       );
     }
+    if (part !== undefined) {
+      throw new UsageError("Cannot watch a prefix of an HTTP resource: it has no keys");
+    }
     return { source: new HttpPoller(argument, access) };
   }
   const { store, prefix } = await storeFor(argument, access);
   const { filter } = options;
   const source = new ObjectStorePoller(store, {
-    prefix,
+    prefix: part ?? prefix,
     ...(filter !== undefined && { filter: ({ key }) => filter(key) }),
   });
   return { source, store };

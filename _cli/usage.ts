@@ -26,6 +26,8 @@ Options
                        also {type} {source} {size} {etag} {file}; KOPRS_KEY …
   --concurrency N      so many events at once, never two of a key; default: 1
   --checkpoint DIR     keep the state: a restart tells what changed meanwhile
+  --sources FILE       JSON: [{"target": "s3://…", "interval": "5s", "headers":
+                       {…}}, …]; followed while it changes
   --metrics :9090      serve /metrics to Prometheus
   --header 'K: V'      sent to HTTP and WebDAV targets; may be repeated
   --token-file FILE    its content is the bearer token; read for each request
