@@ -24,7 +24,7 @@ test("help fits a screen, and names every option", options, async (t) => {
   const lines = stdout.trimEnd().split("\n");
   assert.ok(lines.length <= 34, `${lines.length} lines`);
   for (const line of lines) assert.ok(line.length < 80, line);
-  for (const name of ["--filter", "--exec", "--metrics", "--wait"]) {
+  for (const name of ["--filter", "--exec", "--metrics", "--sources"]) {
     assert.ok(stdout.includes(name));
   }
 });

@@ -1,6 +1,7 @@
 // Globs, commands, places of downloads, differences, the line on a terminal: by themselves.
 import assert from "node:assert/strict";
-import { resolve, sep } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve, sep } from "node:path";
 import { test } from "node:test";
 import { fill, parseCommand, UnfitError } from "../../_cli/command.ts";
 import { difference } from "../../_cli/diff.ts";
@@ -10,8 +11,9 @@ import { isLasting } from "../../_cli/lasting.ts";
 import { parseOptions } from "../../_cli/options.ts";
 import { Progress } from "../../_cli/progress.ts";
 import { statusLine } from "../../_cli/status_line.ts";
-import { suggest, UsageError } from "../../_cli/usage.ts";
+import { HELP, suggest, UsageError } from "../../_cli/usage.ts";
 import { ExternalError } from "../../_errors/external_error.ts";
+import { root } from "../npm/root.ts";
 
 test("a glob matches what a shell would", () => {
   const cases: [string, string[], string[]][] = [
@@ -133,3 +135,26 @@ test("what passes by itself is told from what does not", () => {
   ];
   for (const one of passing) assert.ok(!isLasting(one));
 });
+
+const guide = join(root, "docs", "cli.md");
+
+test("help and guide name every option", {
+  skip: !existsSync(guide) && "only in the repository itself",
+}, () => {
+  const names = HELP.match(/--[a-z-]+/g) ?? [];
+  assert.ok(names.length > 12);
+  const text = readFileSync(guide, "utf8");
+  for (const name of names) {
+    assert.match(text, new RegExp(`^\\| [^|]*${name}`, "m"), name);
+    // It is known: what is wrong is its value, or nothing.
+    assert.doesNotMatch(String(outcomeOf(() => parseOptions([name]))), /no such option/);
+  }
+});
+
+function outcomeOf(body: () => unknown): unknown {
+  try {
+    return body();
+  } catch (error) {
+    return error;
+  }
+}
