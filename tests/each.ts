@@ -1,5 +1,5 @@
-// Runs every program of a folder by itself, without arguments or input, and counts those that exit with 0:
-// deno run -A tests/each.ts [--timeout=SECONDS] [--quiet] [--npm] <folder>
+// Runs every program of the folders by itself, without arguments or input, and counts those that exit with 0:
+// deno run -A tests/each.ts [--timeout=SECONDS] [--quiet] [--npm] <folder>…
 // With --npm on Node and Bun, where the package is installed from its tarball.
 // Files that start with an underscore are parts of others.
 import { spawn } from "node:child_process";
@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { format } from "./npm/junit.ts";
 import { locate, prepareProject } from "./npm/project.ts";
 
-const { values, positionals: [folder] } = parseArgs({
+const { values, positionals: folders } = parseArgs({
   options: {
     timeout: { type: "string", default: "60" },
     quiet: { type: "boolean", default: false },
@@ -19,16 +19,19 @@ const { values, positionals: [folder] } = parseArgs({
   },
   allowPositionals: true,
 });
-if (folder === undefined) throw new TypeError("Cannot run programs as no folder is given");
+if (folders.length === 0) throw new TypeError("Cannot run programs as no folder is given");
 
-const files = readdirSync(folder)
-  .filter((name) => name.endsWith(".ts") && !name.startsWith("_"))
-  .sort();
+const files = folders.flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".ts") && !name.startsWith("_"))
+    .sort()
+    .map((name) => join(folder, name))
+);
 let passed = 0, failed = 0;
 if (values.npm) {
   const project = mkdtempSync(join(tmpdir(), "koprs-external-each-"));
   try {
-    prepareProject(project, ["tests", folder]);
+    prepareProject(project, ["tests", ...folders]);
     // The oldest Node that is supported: what it runs, newer ones run.
     for (const runtime of ["node@22", "bun@1.4.5"]) {
       await runAll(`${runtime} `, [locate(runtime, project)], project);
@@ -38,7 +41,7 @@ if (values.npm) {
   }
 } else await runAll("", [process.execPath, "run", "-A", "--no-check"], process.cwd());
 if (files.length === 0) {
-  console.log(`Nothing to run in ${folder}`);
+  console.log(`Nothing to run in ${folders.join(", ")}`);
   failed++;
 }
 console.log(format({ passed, failed, skipped: 0 }));
@@ -46,8 +49,7 @@ process.exit(failed === 0 ? 0 : 1);
 
 /** Runs the files, one after the other. */
 async function runAll(heading: string, command: readonly string[], cwd: string): Promise<void> {
-  for (const file of files) {
-    const path = join(folder ?? "", file);
+  for (const path of files) {
     if (!values.quiet) console.log(`# ${heading}${path}`);
     const start = performance.now();
     const { outcome, output } = await run([...command, path], cwd);
