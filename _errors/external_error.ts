@@ -95,15 +95,15 @@ export class ExternalError extends Error {
    * so that it is one line, and what is longer than 2,000 characters is cut off.
    * @param options What else is known.
    */
-  constructor(code: ExternalErrorCode, message: string, options: ExternalErrorOptions = {}) {
-    const { cause } = options;
+  constructor(code: ExternalErrorCode, message: string, options?: ExternalErrorOptions) {
+    const { cause } = options ?? {};
     super(oneLine(message), cause === undefined ? undefined : { cause: redactError(cause) });
     this.code = code;
-    if (options.source !== undefined) this.source = options.source;
-    if (options.status !== undefined) this.status = options.status;
-    if (options.retryAfter !== undefined) this.retryAfter = options.retryAfter;
-    if (options.key !== undefined) this.key = options.key;
-    if (options.attempt !== undefined) this.attempt = options.attempt;
+    if (options?.source !== undefined) this.source = options.source;
+    if (options?.status !== undefined) this.status = options.status;
+    if (options?.retryAfter !== undefined) this.retryAfter = options.retryAfter;
+    if (options?.key !== undefined) this.key = options.key;
+    if (options?.attempt !== undefined) this.attempt = options.attempt;
   }
 
   /**

@@ -82,8 +82,8 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
    * @throws {TypeError} If the source cannot report, or its store cannot forget.
    * @throws {ExternalError} With code `checkpoint` if its state could not be deleted: the source is removed all the same.
    */
-  remove(name: string, how: RemoveOptions = {}): Promise<boolean> {
-    return this.#loop.remover.remove(name, how);
+  remove(name: string, how?: RemoveOptions): Promise<boolean> {
+    return this.#loop.remover.remove(name, how ?? {});
   }
 
   /**
@@ -106,9 +106,9 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
   async follow<D>(
     desired: AsyncIterable<ExternalEvent<D>>,
     make: (item: D) => Followed<T>,
-    options: FollowOptions<D> = {},
+    options?: FollowOptions<D>,
   ): Promise<void> {
-    await new Follower(this.#loop, make, options).run(desired);
+    await new Follower(this.#loop, make, options ?? {}).run(desired);
   }
 
   /**
@@ -126,7 +126,7 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
    */
   handle(
     handler: (event: GroupEvent<T>, context: HandleContext) => unknown,
-    options: HandleOptions = {},
+    options?: HandleOptions,
   ): Promise<void> {
     const limits = checkHandling(handler, options);
     if (this.locked) {

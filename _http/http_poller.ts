@@ -100,12 +100,12 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
    * @throws {TypeError} If the URL or an option cannot be used.
    * @throws {RangeError} If a number is out of range.
    */
-  constructor(url: string | URL, options: HttpPollerOptions<T> = {}) {
-    checkOptions(options);
-    this.#client = new HttpClient(url, options);
-    this.#reader = new ResourceReader(this.#client, options);
-    this.#keepsBody = options.remember === "body";
-    this.#goneAfter = options.goneAfter ?? 1;
+  constructor(url: string | URL, options?: HttpPollerOptions<T>) {
+    checkOptions(options ?? {});
+    this.#client = new HttpClient(url, options ?? {});
+    this.#reader = new ResourceReader(this.#client, options ?? {});
+    this.#keepsBody = options?.remember === "body";
+    this.#goneAfter = options?.goneAfter ?? 1;
     this.name = this.#client.name;
     const shown = redactUrl(this.#client.url);
     this.#identity = JSON.stringify(["http", shown]);

@@ -69,8 +69,8 @@ export interface InClusterOptions {
  * @throws {ExternalError} With code `invalid` if this process does not run in a pod, the pod has no service account, or
  * the runtime's `fetch` cannot be made to trust the cluster.
  */
-export function inCluster(options: InClusterOptions = {}): Cluster {
-  const { folder = SERVICE_ACCOUNT } = options;
+export function inCluster(options?: InClusterOptions): Cluster {
+  const { folder = SERVICE_ACCOUNT } = options ?? {};
   const host = variable("KUBERNETES_SERVICE_HOST");
   if (host === undefined) {
     throw unusable(
@@ -88,7 +88,7 @@ export function inCluster(options: InClusterOptions = {}): Cluster {
   return {
     url,
     bearerToken: async () => checkToken(await again(path), path),
-    ...withFetch(options.fetch, () => mounted(`${folder}/ca.crt`), `${folder}/ca.crt`),
+    ...withFetch(options?.fetch, () => mounted(`${folder}/ca.crt`), `${folder}/ca.crt`),
     ...(namespace !== undefined && { namespace }),
   };
 }
@@ -147,7 +147,7 @@ export interface KubeConfigUser {
  */
 export function fromKubeConfig(
   config: KubeConfigLike,
-  options: { fetch?: typeof fetch } = {},
+  options?: { fetch?: typeof fetch },
 ): Cluster {
   const cluster = config?.getCurrentCluster?.();
   const user = config?.getCurrentUser?.();
@@ -155,7 +155,7 @@ export function fromKubeConfig(
     throw unusable("the kubeconfig has no cluster in its current context");
   }
   const { caData, caFile, skipTLSVerify } = cluster;
-  if (options.fetch === undefined) {
+  if (options?.fetch === undefined) {
     if (skipTLSVerify === true) {
       throw unusable("'insecure-skip-tls-verify' is not supported: pass a 'fetch' that does so");
     }
@@ -172,8 +172,8 @@ export function fromKubeConfig(
     url: cluster.server.replace(/\/+$/, ""),
     ...(user?.token !== undefined && { bearerToken: user.token }),
     ...(authority === undefined
-      ? options.fetch !== undefined && { fetch: options.fetch }
-      : withFetch(options.fetch, authority, caFile ?? "the kubeconfig's certificate authority")),
+      ? options?.fetch !== undefined && { fetch: options.fetch }
+      : withFetch(options?.fetch, authority, caFile ?? "the kubeconfig's certificate authority")),
   };
 }
 

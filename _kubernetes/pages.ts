@@ -88,9 +88,9 @@ interface List {
 export function kubernetesPages<T extends KubernetesObject = KubernetesObject>(
   cluster: Cluster,
   path: string,
-  options: KubernetesPagesOptions = {},
+  options?: KubernetesPagesOptions,
 ): (options: PollOptions) => AsyncIterable<readonly T[]> {
-  const { limit = 500, labelSelector, fieldSelector, timeout = 30_000 } = options;
+  const { limit = 500, labelSelector, fieldSelector, timeout = 30_000 } = options ?? {};
   if (typeof path !== "string" || !path.startsWith("/") || /[?#]/.test(path)) {
     throw new TypeError(
       `Cannot list as the path must begin with '/' and have no query: current value is '${path}'`,

@@ -226,8 +226,8 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
    *
    * @param prefix Only keys that begin with this string.
    */
-  items(prefix: string = ""): IterableIterator<T> {
-    const records = knownItems(this.#tracker.committed, itemCodec, prefix);
+  items(prefix?: string): IterableIterator<T> {
+    const records = knownItems(this.#tracker.committed, itemCodec, prefix ?? "");
     return mapped(records, (record) => this.#known(record));
   }
 

@@ -113,12 +113,12 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
    * @throws {TypeError} If the store or an option cannot be used.
    * @throws {RangeError} If a number is out of range.
    */
-  constructor(store: ObjectStore, options: ObjectStorePollerOptions = {}) {
+  constructor(store: ObjectStore, options?: ObjectStorePollerOptions) {
     if (typeof store?.list !== "function" || typeof store.name !== "string") {
       throw new TypeError("Cannot poll as the store has no 'list' method or no 'name'");
     }
     const { prefix = "", filter, minAge = 0, maxRemoved = 1, concurrency = DEFAULT_CONCURRENCY } =
-      options;
+      options ?? {};
     if (typeof prefix !== "string" || !prefix.isWellFormed()) {
       throw new TypeError("Cannot poll as 'prefix' must be a string without halves of a character");
     }
@@ -128,7 +128,7 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     if (minAge !== 0) checkPositive("poll", "minAge", minAge);
     checkShare("poll", "maxRemoved", maxRemoved);
     checkCount("poll", "concurrency", concurrency);
-    const { name = prefix === "" ? store.name : `${store.name}/${prefix}` } = options;
+    const { name = prefix === "" ? store.name : `${store.name}/${prefix}` } = options ?? {};
     checkName("poll", name);
     this.name = name;
     this.#store = store;
@@ -232,8 +232,8 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
    *
    * @param prefix Only keys that begin with this string.
    */
-  items(prefix: string = ""): IterableIterator<ObjectMeta> {
-    return knownItems(this.#tracker.committed, objectCodec, prefix);
+  items(prefix?: string): IterableIterator<ObjectMeta> {
+    return knownItems(this.#tracker.committed, objectCodec, prefix ?? "");
   }
 
   /**

@@ -123,7 +123,7 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    */
   handle(
     handler: (event: ExternalEvent<T>, context: HandleContext) => unknown,
-    options: HandleOptions = {},
+    options?: HandleOptions,
   ): Promise<void> {
     const limits = checkHandling(handler, options);
     if (this.locked) {

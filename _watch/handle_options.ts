@@ -34,7 +34,7 @@ export type Handler<E> = (event: E, context: HandleContext) => unknown;
 /** Checks what `handle` was given. `E` is the event of a watch or of a group. */
 export function checkHandling<E extends ExternalEvent<unknown>>(
   handler: Handler<E>,
-  options: HandleOptions,
+  options: HandleOptions = {},
 ): { readonly concurrency: number; readonly timeout: number | undefined } {
   if (typeof handler !== "function") {
     throw new TypeError("Cannot handle events as the handler must be a function");

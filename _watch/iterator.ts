@@ -29,7 +29,7 @@ export class StreamIterator<E> {
    * @param options With `preventCancel`, `return` leaves the stream as it is, for another reader.
    * @throws {TypeError} If the stream is locked already.
    */
-  constructor(stream: ReadableStream<E>, options: { preventCancel?: boolean } = {}) {
+  constructor(stream: ReadableStream<E>, options?: { preventCancel?: boolean }) {
     this.#preventCancel = options?.preventCancel === true;
     this.#reader = stream.getReader();
     this.#reader.closed.then(() => this.#end(), () => {

@@ -46,13 +46,13 @@ export class ObjectCheckpointStore implements CheckpointStore {
    * @param options How to name them.
    * @throws {TypeError} If the store has no `put`, or the prefix is not a string.
    */
-  constructor(store: ObjectStore, options: ObjectCheckpointStoreOptions = {}) {
+  constructor(store: ObjectStore, options?: ObjectCheckpointStoreOptions) {
     if (!canPut(store)) {
       throw new TypeError(
         `Cannot keep checkpoints in '${store?.name}' as this store has no conditional 'put'`,
       );
     }
-    const { prefix = ".koprs-external/" } = options;
+    const { prefix = ".koprs-external/" } = options ?? {};
     if (typeof prefix !== "string") {
       throw new TypeError("Cannot keep checkpoints as 'prefix' must be a string");
     }

@@ -104,7 +104,7 @@ export class AzureStore implements ObjectStore {
    * @throws {TypeError} If `container` is no such client, or an option is of the wrong type.
    * @throws {RangeError} If `pageSize` or `timeout` is out of range.
    */
-  constructor(container: AzureContainer, options: AzureStoreOptions = {}) {
+  constructor(container: AzureContainer, options?: AzureStoreOptions) {
     const { url, containerName, listBlobsFlat, getBlockBlobClient } = container ?? {};
     if (
       typeof url !== "string" || typeof containerName !== "string" ||
@@ -115,10 +115,10 @@ export class AzureStore implements ObjectStore {
           '@azure/storage-blob: blobServiceClient.getContainerClient("name")',
       );
     }
-    const pageSize = checkPageSize("AzureStore", options.pageSize, 5000);
+    const pageSize = checkPageSize("AzureStore", options?.pageSize, 5000);
     // Behind a domain of one's own the client knows no account.
     const own = `az://${container.accountName || new URL(url).host}/${containerName}`;
-    const { timeout = 60_000, name = own } = options;
+    const { timeout = 60_000, name = own } = options ?? {};
     checkPositive("make an AzureStore", "timeout", timeout);
     checkName("make an AzureStore", name);
     this.name = name;
@@ -145,8 +145,8 @@ export class AzureStore implements ObjectStore {
    * container that does not exist; `network`, `timeout`; `protocol` if an answer is no whole listing or the pages do not end;
    * `too-large`.
    */
-  async *list(options: ListOptions = {}): AsyncGenerator<readonly ObjectMeta[], void> {
-    for await (const page of this.#cloud.pages(options)) yield page.objects();
+  async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
+    for await (const page of this.#cloud.pages(options ?? {})) yield page.objects();
   }
 
   /**
@@ -154,8 +154,8 @@ export class AzureStore implements ObjectStore {
    *
    * @internal
    */
-  [scanPages](options: ListOptions = {}): AsyncIterable<ScannedPage> {
-    return this.#cloud.pages(options);
+  [scanPages](options?: ListOptions): AsyncIterable<ScannedPage> {
+    return this.#cloud.pages(options ?? {});
   }
 
   /**
@@ -167,8 +167,8 @@ export class AzureStore implements ObjectStore {
    * @throws {ExternalError} With code `store` and status 404 if there is no such blob, 412 if it has another ETag. A failure
    * midway errors the stream, with code `network` or `timeout`.
    */
-  get(key: string, options: GetOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    return this.#cloud.get(key, options);
+  get(key: string, options?: GetOptions): Promise<ReadableStream<Uint8Array>> {
+    return this.#cloud.get(key, options ?? {});
   }
 
   /**
@@ -183,7 +183,7 @@ export class AzureStore implements ObjectStore {
    * @returns The new ETag.
    * @throws {ExternalError} With code `store` and status 412 if the condition does not hold; `network`, `timeout`.
    */
-  put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
-    return this.#cloud.put(key, body, options);
+  put(key: string, body: Uint8Array, options?: PutOptions): Promise<PutResult> {
+    return this.#cloud.put(key, body, options ?? {});
   }
 }

@@ -103,7 +103,7 @@ export class GcsStore implements ObjectStore {
    * @throws {TypeError} If `bucket` is no such bucket, or an option is of the wrong type.
    * @throws {RangeError} If `pageSize` or `timeout` is out of range.
    */
-  constructor(bucket: GcsBucket, options: GcsStoreOptions = {}) {
+  constructor(bucket: GcsBucket, options?: GcsStoreOptions) {
     const { name, requestStream, file } = bucket ?? {};
     if (
       typeof name !== "string" || typeof requestStream !== "function" || typeof file !== "function"
@@ -113,8 +113,8 @@ export class GcsStore implements ObjectStore {
           'new Storage().bucket("name")',
       );
     }
-    const pageSize = checkPageSize("GcsStore", options.pageSize, 1000);
-    const { timeout = 60_000, name: shown = `gs://${name}` } = options;
+    const pageSize = checkPageSize("GcsStore", options?.pageSize, 1000);
+    const { timeout = 60_000, name: shown = `gs://${name}` } = options ?? {};
     checkPositive("make a GcsStore", "timeout", timeout);
     checkName("make a GcsStore", shown);
     this.name = shown;
@@ -141,8 +141,8 @@ export class GcsStore implements ObjectStore {
    * bucket that does not exist; `network`, `timeout`; `protocol` if an answer is no whole listing or the pages do not end;
    * `too-large`.
    */
-  async *list(options: ListOptions = {}): AsyncGenerator<readonly ObjectMeta[], void> {
-    for await (const page of this.#cloud.pages(options)) yield page.objects();
+  async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
+    for await (const page of this.#cloud.pages(options ?? {})) yield page.objects();
   }
 
   /**
@@ -150,8 +150,8 @@ export class GcsStore implements ObjectStore {
    *
    * @internal
    */
-  [scanPages](options: ListOptions = {}): AsyncIterable<ScannedPage> {
-    return this.#cloud.pages(options);
+  [scanPages](options?: ListOptions): AsyncIterable<ScannedPage> {
+    return this.#cloud.pages(options ?? {});
   }
 
   /**
@@ -163,8 +163,8 @@ export class GcsStore implements ObjectStore {
    * @throws {ExternalError} With code `store` and status 404 if there is no such object, 412 if it has another generation. A
    * failure midway errors the stream, with code `network` or `timeout`.
    */
-  get(key: string, options: GetOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    return this.#cloud.get(key, options);
+  get(key: string, options?: GetOptions): Promise<ReadableStream<Uint8Array>> {
+    return this.#cloud.get(key, options ?? {});
   }
 
   /**
@@ -179,7 +179,7 @@ export class GcsStore implements ObjectStore {
    * @returns The new generation.
    * @throws {ExternalError} With code `store` and status 412 if the condition does not hold; `network`, `timeout`.
    */
-  put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
-    return this.#cloud.put(key, body, options);
+  put(key: string, body: Uint8Array, options?: PutOptions): Promise<PutResult> {
+    return this.#cloud.put(key, body, options ?? {});
   }
 }

@@ -112,7 +112,7 @@ export class LocalStore implements ObjectStore {
    * @param options Its name, and what makes an ETag.
    * @throws {TypeError} If the folder or an option cannot be used.
    */
-  constructor(folder: string | URL, options: LocalStoreOptions = {}) {
+  constructor(folder: string | URL, options?: LocalStoreOptions) {
     if (typeof folder !== "string" && !(folder instanceof URL) || folder === "") {
       throw new TypeError("Cannot make a store as the folder must be a path or a file: URL");
     }
@@ -123,7 +123,7 @@ export class LocalStore implements ObjectStore {
     }
     const path = typeof folder === "string" ? folder : fileURLToPath(folder);
     if (path.includes("\0")) throw new TypeError("Cannot make a store as the path holds U+0000");
-    const { name, inode = true } = options;
+    const { name, inode = true } = options ?? {};
     if (name !== undefined && (typeof name !== "string" || name === "")) {
       throw new TypeError("Cannot make a store as 'name' must be a string that is not empty");
     }
@@ -144,8 +144,8 @@ export class LocalStore implements ObjectStore {
    * @returns Pages of up to 1,000. An empty listing has none.
    * @throws {ExternalError} With code `store` if any folder or file could not be looked at.
    */
-  async *list(options: ListOptions = {}): AsyncGenerator<readonly ObjectMeta[], void> {
-    const { prefix = "", signal } = options;
+  async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
+    const { prefix = "", signal } = options ?? {};
     signal?.throwIfAborted();
     const before = await orAborted(this.#rootState(), signal);
     const listing = new FolderListing({ prefix, inode: this.#inode, failures: this.#failures });
@@ -168,8 +168,8 @@ export class LocalStore implements ObjectStore {
    * @throws {ExternalError} With code `store`: status 404 if there is no such file, 412 if it has
    * another ETag. The stream fails with 412 if the file changes while it is read and `ifMatch` is given.
    */
-  async get(key: string, options: GetOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    const { ifMatch, signal } = options;
+  async get(key: string, options?: GetOptions): Promise<ReadableStream<Uint8Array>> {
+    const { ifMatch, signal } = options ?? {};
     signal?.throwIfAborted();
     const opening = this.#open(key, ifMatch);
     const { file, volume } = await orAborted(opening, signal).catch((error) => {

@@ -84,8 +84,8 @@ export class MemoryStore implements ObjectStore {
    * @throws {TypeError} If an option is of the wrong type, or the name has control characters.
    * @throws {RangeError} If `pageSize` is not a positive whole number.
    */
-  constructor(options: MemoryStoreOptions = {}) {
-    const { name = "memory://", pageSize = 1_000 } = options;
+  constructor(options?: MemoryStoreOptions) {
+    const { name = "memory://", pageSize = 1_000 } = options ?? {};
     checkName("make the store", name);
     checkCount("make the store", "pageSize", pageSize);
     this.name = name;
@@ -104,14 +104,14 @@ export class MemoryStore implements ObjectStore {
   put(
     key: string,
     body: string | Uint8Array,
-    options: PutOptions = {},
+    options?: PutOptions,
   ): Promise<PutResult & { readonly etag: string }> {
     const bytes = typeof body === "string" ? new TextEncoder().encode(body) : new Uint8Array(body);
     return this.#inTurn(async () => {
-      options.signal?.throwIfAborted();
+      options?.signal?.throwIfAborted();
       const etag = await etagOf(bytes);
-      options.signal?.throwIfAborted();
-      this.#check(key, options);
+      options?.signal?.throwIfAborted();
+      this.#check(key, options ?? {});
       const meta = { key, size: bytes.byteLength, etag, lastModified: Date.now() };
       this.#objects.set(key, { meta, body: bytes });
       this.#sorted = undefined;
@@ -138,8 +138,8 @@ export class MemoryStore implements ObjectStore {
    * @param options Which of them.
    * @returns Pages. An empty listing has none.
    */
-  async *list(options: ListOptions = {}): AsyncGenerator<readonly ObjectMeta[], void> {
-    const { prefix = "", after, until, signal } = options;
+  async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
+    const { prefix = "", after, until, signal } = options ?? {};
     signal?.throwIfAborted();
     const sorted = this.#sorted ??= [...this.#objects.values()].sort((a, b) =>
       compareKeys(a.meta.key, b.meta.key)
@@ -168,8 +168,8 @@ export class MemoryStore implements ObjectStore {
    * another ETag.
    */
   // deno-lint-ignore require-await -- what is thrown must reject
-  async get(key: string, options: GetOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    const { ifMatch, signal } = options;
+  async get(key: string, options?: GetOptions): Promise<ReadableStream<Uint8Array>> {
+    const { ifMatch, signal } = options ?? {};
     signal?.throwIfAborted();
     const object = this.#objects.get(key);
     if (object === undefined) throw this.#error(404, `get '${key}'`, "it does not exist");

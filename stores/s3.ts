@@ -150,19 +150,19 @@ export class S3Store implements ObjectStore {
    * @throws {TypeError} If the client, the bucket or an option is of the wrong kind.
    * @throws {RangeError} If `timeout` or `pageSize` is out of range.
    */
-  constructor(client: S3Client, bucket: string, options: S3StoreOptions = {}) {
+  constructor(client: S3Client, bucket: string, options?: S3StoreOptions) {
     checkClient(client);
     checkBucket(bucket);
     const { ranged, urlEncoding = true, timeout = 60_000, logger, name = `s3://${bucket}` } =
-      options;
+      options ?? {};
     checkBoolean("ranged", ranged);
     checkBoolean("urlEncoding", urlEncoding);
     checkPositive("use the bucket", "timeout", timeout);
-    const pageSize = checkPageSize("S3Store", options.pageSize, 1000) ?? 1000;
+    const pageSize = checkPageSize("S3Store", options?.pageSize, 1000) ?? 1000;
     if (typeof name !== "string" || name === "") {
       throw new TypeError("Cannot use the bucket as 'name' must be a string that is not empty");
     }
-    const { requestPayer, expectedBucketOwner } = options;
+    const { requestPayer, expectedBucketOwner } = options ?? {};
     this.name = name;
     this.#client = client;
     this.#bucket = bucket;
@@ -226,8 +226,8 @@ export class S3Store implements ObjectStore {
    * @throws {ExternalError} With code `network` if the server cannot be reached, `store` if a request fails otherwise,
    * `protocol` if an answer is no whole listing or the pages do not end, `timeout`, or `too-large`.
    */
-  async *list(options: ListOptions = {}): AsyncGenerator<readonly ObjectMeta[], void> {
-    for await (const page of this.#lister.list(options)) yield page.objects();
+  async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
+    for await (const page of this.#lister.list(options ?? {})) yield page.objects();
   }
 
   /**
@@ -235,8 +235,8 @@ export class S3Store implements ObjectStore {
    *
    * @internal
    */
-  [scanPages](options: ListOptions = {}): AsyncIterable<ScannedPage> {
-    return this.#lister.list(options);
+  [scanPages](options?: ListOptions): AsyncIterable<ScannedPage> {
+    return this.#lister.list(options ?? {});
   }
 
   /**
@@ -248,8 +248,8 @@ export class S3Store implements ObjectStore {
    * @throws {ExternalError} With code `network` if the server cannot be reached, `timeout`, or `store`: status 404 if there
    * is no such object, 412 if it has another ETag. A failure midway is one too, and errors the stream.
    */
-  async get(key: string, options: GetOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    const { ifMatch, signal } = options;
+  async get(key: string, options?: GetOptions): Promise<ReadableStream<Uint8Array>> {
+    const { ifMatch, signal } = options ?? {};
     const input = {
       ...this.#common,
       Key: checkKey(key),
@@ -290,8 +290,8 @@ export class S3Store implements ObjectStore {
    * other writes came between again and again. The SDK may have written, lost the answer, and tried again: then a first
    * write is found to be there already.
    */
-  async put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
-    const { ifMatch, ifNoneMatch, signal } = options;
+  async put(key: string, body: Uint8Array, options?: PutOptions): Promise<PutResult> {
+    const { ifMatch, ifNoneMatch, signal } = options ?? {};
     const input = {
       ...this.#common,
       Key: checkKey(key),

@@ -107,8 +107,8 @@ export class WebDavStore implements ObjectStore {
    * @throws {TypeError} If the URL or an option cannot be used.
    * @throws {RangeError} If a number is out of range.
    */
-  constructor(url: string | URL, options: WebDavStoreOptions = {}) {
-    this.#client = new DavClient(url, options);
+  constructor(url: string | URL, options?: WebDavStoreOptions) {
+    this.#client = new DavClient(url, options ?? {});
     this.#writer = new DavWriter(this.#client);
     this.name = this.#client.name;
   }
@@ -136,8 +136,8 @@ export class WebDavStore implements ObjectStore {
    * @throws {ExternalError} If any folder could not be listed whole: with code `store`, or `network`,
    * `timeout` or `too-large`.
    */
-  async *list(options: ListOptions = {}): AsyncGenerator<readonly ObjectMeta[], void> {
-    const { prefix = "", signal } = options;
+  async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
+    const { prefix = "", signal } = options ?? {};
     yield* walkDav(this.#client, prefix, signal);
   }
 
@@ -151,8 +151,8 @@ export class WebDavStore implements ObjectStore {
    * @throws {ExternalError} With code `store`: status 404 if there is no such file, 412 if it has
    * another ETag. With code `network` or `timeout` if there was no answer.
    */
-  async get(key: string, options: GetOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    const { ifMatch, signal } = options;
+  async get(key: string, options?: GetOptions): Promise<ReadableStream<Uint8Array>> {
+    const { ifMatch, signal } = options ?? {};
     signal?.throwIfAborted();
     return await new DavReader(this.#client, key, signal).read(ifMatch);
   }
@@ -170,8 +170,8 @@ export class WebDavStore implements ObjectStore {
    * @throws {ExternalError} With code `store`: status 412 if the condition does not hold, no status if
    * the server does not heed conditions. Nothing is written then.
    */
-  async put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<PutResult> {
-    options.signal?.throwIfAborted();
-    return await this.#writer.write(key, body, options);
+  async put(key: string, body: Uint8Array, options?: PutOptions): Promise<PutResult> {
+    options?.signal?.throwIfAborted();
+    return await this.#writer.write(key, body, options ?? {});
   }
 }
