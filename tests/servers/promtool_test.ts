@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Metrics } from "../../_cli/metrics.ts";
+import { ExternalError } from "../../_errors/external_error.ts";
 import { root } from "../npm/root.ts";
 import { cachedTool, promtool } from "./tools.ts";
 
@@ -63,7 +64,16 @@ test("what is served is well-formed, and what is asked for is served", { skip },
   const metrics = new Metrics();
   const status = { phase: "waiting", polls: 1, events: 1, failures: 0 } as const;
   metrics.watch('s3://"b"\\\n', () => status);
-  metrics.record('s3://"b"\\\n', { outcome: "failed", seconds: 0.2, events: 1, error: "network" });
+  const error = new ExternalError("network", "Cannot poll");
+  const poll = {
+    outcome: "failed",
+    duration: 200,
+    requests: 1,
+    events: 0,
+    error,
+    wait: 1,
+  } as const;
+  metrics.record('s3://"b"\\\n', poll);
   const text = metrics.text();
   run(["check", "metrics"], text);
   const asked = [readFileSync(join(folder, "alerts.yml"), "utf8"), JSON.stringify(dashboard())]
