@@ -139,16 +139,16 @@ export function jsonPages<T>(
 ): (options: PollOptions) => AsyncIterable<readonly T[]>;
 export function jsonPages<T>(
   url: string | URL,
-  options: ReadPagesOptions<T> = {},
+  options?: ReadPagesOptions<T>,
 ): (options: PollOptions) => AsyncIterable<readonly T[]> {
-  const { parse, items, next, schema, parseItem, maxPages = DEFAULT_MAX_PAGES } = options;
+  const { parse, items, next, schema, parseItem, maxPages = DEFAULT_MAX_PAGES } = options ?? {};
   for (const [option, value] of Object.entries({ parse, items, next })) {
     checkFunction("poll", option, value);
   }
   checkItemValues({ schema, parse: parseItem }, "parseItem");
   checkCount("poll", "maxPages", maxPages);
-  if (options.name !== undefined) checkName("poll", options.name);
-  const client = new HttpClient(url, options);
+  if (options?.name !== undefined) checkName("poll", options.name);
+  const client = new HttpClient(url, options ?? {});
   const walker = new PageWalker<T>(client, { parse, items, next, schema, parseItem }, maxPages);
   return (poll) => walker.walk(poll);
 }
