@@ -7,7 +7,7 @@ import { objectCodec } from "../_diff/codec.ts";
 import { knownItems } from "../_diff/known.ts";
 import { Lookup } from "../_diff/lookup.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
-import { checkPart } from "../_diff/part.ts";
+import { checkPart, type ExternalPart } from "../_diff/part.ts";
 import type { Snapshot } from "../_diff/snapshot.ts";
 import type {
   Acknowledgement,
@@ -175,7 +175,9 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
         );
         this.#confirmed = true;
       }
-      listed = await this.#listPart(options) ?? await this.#listAll(options);
+      const { part } = options;
+      const ofPart = part === undefined ? undefined : await this.#listPart(part, options);
+      listed = ofPart ?? await this.#listAll(options);
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       throw storeError(`list '${this.name}'`, this.name, thrown);
@@ -196,11 +198,9 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   }
 
   /** Undefined if everything is to be listed. */
-  async #listPart(options: PollOptions): Promise<Listing | undefined> {
-    const { part } = options;
-    if (part === undefined) return undefined;
+  #listPart(part: ExternalPart, options: PollOptions): Promise<Listing | undefined> {
     const { committed } = this.#tracker;
-    return await this.#partListing.list(part, committed, options, () => this.#take());
+    return this.#partListing.list(part, committed, options, () => this.#take());
   }
 
   /** How many objects are known. */
