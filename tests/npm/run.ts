@@ -55,7 +55,8 @@ async function test(runtime: string): Promise<Counts> {
       "--test",
       // One file at a time: servers and clocks share two cores.
       "--test-concurrency=1",
-      "--test-timeout=120000",
+      // For all of a file: each test has a bound of its own.
+      "--test-timeout=400000",
       "--test-reporter=spec",
       "--test-reporter-destination=stdout",
       "--test-reporter=junit",
