@@ -12,7 +12,6 @@ import { serve } from "../http/_http_server.ts";
 import {
   Life,
   liveAndDie,
-  type Outcome,
   randomNumbers,
   readLog,
   type WorkerOptions,
@@ -21,19 +20,14 @@ import {
 import { folderWorld, objectsOf, resourceWorld, temporaryFolder } from "../state/_kill_worlds.ts";
 import { missingMinio, startMinio } from "./minio.ts";
 
-const timeout = 60_000;
+const timeout = 120_000;
 const noMinio = await missingMinio() ?? false;
-
-function enough({ reported, repeated, polls }: Outcome, least: number): void {
-  console.log(`${reported} events in ${polls} polls, ${repeated} of them repeated`);
-  assert(reported >= least, `${reported} events prove little`);
-}
 
 test("C2: killed over a folder, thousands of changes", { timeout }, async (t) => {
   const base = await temporaryFolder(t);
   const folder = join(base, "watched");
   mkdirSync(folder);
-  const outcome = await liveAndDie({
+  await liveAndDie({
     options: {
       target: { kind: "local", folder },
       checkpoint: { folder: join(base, "state") },
@@ -44,17 +38,17 @@ test("C2: killed over a folder, thousands of changes", { timeout }, async (t) =>
     world: folderWorld(folder, 400),
     seed: 2,
     count: 42,
+    least: 2_000,
     changes: 400,
     longest: 250,
   });
-  enough(outcome, 2_000);
 });
 
 test("C2: killed over an HTTP resource", { timeout }, async (t) => {
   const base = await temporaryFolder(t);
   const world = resourceWorld();
   const server = await serve(t, world.handler);
-  const outcome = await liveAndDie({
+  await liveAndDie({
     options: {
       target: { kind: "http", url: `${server.origin}/config` },
       checkpoint: { folder: join(base, "state") },
@@ -65,10 +59,10 @@ test("C2: killed over an HTTP resource", { timeout }, async (t) => {
     world,
     seed: 3,
     count: 36,
+    least: 100,
     changes: 120,
     longest: 300,
   });
-  enough(outcome, 100);
 });
 
 interface Bucket {
@@ -131,15 +125,15 @@ async function bucket(t: { after(callback: () => unknown): void }): Promise<Buck
 
 test("C2: killed over S3, the state in a folder", { timeout, skip: noMinio }, async (t) => {
   const { world, options } = await bucket(t);
-  const outcome = await liveAndDie({
+  await liveAndDie({
     options: { ...options, checkpoint: { folder: await temporaryFolder(t) } },
     world,
     seed: 4,
     count: 18,
+    least: 500,
     changes: 160,
     longest: 400,
   });
-  enough(outcome, 500);
 });
 
 test(
@@ -147,15 +141,15 @@ test(
   { timeout, skip: noMinio },
   async (t) => {
     const { world, options } = await bucket(t);
-    const outcome = await liveAndDie({
+    await liveAndDie({
       options,
       world,
       seed: 5,
       count: 18,
+      least: 500,
       changes: 160,
       longest: 400,
     });
-    enough(outcome, 500);
   },
 );
 
@@ -164,15 +158,15 @@ test("E2: killed over S3 with 16 handlers, of which some fail, and some always",
   skip: noMinio,
 }, async (t) => {
   const { world, options } = await bucket(t);
-  const outcome = await liveAndDie({
+  await liveAndDie({
     options: { ...options, pause: 2, handlers: 16, poison: true },
     world,
     seed: 8,
     count: 12,
+    least: 500,
     changes: 160,
     longest: 400,
   });
-  enough(outcome, 500);
 });
 
 test("C2: a rolling update, the state in a folder: the new one says why it cannot start", {

@@ -131,6 +131,11 @@ export interface Lives {
   readonly world: World;
   readonly seed: number;
   readonly count: number;
+  /**
+   * Events without which the lives have shown nothing. On a busy machine a life sees little: then there are more of them,
+   * up to four times as many.
+   */
+  readonly least: number;
   /** Changes before and during each life. */
   readonly changes: number;
   /** A life is ended at most so many milliseconds after its first poll. */
@@ -146,10 +151,12 @@ export interface Outcome {
 
 /** Runs the lives. Throws if what they reported together is not what is there. */
 export async function liveAndDie(lives: Lives): Promise<Outcome> {
-  const { options, world, seed, count, changes, longest } = lives;
+  const { options, world, seed, count, least, changes, longest } = lives;
   const random = randomNumbers(seed);
   const audit = new Audit(options.log);
-  for (let n = 1; n <= count; n++) {
+  let isLast = false;
+  for (let n = 1; !isLast; n++) {
+    isLast = n >= count && (audit.outcome().reported >= least || n >= 4 * count);
     await world.change(Math.floor(random() * changes), random);
     const life = new Life(options);
     try {
@@ -163,7 +170,7 @@ export async function liveAndDie(lives: Lives): Promise<Outcome> {
         await delay(Math.min(random() * longest / 3, Math.max(end - performance.now(), 0)));
       }
       await life.kill();
-      if (n % 6 === 0 || n === count) {
+      if (n % 6 === 0 || isLast) {
         await settle(options);
         audit.check(await world.reality(), `seed ${seed}, life ${n}`);
       }
@@ -171,7 +178,11 @@ export async function liveAndDie(lives: Lives): Promise<Outcome> {
       await life.kill();
     }
   }
-  return audit.outcome();
+  const outcome = audit.outcome();
+  const { reported, repeated, polls } = outcome;
+  console.log(`${reported} events in ${polls} polls, ${repeated} of them repeated`);
+  assert.ok(reported >= least, `${reported} events in ${polls} polls prove little`);
+  return outcome;
 }
 
 /** A life that sees all there is, and handles what has always failed so far. */
