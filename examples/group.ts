@@ -2,8 +2,12 @@
  * A folder of JSON files says what to watch, and is edited while it runs: each file names a URL, which is polled as long as the
  * file is there. All changes come from one stream.
  */
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { CollectionPoller, HttpPoller, type HttpResource, watchExternal } from "@koprs/external";
 import { WatchGroup } from "@koprs/external/group";
+import { serve } from "./_server.ts";
 
 /** One file. */
 interface Definition {
@@ -13,25 +17,21 @@ interface Definition {
 }
 
 const contents: Record<string, string> = { "/one": "1", "/two": "2" };
-const upstream = Deno.serve(
-  { port: 0, onListen() {} },
-  ({ url }) => new Response(contents[new URL(url).pathname]),
-);
-const origin = `http://localhost:${upstream.addr.port}`;
-const folder = await Deno.makeTempDir();
+const upstream = await serve(({ url }, response) => void response.end(contents[url ?? ""]));
+const folder = await mkdtemp(join(tmpdir(), "definitions-"));
 
 async function define(file: string, path: string): Promise<void> {
-  const text = JSON.stringify({ url: origin + path, interval: 20 });
+  const text = JSON.stringify({ url: upstream.url + path, interval: 20 });
   // Written aside and renamed: nobody reads half a file.
-  await Deno.writeTextFile(`${folder}/.${file}`, text);
-  await Deno.rename(`${folder}/.${file}`, `${folder}/${file}`);
+  await writeFile(join(folder, `.${file}`), text);
+  await rename(join(folder, `.${file}`), join(folder, file));
 }
 
 /** The files as they are now. */
 async function* definitions(): AsyncGenerator<Definition[]> {
-  for await (const { name: file } of Deno.readDir(folder)) {
+  for (const file of await readdir(folder)) {
     if (file.startsWith(".")) continue;
-    yield [{ file, ...JSON.parse(await Deno.readTextFile(`${folder}/${file}`)) }];
+    yield [{ file, ...JSON.parse(await readFile(join(folder, file), "utf8")) }];
   }
 }
 
@@ -60,9 +60,9 @@ for await (const { source, type, item } of group) {
   } else if (source === "b.json" && type === "added") {
     await define("a.json", "/two"); // another URL: the old one is withdrawn first
   } else if (source === "a.json" && type === "added") {
-    await Deno.remove(`${folder}/b.json`); // and one less
+    await rm(join(folder, "b.json")); // and one less
   } else if (source === "b.json") break;
 }
 await following;
-await upstream.shutdown();
-await Deno.remove(folder, { recursive: true });
+await upstream.close();
+await rm(folder, { recursive: true });

@@ -6,11 +6,13 @@
  *
  * Starts a server of its own (MinIO), which really calls the webhook, changes a bucket there, and ends.
  */
+import { text } from "node:stream/consumers";
 import { S3 } from "@aws-sdk/client-s3";
 import { ObjectStorePoller, watchExternal } from "@koprs/external";
 import { objectKeys } from "@koprs/external/notifications";
 import { S3Store } from "@koprs/external/stores/s3";
 import { missingMinio, startMinio } from "../tests/servers/minio.ts";
+import { serve } from "./_server.ts";
 
 const BUCKET = "incoming";
 
@@ -20,13 +22,13 @@ else console.log(`No demonstration: ${missing}`);
 
 async function demonstrate() {
   // Whether a request really comes from the store is for the server to check, such as by a token in its header.
-  const hooks = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
-    for (const { key, folder, bucket } of objectKeys(await request.text())) {
+  const hooks = await serve(async (request, response) => {
+    for (const { key, folder, bucket } of objectKeys(await text(request))) {
       if (bucket === BUCKET) watch.refresh(folder ? { prefix: key } : { keys: [key] });
     }
-    return new Response();
+    response.end();
   });
-  const server = await startMinio({ webhook: `http://127.0.0.1:${hooks.addr.port}/` });
+  const server = await startMinio({ webhook: hooks.url });
   const { endpoint, region, credentials } = server;
   const client = new S3({ endpoint, region, credentials, forcePathStyle: true });
   await server.createBucket(BUCKET);
@@ -52,5 +54,5 @@ async function demonstrate() {
   client.destroy();
   await server.kill(); // its own way takes seconds
   await server.stop();
-  await hooks.shutdown();
+  await hooks.close();
 }

@@ -6,6 +6,7 @@
  *
  * Without arguments it starts a server of its own (moto), changes a bucket there, and ends.
  */
+import process from "node:process";
 import { S3 } from "@aws-sdk/client-s3";
 import { SQS } from "@aws-sdk/client-sqs";
 import {
@@ -49,7 +50,7 @@ async function follow(
   }
 }
 
-const [queue, bucket] = Deno.args;
+const [queue, bucket] = process.argv.slice(2);
 if (queue !== undefined && bucket !== undefined) {
   const watch = watchExternal(new ObjectStorePoller(new S3Store(new S3({}), bucket)), 3_600_000);
   follow(new SQS({}), queue, watch, new AbortController().signal);

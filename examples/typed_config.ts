@@ -2,6 +2,7 @@
 import { HttpPoller, type StandardSchemaV1 } from "@koprs/external/http";
 import { MemoryCheckpointStore } from "@koprs/external/checkpoints/memory";
 import { watchExternal } from "@koprs/external/watcher";
+import { serve } from "./_server.ts";
 
 interface Config {
   readonly replicas: number;
@@ -21,11 +22,8 @@ const schema: StandardSchemaV1<unknown, Config> = {
   },
 };
 
-const server = Deno.serve(
-  { port: 0, hostname: "127.0.0.1", onListen() {} },
-  () => Response.json({ replicas: 3 }),
-);
-const url = `http://127.0.0.1:${server.addr.port}/config.json`;
+const server = await serve((_, response) => void response.end('{"replicas": 3}'));
+const url = `${server.url}/config.json`;
 const checkpoint = new MemoryCheckpointStore(); // On disk: FileCheckpointStore.
 
 /** One life of the program. */
@@ -33,7 +31,7 @@ function start() {
   const config = new HttpPoller(url, { schema, remember: "body" });
   return {
     config,
-    watch: watchExternal(config, { interval: 1_000, checkpoint, logger: undefined }),
+    watch: watchExternal(config, { interval: 1_000, checkpoint, logger: false }),
   };
 }
 
@@ -42,7 +40,7 @@ for await (const event of first.watch) {
   console.log(event.type, event.item.value.replicas); // added 3
   first.watch.close(); // It is handled, and saved.
 }
-await server.shutdown();
+await server.close();
 
 const second = start();
 const reader = second.watch.getReader();
