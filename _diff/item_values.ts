@@ -1,4 +1,5 @@
 /** Making items of what a list gives: by a schema, or by a function. */
+import { isPromiseLike } from "../_bounds/promise_like.ts";
 import { checkFunction } from "../_errors/checks.ts";
 import { checkSchema, type StandardSchemaV1, validated } from "./standard_schema.ts";
 
@@ -42,8 +43,4 @@ export async function itemValues<T>(
     }
   }
   return items;
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";
 }

@@ -1,4 +1,5 @@
 /** What went wrong with a folder or a file, as errors of the store that reads it. */
+import { codeOf } from "../_errors/code_of.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { reasonOf, redactError } from "../_errors/redact.ts";
 
@@ -48,10 +49,6 @@ export class Failures {
 export function isVanished(thrown: unknown): boolean {
   const code = codeOf(thrown);
   return code === "ENOENT" || code === "ENOTDIR";
-}
-
-export function codeOf(thrown: unknown): unknown {
-  return (thrown as { code?: unknown } | null)?.code;
 }
 
 /** A path of which as much is shown as leaves room for what is wrong with it. */

@@ -3,7 +3,8 @@ import { stat as statBack } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { type Entry, type Folder, pathOf } from "./entries.ts";
-import { codeOf, type Failures, isVanished } from "./failure.ts";
+import { codeOf } from "../_errors/code_of.ts";
+import { type Failures, isVanished } from "./failure.ts";
 
 // The clock that stamps files ticks every 1 to 16 ms, so a file may be written again without a new time.
 const TICK = 20;

@@ -15,7 +15,8 @@
  */
 import { readlink, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, isVanished } from "./failure.ts";
+import { codeOf } from "../_errors/code_of.ts";
+import { isVanished } from "./failure.ts";
 
 /** The link that is swapped. */
 export const DATA = "..data";

@@ -1,4 +1,5 @@
 /** What a group tells its user of its sources. */
+import { callBack } from "../_bounds/promise_like.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { FailureInfo } from "../_watch/options.ts";
 import type { Member, MemberOutcome } from "./member.ts";
@@ -16,26 +17,13 @@ export class Teller<T> {
 
   /** Something failed of a source that its machine cannot tell of. */
   failed({ options }: Member<T>, error: ExternalError, info: FailureInfo): void {
-    this.#call(() => options.onError?.(error, info));
+    callBack(() => options.onError?.(error, info), this.#broke);
   }
 
   /** A poll has ended so: tells of it if the one before ended otherwise. */
   ended(member: Member<T>, outcome: MemberOutcome): void {
     if (member.outcome === outcome) return;
     member.outcome = outcome;
-    this.#call(() => this.#onStatus?.(member.name, member.status));
+    callBack(() => this.#onStatus?.(member.name, member.status), this.#broke);
   }
-
-  #call(callback: () => unknown): void {
-    try {
-      const result = callback();
-      if (isPromiseLike(result)) result.then(undefined, this.#broke);
-    } catch (thrown) {
-      this.#broke(thrown);
-    }
-  }
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";
 }

@@ -1,12 +1,12 @@
 /** When each source is due: one heap, one clock and one timer for all of them. */
+import { steadyClock } from "../_bounds/steady_clock.ts";
 import { startTimer } from "../_bounds/timer.ts";
 import { Heap, type Placed } from "./heap.ts";
 
 export class Timetable<E extends Placed> {
   readonly #heap = new Heap<E>();
   readonly #onDue: () => void;
-  #lastSeen = 0;
-  #setBack = 0;
+  readonly #now: () => number = steadyClock();
   #stopTimer: (() => void) | undefined;
   #firesAt = Infinity;
 
@@ -17,10 +17,7 @@ export class Timetable<E extends Placed> {
 
   /** Milliseconds of a clock that goes with the wall clock, but never back: else all would wait for that long. */
   get now(): number {
-    const wall = Date.now();
-    if (wall < this.#lastSeen) this.#setBack += this.#lastSeen - wall;
-    this.#lastSeen = wall;
-    return wall + this.#setBack;
+    return this.#now();
   }
 
   get size(): number {

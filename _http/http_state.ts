@@ -60,21 +60,13 @@ function keptIn({ kept, seen }: Record<string, unknown>, identity: string): Kept
   if (kept === undefined) return undefined;
   if (isRecord(kept) && seen !== undefined) {
     const { status, contentType, body } = kept;
-    const bytes = typeof body === "string" ? bytesOf(body) : undefined;
+    const bytes = typeof body === "string" ? fromBase64(body) : undefined;
     if (
       (status === 200 || status === 203 || status === 204) && bytes !== undefined &&
       (contentType === undefined || typeof contentType === "string")
     ) return { status, contentType, body: bytes };
   }
   throw damaged(identity, "its 'kept' is no content");
-}
-
-function bytesOf(text: string): Uint8Array | undefined {
-  try {
-    return fromBase64(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function parse(bytes: Uint8Array, identity: string): Record<string, unknown> {

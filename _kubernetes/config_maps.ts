@@ -5,7 +5,7 @@ import { ExternalError } from "../_errors/external_error.ts";
 import { KubernetesApi } from "./api.ts";
 import type { Cluster } from "./cluster.ts";
 import { type KubernetesObject, kubernetesPages } from "./pages.ts";
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { fromBase64, toBase64 } from "../_bytes/base64.ts";
 
 const LABEL = "external.koprs.dev/checkpoints";
 const KEY = "external.koprs.dev/source";
@@ -52,7 +52,9 @@ export class ConfigMaps implements Records {
     if (status === 404) return undefined;
     const { metadata, binaryData } = body as ConfigMapBody;
     const version = versionOf(body, name);
-    const state = binaryData?.state === undefined ? undefined : decodeBase64(binaryData.state);
+    const state = binaryData?.state === undefined
+      ? undefined
+      : fromBase64(String(binaryData.state));
     if (binaryData?.state !== undefined && state === undefined) {
       throw new ExternalError(
         "checkpoint",
@@ -87,7 +89,7 @@ export class ConfigMaps implements Records {
           // JSON, as not every string can be sent as it is.
           annotations: { [KEY]: JSON.stringify(key), [MARK]: mark },
         },
-        ...(state !== undefined && { binaryData: { state: encodeBase64(state) } }),
+        ...(state !== undefined && { binaryData: { state: toBase64(state) } }),
       },
       doing: `write the ConfigMap '${name}'`,
       // 409: another version, or one is there. 404: the ConfigMap is gone, or else the namespace.

@@ -11,6 +11,7 @@
  * off, such as between machines that share a folder, or once somebody has deleted `lock`, the process that took the
  * folder first finds another id there, and stops.
  */
+import { codeOf } from "../_errors/code_of.ts";
 import { lstat, open, readdir, readFile, realpath, rename, rm } from "node:fs/promises";
 import process from "node:process";
 import type { DatabaseSync } from "node:sqlite";
@@ -171,8 +172,4 @@ async function createFile(path: string, content: string): Promise<number> {
 
 function randomId(): string {
   return crypto.randomUUID().replaceAll("-", "").slice(0, 16);
-}
-
-function codeOf(thrown: unknown): unknown {
-  return (thrown as { code?: unknown } | null)?.code;
 }

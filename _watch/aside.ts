@@ -1,4 +1,5 @@
 /** The items that handlers failed for: each comes again after a back-off of its own. */
+import { steadyClock } from "../_bounds/steady_clock.ts";
 import { type Pace, waitAfterFailure } from "./pace.ts";
 
 interface Waiting {
@@ -69,16 +70,4 @@ export class Aside {
     }
     waiting.splice(low, 0, { key, due });
   }
-}
-
-/** The wall clock, except that it never goes back: nothing may wait longer than it was told to. */
-function steadyClock(): () => number {
-  let last = Date.now();
-  let set = 0;
-  return () => {
-    const time = Date.now();
-    if (time < last) set += last - time;
-    last = time;
-    return time + set;
-  };
 }

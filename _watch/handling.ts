@@ -2,6 +2,7 @@
  * Runs handlers side by side: at most so many at once, each bounded in time, each with a signal of its own. What is handed out,
  * of how many sources, is for the supply to say.
  */
+import { isPromiseLike } from "../_bounds/promise_like.ts";
 import { startTimer } from "../_bounds/timer.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { HandleContext, Handler } from "./handle_options.ts";
@@ -139,8 +140,4 @@ class Context implements HandleContext {
     this.#ended = { reason };
     this.#controller?.abort(reason);
   }
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";
 }

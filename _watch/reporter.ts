@@ -1,4 +1,5 @@
 /** What a watch tells its user: in the log, and by `onError` and `onPoll`. */
+import { callBack } from "../_bounds/promise_like.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { Logger } from "../_errors/logger.ts";
 import { oneLine } from "../_errors/one_line.ts";
@@ -55,7 +56,7 @@ export class Reporter {
   pollEnded(info: () => PollInfo): void {
     const onPoll = this.#onPoll;
     if (onPoll === undefined) return;
-    this.#call(() => onPoll(info()), (thrown) => this.#broke("onPoll", thrown));
+    callBack(() => onPoll(info()), (thrown) => this.#broke("onPoll", thrown));
   }
 
   /** Nothing is set aside any more. */
@@ -74,7 +75,7 @@ export class Reporter {
     }
     const onError = this.#onError;
     if (onError !== undefined) {
-      this.#call(() => onError(error, info), (thrown) => this.#broke("onError", thrown));
+      callBack(() => onError(error, info), (thrown) => this.#broke("onError", thrown));
     }
   }
 
@@ -110,7 +111,7 @@ export class Reporter {
   #log(level: keyof Logger, line: string): void {
     const logger = this.#logger;
     // A logger that broke is not told so.
-    if (logger) this.#call(() => logger[level](oneLine(line)), this.#fail);
+    if (logger) callBack(() => logger[level](oneLine(line)), this.#fail);
   }
 
   #broke(callback: "onError" | "onPoll", thrown: unknown): void {
@@ -119,17 +120,4 @@ export class Reporter {
       `Cannot go on watching '${this.#source}' as '${callback}' failed: ${reasonOf(thrown)}`,
     );
   }
-
-  #call(callback: () => unknown, onThrow: (thrown: unknown) => void): void {
-    try {
-      const result = callback();
-      if (isPromiseLike(result)) result.then(undefined, onThrow);
-    } catch (thrown) {
-      onThrow(thrown);
-    }
-  }
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";
 }

@@ -8,21 +8,12 @@
  *
  * @module
  */
-import { createServer } from "node:http";
 import process from "node:process";
 import { WatchGroup } from "@koprs/external/group";
 import { HttpPoller, type HttpResource } from "@koprs/external/http";
 import type { ExternalEvent, ExternalSource } from "@koprs/external/watcher";
-import {
-  announce,
-  liveBytes,
-  quantile,
-  report,
-  runSelf,
-  RUNTIME,
-  serveSelf,
-  SMOKE,
-} from "./_harness.ts";
+import { liveBytes, quantile, report, runSelf, RUNTIME, serveSelf, SMOKE } from "./_harness.ts";
+import { answer, serveUnchanged } from "./_unchanged.ts";
 
 const COUNT = SMOKE ? 200 : 10_000;
 const INTERVAL = SMOKE ? 500 : 10_000;
@@ -33,18 +24,8 @@ const EVENTS = SMOKE ? 20_000 : 1_000_000;
 const OTHERS = SMOKE ? 99 : 999;
 /** Sources that come and go, at most so many at once. */
 const CHURN = SMOKE ? 500 : 100_000;
-const ETAG = '"0123456789abcdef0123456789abcdef"';
 
 const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-function serve(): void {
-  const server = createServer((request, response) => {
-    response.setHeader("etag", ETAG);
-    if (request.headers["if-none-match"] === ETAG) response.writeHead(304).end();
-    else response.end("{}");
-  });
-  announce(server);
-}
 
 /** Reads a group for good. */
 async function read<T>(
@@ -70,11 +51,6 @@ function observed<T>(
       return events;
     },
   };
-}
-
-/** Answers at once, without a network, as a server would. */
-function answer(): Promise<Response> {
-  return Promise.resolve(new Response("{}", { headers: { etag: ETAG } }));
 }
 
 /** Bytes that one source takes between two polls. */
@@ -339,7 +315,7 @@ const modes: Readonly<Record<string, () => unknown>> = {
   "--beside": beside,
   "--active": () => active(side, origin),
 };
-if (mode === "--serve") serve();
+if (mode === "--serve") serveUnchanged();
 else if (mode !== undefined && mode in modes) {
   console.log(JSON.stringify(await modes[mode]?.()));
   process.exit(); // the groups go on for ever

@@ -7,39 +7,20 @@
  *
  * @module
  */
-import { createServer } from "node:http";
 import process from "node:process";
 import { HttpPoller } from "@koprs/external/http";
 import { type ExternalSource, watchExternal } from "@koprs/external/watcher";
-import {
-  announce,
-  liveBytes,
-  quantile,
-  report,
-  runSelf,
-  RUNTIME,
-  serveSelf,
-  SMOKE,
-} from "./_harness.ts";
+import { liveBytes, quantile, report, runSelf, RUNTIME, serveSelf, SMOKE } from "./_harness.ts";
+import { answer, serveUnchanged } from "./_unchanged.ts";
 
 const COUNT = SMOKE ? 200 : 10_000;
 /** How long the processor is looked at while nothing happens. */
 const QUIET = SMOKE ? 500 : 5_000;
 const INTERVAL = SMOKE ? 500 : 10_000;
 const POLLS = 2; // the first one without a schedule
-const ETAG = '"0123456789abcdef0123456789abcdef"';
 const FAR = 3_600_000;
 
 const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-function serve(): void {
-  const server = createServer((request, response) => {
-    response.setHeader("etag", ETAG);
-    if (request.headers["if-none-match"] === ETAG) response.writeHead(304).end();
-    else response.end("{}");
-  });
-  announce(server);
-}
 
 /** Starts one watch for good; resolves when it has polled once and waits. */
 type Start = (url: string, i: number, onPoll?: () => void, onPolled?: () => void) => Promise<void>;
@@ -104,11 +85,6 @@ function startRival(given: typeof globalThis.fetch | undefined, interval: number
       }
     })();
   };
-}
-
-/** Answers at once, without a network, as a server would. */
-function answer(): Promise<Response> {
-  return Promise.resolve(new Response("{}", { headers: { etag: ETAG } }));
 }
 
 interface Idle {
@@ -215,7 +191,7 @@ async function main(): Promise<void> {
 }
 
 const [mode, side = "", origin = ""] = process.argv.slice(2);
-if (mode === "--serve") serve();
+if (mode === "--serve") serveUnchanged();
 else if (mode === "--idle" || mode === "--active") {
   console.log(JSON.stringify(await (mode === "--idle" ? idle(side) : active(side, origin))));
   process.exit(); // the watches go on for ever

@@ -1,4 +1,5 @@
 /** Checkpoints as files. */
+import { codeOf } from "../_errors/code_of.ts";
 import { constants } from "node:fs";
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { frame, unframe } from "../_state/frame.ts";
@@ -278,8 +279,4 @@ async function readBytes(path: string, most = Infinity): Promise<Uint8Array | un
   } finally {
     await file.close();
   }
-}
-
-function codeOf(thrown: unknown): unknown {
-  return (thrown as { code?: unknown } | null)?.code;
 }

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { S3, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { ExternalError } from "@koprs/external/error";
-import type { ListOptions } from "@koprs/external/store";
+import type { ListOptions, ObjectStorePoller } from "@koprs/external/store";
 import { S3Store, type S3StoreOptions } from "@koprs/external/stores/s3";
 
 export type Answer = (
@@ -209,4 +209,15 @@ export function countingSignal(): {
     },
   });
   return { signal, abort: (reason) => controller.abort(reason), count: () => listeners.size };
+}
+
+/** Keys in order that begin alike. */
+export function many(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(5, "0")}`);
+}
+
+/** What a poll reports, in words. */
+export async function poll(poller: ObjectStorePoller): Promise<string[]> {
+  const { signal } = new AbortController();
+  return [...await poller.poll({ signal })].map(({ type, item }) => `${type} ${item.key}`);
 }

@@ -10,20 +10,14 @@ import {
   isFault,
   list,
   listing,
+  many,
   pages,
+  poll,
   serving,
   warnings,
 } from "./_s3_server.ts";
 
 const timeout = 60_000;
-
-const many = (prefix: string, count: number) =>
-  Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(5, "0")}`);
-
-async function poll(poller: ObjectStorePoller): Promise<string[]> {
-  const { signal } = new AbortController();
-  return [...await poller.poll({ signal })].map(({ type, item }) => `${type} ${item.key}`);
-}
 
 test("ranges are used once the server is known", { timeout }, async () => {
   const keys = many("k/", 2_500);

@@ -11,23 +11,17 @@ import {
   compareUtf8,
   isFault,
   list,
+  many,
   pages,
+  poll,
   serving,
   warnings,
 } from "./_s3_server.ts";
 
 const timeout = 60_000;
 
-const many = (prefix: string, count: number) =>
-  Array.from({ length: count }, (_, i) => `${prefix}${String(i).padStart(5, "0")}`);
-
 /** A folder that ends with a page, a key that comes before it by its bytes, and another folder. */
 const IN_TREE = [...many("a/", 9_000), "a-b", ...many("c/", 9_000)];
-
-async function poll(poller: ObjectStorePoller): Promise<string[]> {
-  const { signal } = new AbortController();
-  return [...await poller.poll({ signal })].map(({ type, item }) => `${type} ${item.key}`);
-}
 
 function added(keys: readonly string[]): string[] {
   return keys.toSorted(compareUtf8).map((key) => `added ${key}`);
