@@ -2,7 +2,7 @@
  * Handlers side by side: 16 at once of 50 ms each, against a loop; events a second through handlers that do nothing, against the
  * same loop; and memory with a million events waiting.
  *
- * Run: `deno run -A bench/handlers.ts [--json]`.
+ * Run: `deno run -A --v8-flags=--expose-gc bench/handlers.ts [--json]`.
  *
  * @module
  */
