@@ -30,6 +30,35 @@ export function countRun(code: number | null, junit: string, log: string): Count
 
 /** Counts the leaves: a suite, or a test with subtests, is not counted where its parts are. */
 export function count(junit: string): Counts {
+  let passed = 0, failed = 0, skipped = 0;
+  for (const { body } of leavesOf(junit)) {
+    if (FAILURE.test(body)) failed++;
+    else if (/<skipped\b/.test(body)) skipped++;
+    else passed++;
+  }
+  // A suite whose own hook failed has no failed leaf.
+  if (failed === 0 && FAILURE.test(junit)) failed = 1;
+  return { passed, failed, skipped };
+}
+
+/** A line for each test that failed: its name, and how what it says begins. */
+export function failuresOf(junit: string): string[] {
+  return leavesOf(junit).flatMap(({ name, body }) => {
+    const start = body.search(FAILURE);
+    if (start < 0) return [];
+    const said = body.slice(start).replace(
+      /<[^>]*>/,
+      (tag) => /\bmessage="([^"]*)"/.exec(tag)?.[1] ?? "",
+    );
+    return [
+      `FAILED ${plain(name)}: ${plain(said.replaceAll(/<!\[CDATA\[|<[^>]*>/g, " ")).slice(0, 500)}`,
+    ];
+  });
+}
+
+const FAILURE = /<(failure|error)\b/;
+
+function leavesOf(junit: string): { name: string; body: string }[] {
   const cases = [
     ...junit.matchAll(/<testcase\b((?:[^>"]|"[^"]*")*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g),
   ].map(([, attributes = "", body = ""]) => ({
@@ -44,19 +73,25 @@ export function count(junit: string): Counts {
       for (let i = 1; i < parts.length; i++) parents.add(parts.slice(0, i).join(" &gt; "));
     }
   }
-  let passed = 0, failed = 0, skipped = 0;
-  for (const { name, body } of cases) {
-    if (parents.has(name)) continue;
-    if (/<(failure|error)\b/.test(body)) failed++;
-    else if (/<skipped\b/.test(body)) skipped++;
-    else passed++;
-  }
-  // A suite whose own hook failed has no failed leaf.
-  if (failed === 0 && /<(failure|error)\b/.test(junit)) failed = 1;
-  return { passed, failed, skipped };
+  return cases.filter(({ name }) => !parents.has(name));
 }
 
-function readIfAny(path: string): string {
+/** In one line, without the entities that stand most often. */
+function plain(text: string): string {
+  const entities: Record<string, string> = {
+    lt: "<",
+    gt: ">",
+    quot: '"',
+    apos: "'",
+    "#10": " ",
+    amp: "&",
+  };
+  return text.replaceAll(/&(lt|gt|quot|apos|#10|amp);/g, (_, name) => entities[name] as string)
+    .replaceAll(/\s+/g, " ").trim();
+}
+
+/** The text of a file, or nothing if there is none. */
+export function readIfAny(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch {
@@ -66,5 +101,7 @@ function readIfAny(path: string): string {
 
 if (import.meta.main) {
   const [code = "1", junit = "", log = ""] = process.argv.slice(2);
+  // Apart from the counts: the gate shows these once more at its end.
+  for (const line of failuresOf(readIfAny(junit))) console.error(line);
   console.log(format(countRun(Number(code), junit, log)));
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { countRun, type Counts, format } from "./junit.ts";
+import { countRun, type Counts, failuresOf, format, readIfAny } from "./junit.ts";
 import { config, locate, prepareProject } from "./project.ts";
 
 const { values, positionals } = parseArgs({
@@ -68,6 +68,7 @@ async function test(runtime: string): Promise<Counts> {
   const code = await run(program, args, log);
   // Only Deno needs the log to be counted.
   const counts = countRun(code, junit, "");
+  for (const line of failuresOf(readIfAny(junit))) console.log(line);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(
     `${runtime}: ${format(counts)} (${files.length} files, exit code ${code}, ${seconds} s)`,
