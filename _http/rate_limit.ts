@@ -60,7 +60,8 @@ export function usedUpFor(status: number, header: HeaderOf): number | undefined 
 
 /** The quota that is used up, if one is; of several the one that takes longest. */
 function quotaOf(status: number | undefined, header: HeaderOf): UsedUp | undefined {
-  const now = parseHttpDate(header("date") ?? null) ?? Date.now();
+  // Read if it is needed: this runs for every answer, and few have a quota.
+  const now = () => parseHttpDate(header("date") ?? null) ?? Date.now();
   const found = [
     ...FAMILIES.map((family) => pairOf(status, header, family, now)),
     ...listOf(header("ratelimit"), now),
@@ -75,7 +76,7 @@ function pairOf(
   status: number | undefined,
   header: HeaderOf,
   family: string,
-  now: number,
+  now: () => number,
 ): UsedUp | undefined {
   const remaining = header(`${family}-remaining`)?.trim();
   // A 429 says itself that nothing remains.
@@ -86,7 +87,7 @@ function pairOf(
 }
 
 /** The quotas in one structured field (RFC 9651) that are used up; none if it is not well-formed. */
-function listOf(field: string | null | undefined, now: number): UsedUp[] {
+function listOf(field: string | null | undefined, now: () => number): UsedUp[] {
   if (!field || field.length > LONGEST_FIELD) return [];
   const quotas: UsedUp[] = [];
   const part =
@@ -121,14 +122,14 @@ function isNothing(remaining: string | undefined): boolean {
 }
 
 /** Milliseconds from now until a reset, or undefined where it is past, absurd or no number. */
-function waitOf(reset: string | null | undefined, now: number): number | undefined {
+function waitOf(reset: string | null | undefined, now: () => number): number | undefined {
   const text = reset?.trim() ?? "";
   if (!/^\d{1,15}(?:\.\d{1,9})?$/.test(text)) return undefined;
   const value = Number(text);
   const wait = value >= FIRST_MILLISECONDS
-    ? value - now
+    ? value - now()
     : value > YEAR
-    ? value * 1000 - now
+    ? value * 1000 - now()
     : value * 1000;
   return wait > 0 && wait <= YEAR * 1000 ? Math.ceil(wait) : undefined;
 }

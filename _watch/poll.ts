@@ -31,6 +31,8 @@ export class Poll<T> {
   readonly #withdraw: boolean;
   readonly #resync: number | undefined;
   readonly #errand: Errand;
+  /** Ends the wait for the source. */
+  #giveUp: ((reason: unknown) => void) | undefined;
 
   /** @param options What the source is asked for, and what the delivery is to know of it. */
   constructor(
@@ -50,6 +52,7 @@ export class Poll<T> {
   /** Ends the poll at once, whatever the source does. */
   abort(reason: unknown): void {
     this.#controller.abort(reason);
+    this.#giveUp?.(this.#controller.signal.reason);
   }
 
   /** Polls, behind any earlier poll of the source. Never rejects. */
@@ -103,9 +106,13 @@ export class Poll<T> {
         return source.poll(options);
       }))
     );
-    const settled = answer.then(() => {}, () => {}).finally(() => underWay.delete(source));
-    underWay.set(source, settled);
-    return await orAborted(answer, signal);
+    return await new Promise((resolve, reject) => {
+      // In place of a listener on the signal: every poll would pay for one.
+      this.#giveUp = reject;
+      if (signal.aborted) reject(signal.reason);
+      const settled = answer.then(resolve, reject).then(() => void underWay.delete(source));
+      underWay.set(source, settled);
+    });
   }
 
   #startTimeout(timeout: number): () => void {

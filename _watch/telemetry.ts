@@ -7,6 +7,7 @@ import {
   context,
   type Counter,
   type Histogram,
+  isSpanContextValid,
   type MeterProvider,
   metrics,
   type Span,
@@ -81,6 +82,8 @@ export class PollTelemetry {
 
   /** Runs `body` with this poll's span as the parent of whatever spans it starts. */
   run<R>(body: () => R): R {
+    // Where no SDK is registered there is no parent to hand on.
+    if (!this.#span.isRecording() && !isSpanContextValid(this.#span.spanContext())) return body();
     return context.with(trace.setSpan(context.active(), this.#span), body);
   }
 
