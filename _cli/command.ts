@@ -1,7 +1,7 @@
-/** The command of `--exec`: words, with places in them that an event fills. No shell reads it. */
+/** The command of `--exec`: words with placeholders that an event fills. No shell is involved. */
 import { UsageError } from "./usage.ts";
 
-/** What an event says to a command. */
+/** The values of an event that a command can use. */
 export interface Facts {
   readonly key: string;
   readonly type: string;
@@ -11,10 +11,10 @@ export interface Facts {
   readonly file: string;
 }
 
-/** An event whose words cannot be handed to this command, however often it is tried. */
+/** An event that cannot be handled, however often it is tried: its key does not fit an argument or a file name. */
 export class UnfitError extends Error {}
 
-/** A command, read and checked. */
+/** A command that was parsed and checked. */
 export interface Command {
   readonly words: readonly string[];
   /** Whether it needs a file that `--download` made. */
@@ -22,14 +22,14 @@ export interface Command {
 }
 
 const PLACE = /\{(key|type|source|size|etag|file)\}/g;
-/** Programs that take a word for a program of its own. */
+/** Programs that run one of their arguments as a program. */
 const INTERPRETER =
   /^(?:sh|bash|dash|ash|zsh|ksh|fish|cmd|powershell|pwsh|eval|ssh|su|env|node|deno|bun|perl|ruby|php|awk|gawk|sed|python[\d.]*)(?:\.exe)?$/;
 const SCRIPT_FLAG = /^-[A-Za-z]*[cCeEpr]$|^--?(?:eval|print|command|exec|expression)$|^\/[ck]$/i;
 
 /**
- * Splits a command into words as a shell does: at blanks, with '…', "…" and backslashes, and without any expansion.
- * Refuses one in which the name of a key would be read as a program.
+ * Splits a command into words as a shell does: at white space, with '…', "…" and backslashes, and
+ * without any expansion. Refuses a command in which a key would be run as code.
  */
 export function parseCommand(text: string): Command {
   const words = split(text);
@@ -53,7 +53,10 @@ export function parseCommand(text: string): Command {
   return { words, needsFile: words.some((word) => word.includes("{file}")) };
 }
 
-/** The words of the command for one event. Throws an {@linkcode UnfitError} for a key that no word can hold. */
+/**
+ * The words of the command for one event. Throws an {@linkcode UnfitError} for a key that cannot be
+ * passed as an argument.
+ */
 export function fill({ words }: Command, facts: Facts): string[] {
   const options = words.indexOf("--");
   return words.map((word, at) => {
@@ -75,7 +78,7 @@ export function fill({ words }: Command, facts: Facts): string[] {
   });
 }
 
-/** The same facts as variables of the environment: for scripts. */
+/** The same facts as environment variables, for scripts. */
 export function variables(facts: Facts): Record<string, string> {
   const entries = Object.entries(facts).filter(([, value]) => !value.includes("\0"));
   return Object.fromEntries(
@@ -87,7 +90,7 @@ function has(word: string): boolean {
   return word.search(PLACE) >= 0;
 }
 
-/** Whether a word is itself a program: it has what programs have, or stands where an interpreter takes one. */
+/** Whether a word is run as code: it has characters that code has, or stands where an interpreter expects code. */
 function isScript(words: readonly string[], at: number): boolean {
   const word = words[at] ?? "";
   const plain = word.replace(PLACE, "");
@@ -97,7 +100,7 @@ function isScript(words: readonly string[], at: number): boolean {
   const from = names.findIndex((name) => INTERPRETER.test(name));
   if (from < 0) return false;
   if (/^(?:eval|ssh|su|env)$/.test(names[from] ?? "")) return true;
-  // The one behind -c, or the first word that is no option.
+  // The word after -c or the like, or the first word that is not an option.
   const between = names.slice(from + 1);
   return SCRIPT_FLAG.test(names[at - 1] ?? "") ||
     between.every((name) => name.startsWith("-"));

@@ -1,4 +1,4 @@
-/** What an event is about: its key, its content, and the content that was there before. */
+/** The key of an event, its content, and the content before it. */
 import type { ExternalEvent } from "../_diff/source.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { difference } from "./diff.ts";
@@ -7,9 +7,9 @@ import type { Options } from "./options.ts";
 import { type Done, type Item, sizeOf } from "./report.ts";
 import type { Target } from "./targets.ts";
 
-/** Bytes of one content that is compared. */
+/** The largest content that is compared, in bytes. */
 const LARGEST = 1024 * 1024;
-/** Bytes of all that are remembered to be compared with. */
+/** The most bytes of earlier contents that are kept to compare with. */
 const MEMORY = 64 * 1024 * 1024;
 
 /** Fetches, keeps and compares the contents of one target. */
@@ -24,13 +24,13 @@ export class Contents {
     this.#options = options;
   }
 
-  /** The key of an item: of an object its own, of an HTTP resource its host and path. */
+  /** The key of an item: an object's own key, or the host and path of an HTTP resource. */
   keyOf(item: unknown): string {
     const { key, url } = item as Item & { readonly url?: string };
     return key ?? keyOfUrl(url ?? this.#target.source.name);
   }
 
-  /** Does what the options ask for with the content. May be tried again. */
+  /** Downloads and compares the content as the options say. May be called again for the same event. */
   async take(
     event: ExternalEvent<unknown>,
     signal: AbortSignal,
@@ -55,7 +55,7 @@ export class Contents {
         ...(lines !== undefined && { diff: lines }),
       };
     } catch (error) {
-      // Changed or gone since it was listed: the next poll tells of it.
+      // Changed or gone since it was listed: the next poll reports it.
       const status = error instanceof ExternalError ? error.status : undefined;
       if (status === 404 || status === 412) return {};
       throw error;
@@ -96,7 +96,7 @@ export class Contents {
     this.#forget(key);
     this.#last.set(key, content);
     this.#bytes += content.length;
-    // Maps are in the order in which they were filled.
+    // A Map keeps the order of insertion, so the oldest comes first.
     for (const oldest of this.#last.keys()) {
       if (this.#bytes <= MEMORY) break;
       this.#forget(oldest);

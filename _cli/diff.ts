@@ -1,12 +1,13 @@
-/** What changed within a text, or within JSON. */
+/** Finds what changed within a text, or within JSON. */
 
-/** Lines that are shown at most. */
+/** The most lines that are shown. */
 const LONGEST = 40;
-/** Above this many pairs of lines, what differs is shown as one block. */
+/** Above this many pairs of lines, the difference is shown as one block. */
 const MOST_PAIRS = 4_000_000;
 
 /**
- * The lines to show: `+ new`, `- old`, and for JSON the paths of what changed. Undefined where a content is no text.
+ * The lines to show: `+ new`, `- old`, and for JSON the paths of what changed. Undefined if one of
+ * the contents is not text.
  */
 export function difference(
   old: Uint8Array,
@@ -42,7 +43,7 @@ function jsonOf(text: string): { readonly value: unknown } | undefined {
 
 function diffJson(old: unknown, now: unknown): string[] {
   const lines: string[] = [];
-  // A stack of its own: JSON may be nested deeper than calls may.
+  // An explicit stack, as JSON may be nested deeper than function calls can be.
   const open: [string, unknown, unknown][] = [["", old, now]];
   for (let pair = open.pop(); pair !== undefined; pair = open.pop()) {
     const [path, left, right] = pair;
@@ -106,7 +107,7 @@ function diffLines(old: readonly string[], now: readonly string[]): string[] {
   return walk(left, right);
 }
 
-/** The shortest way from one to the other, by the longest common part of what is left from each place. */
+/** The shortest list of changes, by the longest common subsequence of the lines that follow each pair of places. */
 function walk(left: readonly string[], right: readonly string[]): string[] {
   const width = right.length + 1;
   const common = new Uint32Array((left.length + 1) * width);

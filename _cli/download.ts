@@ -1,4 +1,4 @@
-/** A copy of what is there, in a local folder. */
+/** Copies of contents in a local folder. */
 import { createWriteStream } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -6,12 +6,13 @@ import process from "node:process";
 import { pipeline } from "node:stream/promises";
 import { UnfitError } from "./command.ts";
 
-/** Bytes in a name that every file system takes. */
+/** Bytes in a name that every file system accepts. */
 const LONGEST_NAME = 200;
 
 /**
- * The place of a key below a folder. What a file system takes for something else is written as in a URL: an empty part,
- * `.` and `..`, control characters, and what Windows does not allow.
+ * The path of a key below a folder. What a file name cannot hold on every system is
+ * percent-encoded: `.` and `..`, control characters, and what Windows does not allow. An empty part
+ * becomes `%`.
  */
 export function placeOf(folder: string, key: string): string {
   const parts = key.split("/").map((part) => {
@@ -32,13 +33,13 @@ export function placeOf(folder: string, key: string): string {
   return join(folder, ...parts);
 }
 
-/** The key under which an HTTP resource is kept: its host and path, without a query that may hold a secret. */
+/** The key under which an HTTP resource is kept: its host and path, without the query, which may hold a secret. */
 export function keyOfUrl(url: string): string {
   const { host, pathname } = new URL(url);
   return `${host}${pathname.endsWith("/") ? `${pathname}index` : pathname}`;
 }
 
-/** Writes a content to its place: whole or not at all. */
+/** Writes a content to its place, completely or not at all. */
 export async function keep(
   place: string,
   content: AsyncIterable<Uint8Array>,
@@ -54,7 +55,7 @@ export async function keep(
   }
 }
 
-/** Removes what is gone. */
+/** Removes the copy of what is gone. */
 export async function drop(place: string): Promise<void> {
   try {
     await rm(place, { force: true });
@@ -63,7 +64,7 @@ export async function drop(place: string): Promise<void> {
   }
 }
 
-/** A store may have `a` and `a/b`, and a folder may not. */
+/** Recognizes that two names clash: a store may have both `a` and `a/b`, and a folder may not. */
 function unfit(error: unknown): unknown {
   const { code } = (error ?? {}) as { code?: unknown };
   const clash = /^(?:EEXIST|ENOTDIR|EISDIR|ERR_FS_EISDIR|EPERM)$/.test(

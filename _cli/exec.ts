@@ -8,9 +8,9 @@ const NEWLINE = 10;
 
 /** Where the output of a command goes. */
 export interface ExecOptions {
-  /** Standard output is for JSON lines alone. */
+  /** Whether standard output is reserved for JSON lines. */
   readonly json: boolean;
-  /** Others run beside it: what it writes is passed on in whole lines. */
+  /** Whether to pass on output in whole lines, because other commands run at the same time. */
   readonly lines: boolean;
 }
 
@@ -26,7 +26,7 @@ export async function execute(
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...variables(facts) },
   });
-  // JSON lines are for a program: nothing else goes there.
+  // A program reads the JSON lines, so nothing else may go to standard output.
   const output = json ? process.stderr : process.stdout;
   const flushes = ([[child.stdout, output], [child.stderr, process.stderr]] as const).map(
     ([from, to]) => {
@@ -51,7 +51,7 @@ export async function execute(
   }
 }
 
-/** Passes on what comes as far as its last line has ended, and at the end the rest. */
+/** Passes on complete lines as they come, and the rest at the end. */
 function wholeLines(write: (chunk: Uint8Array) => void): {
   readonly take: (chunk: Uint8Array) => void;
   readonly flush: () => void;
@@ -67,7 +67,7 @@ function wholeLines(write: (chunk: Uint8Array) => void): {
       if (end < chunk.length) rest.push(chunk.subarray(end));
     },
     flush() {
-      // A line that was left open is closed, or that of another program would go on with it.
+      // Ends an unfinished line, or the output of another program would continue it.
       if (rest.length > 0) write(joined([...rest, new Uint8Array([NEWLINE])]));
     },
   };

@@ -2,8 +2,9 @@
 import { UsageError } from "./usage.ts";
 
 /**
- * What tells whether a key matches. `*` and `?` stop at a slash, `**` does not; `[a-z]`, `[!a-z]` and `{a,b}` are known,
- * and a backslash takes the next character as it is. A pattern without a slash is compared with the last part of the key.
+ * Compiles a pattern to a function that tells whether a key matches. `*` and `?` stop at a slash,
+ * `**` does not; `[a-z]`, `[!a-z]` and `{a,b}` are supported, and a backslash makes the next
+ * character literal. A pattern without a slash is compared with the last part of the key.
  */
 export function compileGlob(pattern: string): (key: string) => boolean {
   let source = "";
@@ -14,7 +15,7 @@ export function compileGlob(pattern: string): (key: string) => boolean {
       case "*":
         if (pattern.charAt(at + 1) !== "*") source += "[^/]*";
         else if (pattern.charAt(at + 2) === "/") {
-          source += "(?:.*/)?"; // also no folder at all
+          source += "(?:.*/)?"; // matches no folder at all, too
           at += 2;
         } else {
           source += ".*";

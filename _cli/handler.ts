@@ -1,4 +1,7 @@
-/** What is done for an event of one target: contents, a line, a program. It throws what is to be tried again. */
+/**
+ * Handles the events of one target: fetches contents, prints a line, runs a program. Throws if the
+ * event is to be tried again.
+ */
 import type { ExternalEvent } from "../_diff/source.ts";
 import type { HandleContext } from "../_watch/handle_options.ts";
 import { type Command, UnfitError } from "./command.ts";
@@ -15,11 +18,11 @@ export class EventHandler {
   readonly #report: Report;
   readonly #screen: Screen;
   readonly #contents: Contents;
-  /** Of what was printed, and is not handled yet: which state that was. */
+  /** By key, the state that was printed for an event that is not handled yet. */
   readonly #printed = new Map<string, string>();
   readonly #onUnfit: () => void;
 
-  /** @param onUnfit Is called for an event that no attempt can handle. */
+  /** @param onUnfit Called for an event that no attempt can handle. */
   constructor(
     target: Target,
     { options, report, screen }: {
@@ -37,7 +40,7 @@ export class EventHandler {
     this.#onUnfit = onUnfit;
   }
 
-  /** Handles an event. May be called again for one that it has failed for. */
+  /** Handles an event. May be called again for an event that failed. */
   async handle(event: ExternalEvent<unknown>, { signal }: HandleContext): Promise<void> {
     const key = this.#contents.keyOf(event.item);
     try {
@@ -53,7 +56,7 @@ export class EventHandler {
     this.#printed.delete(key);
   }
 
-  /** Once for each state: a program that is tried again is not news. */
+  /** Prints an event once for each state: running its program again is no news. */
   async #print(key: string, event: ExternalEvent<unknown>, done: Done): Promise<void> {
     const { etag, lastModified } = event.item as Item;
     const state = JSON.stringify([event.type, sizeOf(event.item), etag, lastModified]);
@@ -68,7 +71,7 @@ export class EventHandler {
     { type, item }: ExternalEvent<unknown>,
     { file }: Done,
   ): Promise<void> {
-    // Changed or gone since it was listed: there is no file, and the next poll tells of it.
+    // Changed or gone since it was listed: there is no file, and the next poll reports it.
     if (command.needsFile && file === undefined && type !== "removed") return;
     const { etag = "" } = item as Item;
     const source = this.#target.source.name;

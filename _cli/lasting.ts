@@ -1,7 +1,10 @@
-/** Which failures will not pass by themselves. */
+/** Tells which failures will not pass by themselves. */
 import type { ExternalError } from "../_errors/external_error.ts";
 
-/** No such thing, no permission, a request that makes no sense; not: too many requests, or a server that is down. */
+/**
+ * Nothing there, no permission, or a request that makes no sense. Not among them: too many
+ * requests, or a server that is down.
+ */
 const STATUSES: ReadonlySet<number> = new Set([
   400,
   401,
@@ -21,15 +24,15 @@ const CODES: ReadonlySet<unknown> = new Set([
 ]);
 const NAMES =
   /^(?:NotCapable|CredentialsProviderError|TokenProviderError|NoSuchBucket|AccessDenied|InvalidAccessKeyId|AuthorizationPermissionMismatch)$/;
-/** What the clients say when nobody has told them where to go, or who asks. */
+/** What the clients say if they have no region or no credentials. */
 const WORDS =
   /region is missing|could not load (?:the default )?credentials|could not load credentials/i;
 
-/** Whether somebody has to do something before the next poll can be better. */
+/** Whether somebody has to act before a poll can succeed. */
 export function isLasting(error: ExternalError): boolean {
   if (error.code === "network" || error.code === "timeout") return false;
   if (error.status !== undefined) return STATUSES.has(error.status);
-  // A bounded walk: causes may lead in a circle.
+  // Bounded, as causes may form a circle.
   let cause: unknown = error;
   for (let depth = 0; depth < 8 && cause instanceof Error; depth++) {
     if (CODES.has((cause as { code?: unknown }).code)) return true;

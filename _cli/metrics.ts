@@ -1,4 +1,7 @@
-/** What is measured, as Prometheus reads it. The names are those that OpenTelemetry's exporter gives the library's metrics. */
+/**
+ * Metrics in the text format of Prometheus. Their names are those that OpenTelemetry's exporter
+ * gives the library's metrics.
+ */
 import { createServer, type Server } from "node:http";
 import type { PollInfo } from "../_watch/options.ts";
 import type { WatchStatus } from "../_watch/status.ts";
@@ -30,7 +33,7 @@ interface Series {
 
 interface Watched {
   readonly since: number;
-  /** Undefined once it is watched no more. */
+  /** Returns undefined once the source is no longer watched. */
   readonly status: () => WatchStatus | undefined;
 }
 
@@ -38,12 +41,12 @@ export class Metrics {
   readonly #polls = new Map<string, Series>();
   readonly #watched = new Map<string, Watched>();
 
-  /** Reports how a source is doing from here on. */
+  /** Includes the status of a source from now on. */
   watch(source: string, status: () => WatchStatus | undefined): void {
     this.#watched.set(source, { since: Date.now(), status });
   }
 
-  /** Takes a poll that is over. */
+  /** Counts a poll that has ended. */
   record(source: string, { outcome, duration, error }: PollInfo): void {
     const seconds = duration / 1000;
     const labels = label("koprs_external_outcome", outcome) + "," +
@@ -61,7 +64,7 @@ export class Metrics {
     }
   }
 
-  /** The text of an answer to Prometheus. */
+  /** The text with which a request of Prometheus is answered. */
   text(): string {
     const polls = [...this.#polls.values()];
     const watched = this.#now();
@@ -104,7 +107,7 @@ export class Metrics {
     ].join("\n");
   }
 
-  /** How all are doing that are still watched. */
+  /** The status of every source that is still watched. Forgets the others. */
   #now(): { source: string; since: number; status: WatchStatus }[] {
     const all = [];
     for (const [source, { since, status: statusOf }] of [...this.#watched]) {
@@ -153,7 +156,7 @@ export function serveMetrics(
       );
     });
     server.listen({ port, ...(host !== undefined && { host }) }, () => {
-      // It alone must not keep the program going.
+      // The server alone must not keep the process running.
       server.unref();
       resolve(server);
     });

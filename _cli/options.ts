@@ -1,4 +1,4 @@
-/** From the words of a command line to what is wanted. */
+/** Parses the command line. */
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { type Command, parseCommand } from "./command.ts";
@@ -9,7 +9,7 @@ import { suggest, UsageError } from "./usage.ts";
 export interface Access {
   readonly headers: Headers;
   readonly bearerToken?: () => Promise<string>;
-  /** Of an S3, GCS or Azure service that is not the cloud's own. */
+  /** The URL of an S3, GCS or Azure service that is not the cloud's own. */
   readonly endpoint?: string;
 }
 
@@ -23,9 +23,9 @@ export interface Address {
 /** What a command line asks for. */
 export interface Options {
   readonly targets: readonly string[];
-  /** A file of targets. */
+  /** The path of a JSON file of targets. */
   readonly sources?: string;
-  /** Milliseconds. */
+  /** Milliseconds from one good poll to the next. */
   readonly interval: number;
   readonly access: Access;
   /** Whether a key is wanted. */
@@ -66,7 +66,7 @@ const FLAGS = {
 
 type Flag = keyof typeof FLAGS;
 
-/** The longest first wait after something has failed: somebody may be looking. */
+/** The longest first wait after a failure, in milliseconds: somebody may be watching the output. */
 const FIRST_WAIT = 1_000;
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
@@ -132,14 +132,14 @@ export function parseOptions(args: readonly string[]): Options {
   };
 }
 
-/** Throws a {@linkcode UsageError} if the program of `--exec` needs what there will not be. */
+/** Throws a {@linkcode UsageError} if the command of `--exec` needs a file and nothing is downloaded. */
 export function checkCommand({ command, download }: Options): void {
   if (command?.needsFile && download === undefined) {
     throw new UsageError("Cannot run --exec as {file} needs --download");
   }
 }
 
-/** The first wait after a failure. It doubles with each further one. */
+/** The first wait after a failure, in milliseconds. It doubles with each further failure. */
 export function minBackoff(interval: number): number {
   return Math.min(2 * interval, FIRST_WAIT);
 }
@@ -154,7 +154,7 @@ function unknown(shown: string, name: string): string {
     (meant === undefined ? "see --help" : `did you mean --${meant}?`);
 }
 
-/** `500ms`, `5s`, `2m`, `1h`; a bare number is in seconds. */
+/** Parses `500ms`, `5s`, `2m` or `1h` to milliseconds; a bare number is in seconds. */
 export function parseDuration(text: string): number {
   const [, number, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ??
     [];
@@ -181,14 +181,14 @@ function parseHeaders(lines: readonly string[]): Headers {
         line.slice(colon + 1).trim(),
       );
     } catch {
-      // The value may be a key: it is not repeated.
+      // The value may be a secret, so the message does not repeat it.
       throw new UsageError("Cannot read a header: say --header 'Name: value'");
     }
   }
   return headers;
 }
 
-/** `:9090` and `9090` for every address, `127.0.0.1:9090`, `[::1]:9090`. */
+/** Parses `:9090` or `9090`, both for every address, `127.0.0.1:9090` or `[::1]:9090`. */
 function parseAddress(text: string): Address {
   const [, host = "", digits = ""] = /^(?:(\[[^\]]+\]|[^:]*):)?(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);

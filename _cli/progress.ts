@@ -1,4 +1,4 @@
-/** How far a source is: seen from outside, poll by poll and page by page. */
+/** The progress of a source, counted from outside by polls and pages. */
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
 import type { ListOptions, ObjectStore } from "../_listing/object_store.ts";
 import { canScan, scanPages } from "../_listing/scan.ts";
@@ -11,13 +11,14 @@ export class Progress {
   requests = 0;
   /** Objects in the pages of the listing under way, or of the last one. */
   listed = 0;
-  /** Objects in the last whole listing. */
+  /** Objects in the last complete listing. */
   known: number | undefined;
 }
 
 /**
- * Counts what a source does from here on, while it does it: `onPoll` tells of a poll that is over. Its methods are replaced
- * on the object itself, so that all else that it can do stays as it is.
+ * Counts what a source does from now on, while a poll is under way: `onPoll` is called only when a
+ * poll has ended. Replaces methods on the source and the store themselves, so that everything else
+ * they can do stays as it is.
  */
 export function follow(source: ExternalSource<unknown>, store: ObjectStore | undefined): Progress {
   const progress = new Progress();

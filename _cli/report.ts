@@ -5,7 +5,7 @@ import { oneLine } from "../_errors/one_line.ts";
 import type { FailureInfo } from "../_watch/options.ts";
 import type { Screen } from "./screen.ts";
 
-/** What the items of all sources have, as far as they have it. */
+/** Fields of the items of all sources. Which of them are there depends on the source. */
 export interface Item {
   readonly key?: string;
   readonly size?: number;
@@ -14,11 +14,11 @@ export interface Item {
   readonly lastModified?: number | string;
 }
 
-/** Beside the event: what was done with it. */
+/** What was done with an event. */
 export interface Done {
-  /** Lines of what changed within the content. */
+  /** Lines that show what changed within the content. */
   readonly diff?: readonly string[];
-  /** Where the content is now. */
+  /** The file to which the content was downloaded. */
   readonly file?: string;
 }
 
@@ -30,15 +30,15 @@ export interface Report {
     done: Done,
   ): Promise<void>;
   unchanged(source: string): Promise<void>;
-  /** A poll, a save of the state, or an event that failed; without `info` for the last time. */
+  /** A poll, a save of the state, or an event failed. Without `info`, it is not tried again. */
   failure(source: string, error: ExternalError, info?: FailureInfo): void;
-  /** A poll that was good. */
+  /** A poll succeeded. */
   recovered(source: string): void;
   note(text: string): void;
 }
 
 const COLORS = { added: "green", modified: "yellow", removed: "red" } as const;
-/** Longer errors are for a log, and not for a terminal. */
+/** The most characters of an error or line that are shown. A longer one belongs in a log, not on a terminal. */
 const LONGEST = 400;
 
 export function jsonReport(screen: Screen): Report {
@@ -105,7 +105,7 @@ export function lineReport(screen: Screen): Report {
       if (code === "handler") {
         if (info !== undefined) next = ` (attempt ${info.attempt}, ${again})`;
       } else {
-        // The same once more is for the line below.
+        // A repeated failure shows only in the status line.
         if (told.get(source) === message) return;
         told.set(source, message);
       }
@@ -124,13 +124,13 @@ export function lineReport(screen: Screen): Report {
   };
 }
 
-/** Bytes of the content. */
+/** The size of the item's content, in bytes. */
 export function sizeOf(item: unknown): number {
   const { size, body } = item as Item;
   return size ?? body?.length ?? 0;
 }
 
-/** `9.5 s`, `12 s`, `3 min` */
+/** Formats milliseconds as `9.5 s`, `12 s` or `3 min`. */
 export function seconds(ms: number): string {
   const value = Math.max(0, ms) / 1000;
   if (value >= 120) return `${Math.round(value / 60)} min`;
@@ -143,7 +143,7 @@ function formatSize(bytes: number): string {
   return `${(bytes / 1000 ** unit).toFixed(1)} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
 }
 
-// A key may hold anything, also what moves a terminal's cursor.
+// A key may hold anything, even characters that move a terminal's cursor.
 function printable(key: string): string {
   return /^[^\p{C}]*$/u.test(key) ? key : JSON.stringify(key);
 }

@@ -15,12 +15,12 @@ import { SourcesWatch } from "./watch_sources.ts";
 import { type Run, TargetWatch } from "./watch_target.ts";
 
 const REDRAW = 200;
-/** What a shell says of a program that SIGINT has ended. */
+/** The exit code that a shell reports for a program that SIGINT has ended. */
 const INTERRUPTED = 130;
 
 /**
- * Runs the command-line program, as a shell does with these arguments: it writes to standard output and standard error,
- * and ends at SIGINT and SIGTERM.
+ * Runs the command-line program with these arguments. It writes to standard output and standard
+ * error, and ends on SIGINT and SIGTERM.
  *
  * @example
  * ```ts
@@ -31,8 +31,9 @@ const INTERRUPTED = 130;
  * ```
  *
  * @param args The arguments, without the names of the runtime and the program.
- * @returns The exit code: 0; 1 if something failed that will not pass by itself, or a poll with `--once`; 2 for arguments
- * that are not understood. The process goes on, and should end itself: clients of stores keep connections open.
+ * @returns The exit code: 0 if all went well; 1 if something failed that will not pass by itself,
+ * or anything with `--once`; 2 for arguments that are not understood. The process keeps running, as
+ * clients of stores keep connections open: pass the code to `process.exit`.
  */
 export async function run(args: readonly string[]): Promise<number> {
   const screen = new Screen();
@@ -77,7 +78,8 @@ async function watchAll(options: Options, screen: Screen): Promise<number> {
   };
   const server = address === undefined ? undefined : await serveMetrics(metrics, address);
   const interrupt = () => {
-    // What was found is handled first; who does not want to wait asks again.
+    // The first signal lets events that were found be handled; a second one ends the process at
+    // once.
     if (ending.signal.aborted) process.exit(INTERRUPTED);
     ending.abort();
   };

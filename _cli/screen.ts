@@ -1,4 +1,4 @@
-/** Standard output and standard error: lines, and below them on a terminal one line about how things are. */
+/** Standard output and standard error, and on a terminal a status line below all other lines. */
 import process from "node:process";
 import { styleText } from "node:util";
 
@@ -8,10 +8,10 @@ type Stream = typeof process.stdout | typeof process.stderr;
 const ERASE = "\r\x1b[2K";
 
 export class Screen {
-  /** Settles when nobody reads standard output any more, as behind `head`. */
+  /** Settles when nobody reads standard output any more, such as after `| head` has ended. */
   readonly closed: Promise<void>;
   #status = "";
-  /** Whether the last thing written, by a program, did not end its line. */
+  /** Whether the last output, of a program, did not end its line. */
   #open = false;
 
   constructor() {
@@ -21,16 +21,16 @@ export class Screen {
         else reject(error);
       });
     });
-    // Who looks at it does so by 'closed'.
+    // Prevents an unhandled rejection: callers see the failure through 'closed'.
     this.closed.catch(() => {});
   }
 
-  /** Whether a line about how things are can be shown. */
+  /** Whether a status line can be shown. */
   get live(): boolean {
     return process.stderr.isTTY === true;
   }
 
-  /** Characters in a line of the terminal. */
+  /** The width of the terminal, in characters. */
   get width(): number {
     return process.stderr.columns || 80;
   }
@@ -45,7 +45,7 @@ export class Screen {
     void this.write(process.stderr, `${text}\n`);
   }
 
-  /** Writes what a program wrote. */
+  /** Writes text, or output of a program. Resolves when there is room for more. */
   async write(stream: Stream, text: string | Uint8Array): Promise<void> {
     this.#erase();
     this.#open = !/^(?:\n|10)$/.test(String(text.at(-1)));
@@ -57,7 +57,7 @@ export class Screen {
     }
   }
 
-  /** Shows one line below all others, cut to the width; an empty one for none. */
+  /** Shows the status line, cut to the width of the terminal; an empty text removes it. */
   show(status: string): void {
     if (!this.live || this.#open || status === this.#status) return;
     const text = [...status].slice(0, this.width - 1).join("");

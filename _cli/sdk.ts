@@ -1,4 +1,4 @@
-/** The clients of the clouds, loaded when a target needs one, and never a dependency of this package. */
+/** The SDKs of the clouds. One is loaded when a target needs it; none is a dependency of this package. */
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
@@ -12,12 +12,13 @@ const SDKS = {
 } as const;
 
 /**
- * Loads a client: where packages are downloaded when they are imported, from npm, and elsewhere the one that is installed.
- * Throws a {@linkcode UsageError} that says how to install it.
+ * Loads an SDK: on Deno from npm, elsewhere the one that is installed. If none is, throws a
+ * {@linkcode UsageError} that says how to install it.
  */
 export async function loadSdk<Sdk>(cloud: keyof typeof SDKS): Promise<Sdk> {
   const { name, range } = SDKS[cloud];
-  // The names are computed, or every user of the package would download all three.
+  // The specifiers are computed: with literal ones, every user of the package would download all
+  // three.
   const specifier = process.versions.deno === undefined ? name : `npm:${name}@${range}`;
   try {
     return await import(specifier);
@@ -32,7 +33,7 @@ export async function loadSdk<Sdk>(cloud: keyof typeof SDKS): Promise<Sdk> {
   );
 }
 
-/** Started by `npx` or `bunx`, this package stands elsewhere than what the user has installed. */
+/** The URL of a package installed in the current folder. With `npx` or `bunx`, this package itself is elsewhere. */
 function installedHere(name: string): string | undefined {
   try {
     const path = createRequire(join(process.cwd(), "package.json")).resolve(

@@ -1,11 +1,11 @@
-/** A JSON file of targets: what it may hold, and what is wrong with it. */
+/** Reads and checks a JSON file of targets. */
 import { readFile } from "node:fs/promises";
 import { checkCommand, minBackoff, type Options, parseDuration } from "./options.ts";
 import { type Target, targetFor } from "./targets.ts";
 import { suggest, UsageError } from "./usage.ts";
 import { compileGlob } from "./glob.ts";
 
-/** One target of the file, with what is to be otherwise for it than the command line says. */
+/** One target of the file, with the options that replace those of the command line. */
 export interface Entry {
   readonly target: string;
   readonly prefix?: string;
@@ -31,12 +31,12 @@ const FIELDS: Readonly<Record<keyof Entry, Kind>> = {
   download: "text",
 };
 
-/** Reads the file. Rejects if anything in it is not understood, without a word of what may be a secret. */
+/** Reads the file. Rejects if anything in it is not understood, with a message that repeats no possible secret. */
 export async function readSources(file: string): Promise<Entry[]> {
   return parseSources(await readFile(file, "utf8"), file);
 }
 
-/** The targets in the text of such a file. Throws a {@linkcode UsageError} for what is not understood. */
+/** The targets in the text of such a file. Throws a {@linkcode UsageError} for anything that is not understood. */
 export function parseSources(text: string, file: string): Entry[] {
   const list = parseJson(text, file);
   if (!Array.isArray(list)) {
@@ -50,7 +50,7 @@ export function parseSources(text: string, file: string): Entry[] {
   });
 }
 
-/** The options of the command line with those of one target on top. */
+/** The options of the command line, with those of one target in their place. */
 export function optionsOf(entry: Entry, options: Options): Options {
   const { interval, headers = {}, tokenFile, endpoint, filter, download } = entry;
   const merged = new Headers(options.access.headers);
@@ -84,7 +84,7 @@ export interface Prepared {
   readonly pace: { readonly interval: number; readonly minBackoff: number };
 }
 
-/** Makes the target of an entry. Rejects with a {@linkcode UsageError} if there can be none. */
+/** Makes the target of an entry. Rejects with a {@linkcode UsageError} if that is not possible. */
 export async function prepare(entry: Entry, given: Options): Promise<Prepared> {
   const options = optionsOf(entry, given);
   checkCommand(options);
@@ -97,7 +97,7 @@ function parseJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // The message of the parser repeats some of the text, which may hold a key.
+    // The message of the parser repeats some of the text, which may hold a secret.
     const [, position] = /position (\d+)/.exec(String(error)) ?? [];
     const line = position && text.slice(0, Number(position)).split("\n").length;
     throw new UsageError(

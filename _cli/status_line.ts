@@ -1,9 +1,9 @@
-/** The one line below all others on a terminal. */
+/** The status line, below all other lines on a terminal. */
 import type { WatchStatus } from "../_watch/status.ts";
 import type { Progress } from "./progress.ts";
 import { seconds } from "./report.ts";
 
-/** One source, as of now. */
+/** One source, with its current status. */
 export interface Watched {
   readonly name: string;
   readonly status: WatchStatus;
@@ -11,10 +11,10 @@ export interface Watched {
 }
 
 const BAR = 16;
-/** Shorter polls are not worth a bar that blinks. */
+/** Milliseconds that a poll takes before its progress is shown: for a shorter one it would only blink. */
 const BLINK = 300;
 
-/** How all sources are doing. `now` is in milliseconds since the epoch, `clock` by `performance.now()`. */
+/** One line about all sources. `now` is in milliseconds since the epoch, `clock` comes from `performance.now()`. */
 export function statusLine(
   watched: readonly Watched[],
   now: number,
@@ -66,7 +66,7 @@ function listingLine(
   return `${what} ${bar(done, elapsed)} ${count(listed)} objects ·${tail}`;
 }
 
-/** How much is done; where nobody knows, that something moves. */
+/** A bar that shows how much is done or, if that is not known, something that moves. */
 function bar(done: number | undefined, elapsed: number): string {
   if (done !== undefined) {
     const full = Math.round(done * BAR);

@@ -1,4 +1,4 @@
-/** From what was typed to a source: by scheme. */
+/** Makes the source for an argument, by its scheme. */
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import type { ExternalSource } from "../_diff/source.ts";
@@ -12,7 +12,7 @@ import type { Access, Options } from "./options.ts";
 import { loadSdk } from "./sdk.ts";
 import { UsageError } from "./usage.ts";
 
-/** What one argument names. */
+/** The source that one argument names. */
 export interface Target {
   readonly source: ExternalSource<unknown>;
   /** Where its objects are; undefined for an HTTP resource. */
@@ -20,8 +20,8 @@ export interface Target {
 }
 
 /**
- * The target for an argument such as `https://host/x`, `s3://bucket/prefix` or `./folder`. A prefix of its own takes the place
- * of that in the argument.
+ * The target for an argument such as `https://host/x`, `s3://bucket/prefix` or `./folder`. `part`
+ * is a prefix that replaces the one in the argument.
  */
 export async function targetFor(
   argument: string,
@@ -109,7 +109,7 @@ async function localStore(folder: URL): Promise<ObjectStore> {
   return new LocalStore(folder);
 }
 
-// Each client reads its credentials, and where it is, from its own environment variables.
+// Each client reads its credentials, region and the like from its own environment variables.
 
 async function s3Store(
   bucket: string,

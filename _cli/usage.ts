@@ -1,4 +1,4 @@
-/** What the program says of itself, and what it says to a command line that it does not understand. */
+/** The help text, and the error for a command line that is not understood. */
 
 /** A command line that is not understood. Shown as one line, with exit code 2. */
 export class UsageError extends Error {}
@@ -36,7 +36,7 @@ Options
   --help, --version    this text; the version
 `;
 
-/** The one of the names that was probably meant. */
+/** The name that was probably meant, or undefined if none is close enough. */
 export function suggest(
   typed: string,
   names: readonly string[],

@@ -1,4 +1,4 @@
-/** The targets of a file, as one group that follows it. */
+/** Watches the targets of a file as one group, which follows changes of the file. */
 import { watchExternal } from "../_watch/external_watch.ts";
 import type { ExternalEvent } from "../_diff/source.ts";
 import { ExternalError } from "../_errors/external_error.ts";
@@ -13,7 +13,7 @@ import type { Watched } from "./status_line.ts";
 import { UsageError } from "./usage.ts";
 import type { Run } from "./watch_target.ts";
 
-/** How often the file is looked at. */
+/** Milliseconds between two looks at the file. */
 const LOOK = 1_000;
 
 /** An entry, with the name of its source. */
@@ -42,8 +42,8 @@ export class SourcesWatch {
     this.#group = new WatchGroup({
       interval,
       ...(checkpoint !== undefined && { checkpoint }),
-      logger: false, // the report tells
-      // Of what has no source: that of a source goes to its own.
+      logger: false, // the report shows failures
+      // Only for errors of no source: each source has its own `onError`.
       onError: ({ message }) => report.note(message),
     });
   }
@@ -56,7 +56,7 @@ export class SourcesWatch {
     }
   }
 
-  /** Handles the events until all is to end. Resolves to whether all went well. */
+  /** Handles the events until the program is to end. Resolves to whether all went well. */
   async run(): Promise<boolean> {
     const { options: { concurrency, wait }, report, signal, end } = this.#run;
     const group = this.#group;
@@ -97,7 +97,7 @@ export class SourcesWatch {
     return this.#good;
   }
 
-  /** The file as a list. It is broken as a whole, or not at all. */
+  /** The file as a source of entries. One bad entry fails the whole file. */
   #entries(): CollectionPoller<Named> {
     const { options } = this.#run;
     let names = new Map<string, string>();
@@ -107,7 +107,7 @@ export class SourcesWatch {
       const all: Named[] = [];
       for (const entry of await readSources(this.#file)) {
         const text = JSON.stringify(entry);
-        // What was found to be right before is not made again.
+        // An entry that was found valid before is not prepared again.
         const name = known.get(text) ?? (await prepare(entry, options)).target.source.name;
         if (all.some((other) => other.name === name)) {
           throw new UsageError(`Cannot read '${this.#file}' as '${name}' is there twice`);
@@ -128,7 +128,7 @@ export class SourcesWatch {
     });
   }
 
-  /** The events of the file, each with a target of its own. */
+  /** The events of the file, each with its target prepared. */
   async *#prepared(
     events: AsyncIterable<ExternalEvent<Named>>,
   ): AsyncGenerator<ExternalEvent<Prepared & { readonly version: string }>, void> {
@@ -165,7 +165,7 @@ export class SourcesWatch {
   }
 }
 
-/** What is wrong with a file says itself that it cannot be read. */
+/** Drops 'Cannot poll …' from an error of the file, whose message says itself what cannot be done. */
 function plain(error: ExternalError): ExternalError {
   const message = error.message.replace(/^Cannot poll '.*?': (?=Cannot )/, "");
   return new ExternalError(error.code, message, { cause: error.cause });

@@ -18,9 +18,9 @@ export interface Run {
   readonly report: Report;
   readonly metrics: Metrics;
   readonly checkpoint: FileCheckpointStore | undefined;
-  /** Aborted when all is to end. */
+  /** Aborted when all targets are to end. */
   readonly signal: AbortSignal;
-  /** Ends all of it. */
+  /** Ends all targets. */
   readonly end: () => void;
 }
 
@@ -42,7 +42,7 @@ export class TargetWatch implements Watched {
       interval: options.interval,
       minBackoff: minBackoff(options.interval),
       ...(checkpoint !== undefined && { checkpoint }),
-      logger: false, // the report tells
+      logger: false, // the report shows failures
       onPoll: (poll) => {
         metrics.record(this.name, poll);
         if (poll.outcome !== "failed") report.recovered(this.name);
@@ -54,7 +54,7 @@ export class TargetWatch implements Watched {
         report.failure(this.name, error, last ? undefined : info);
         if (!last) return;
         this.#good = false;
-        // One item that fails is not in the way of the others.
+        // One item that fails must not stop the others.
         if (options.once && error.code !== "handler") this.#watch.close();
         else if (lasting) run.end();
       },
@@ -63,7 +63,7 @@ export class TargetWatch implements Watched {
     const close = () => this.#watch.close();
     if (run.signal.aborted) close();
     else run.signal.addEventListener("abort", close, { once: true });
-    // Rejects when it is closed before.
+    // `synced` rejects if the watch is closed before.
     if (options.once) this.#watch.synced.then(close, () => {});
   }
 

@@ -8,11 +8,11 @@ export interface ContentOptions {
   readonly signal: AbortSignal | undefined;
   /** Called when the file was read to its end. What it throws fails the stream. */
   checkEnd(): Promise<void>;
-  /** From what was thrown to the error of the stream. */
+  /** Turns what was thrown into the error of the stream. */
   failed(thrown: unknown): unknown;
 }
 
-/** Streams a file. It is closed when it was read to its end, cancelled or aborted, or cannot be read. */
+/** Streams a file, and closes it when the stream ends, fails, is cancelled or is aborted. */
 export function streamOf(
   file: FileHandle,
   { signal, checkEnd, failed }: ContentOptions,
@@ -27,7 +27,7 @@ export function streamOf(
     start(controller) {
       onAbort = () => {
         controller.error(signal?.reason);
-        close().catch(() => {}); // The reader is told of the abort.
+        close().catch(() => {}); // The reader gets the reason of the abort.
       };
       signal?.addEventListener("abort", onAbort, { once: true });
       if (signal?.aborted) onAbort();
@@ -41,7 +41,7 @@ export function streamOf(
         await close();
         controller.close();
       } catch (thrown) {
-        await close().catch(() => {}); // It failed already.
+        await close().catch(() => {}); // The first error is the one to report.
         if (signal?.aborted) return;
         throw failed(thrown);
       }

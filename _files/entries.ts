@@ -1,11 +1,11 @@
-/** What a folder holds, by name. */
+/** The entries of a folder. */
 import { lstat, readdir } from "node:fs/promises";
 import { compareKeys } from "../_bytes/order.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { mayHold } from "../_listing/walk.ts";
 import { type Failures, isVanished } from "./failure.ts";
 
-/** What a name that is not UTF-8 is decoded with, on every runtime. */
+/** Every runtime decodes the invalid bytes of a name that is not UTF-8 to this character. */
 const REPLACEMENT = "\ufffd";
 
 /** A folder that is read. */
@@ -28,7 +28,7 @@ export function pathOf(folder: Folder, key: string): string {
   return `${folder.path}/${key.slice(folder.key.length)}`;
 }
 
-/** What a folder says of a name in it. Some file systems do not say what it is: then no question is answered with yes. */
+/** An entry as `readdir` returns it. Some file systems do not report its type: then all three methods return false. */
 export interface Named {
   readonly name: string;
   isFile(): boolean;
@@ -41,8 +41,8 @@ export function readNames(path: string): Promise<Named[]> {
 }
 
 /**
- * The files, links and folders among the names of a folder, in the order of their keys. Left out are those that can hold no
- * key with the prefix, and what is none of the three.
+ * The files, links and folders in a folder, in the order of their keys. Leaves out entries of any
+ * other type, and those that cannot lead to a key with the prefix.
  */
 export async function entriesOf(
   folder: Folder,
@@ -63,7 +63,7 @@ export async function entriesOf(
     else if (named.isDirectory()) entry = { key: `${key}/`, folder: true, link: false };
     else if (named.isSymbolicLink()) entry = { key, folder: false, link: true };
     else if (key.startsWith(prefix) || mayHold(`${key}/`, prefix)) {
-      // A special file, or a file system that does not say.
+      // A special file, or a file system that does not report types.
       entry = await look(folder, key, failures);
     }
     if (entry === undefined) continue;
@@ -90,7 +90,7 @@ async function look(
   }
 }
 
-/** A name that is not UTF-8 is decoded to one that leads to nothing, or to another file. */
+/** Throws if a name is not UTF-8: its decoded form leads to nothing, or to another file. */
 async function checkNames(
   folder: Folder,
   names: readonly string[],
@@ -103,7 +103,7 @@ async function checkNames(
   }
   for (const name of names) {
     if (await exists(`${folder.path}/${name}`, failures)) continue;
-    // It was there, and nothing is: it vanished, unless it is there still.
+    // It was listed but does not exist: it has vanished, unless it is still listed.
     const again = await readNames(folder.path).catch((thrown) => {
       if (isVanished(thrown)) return [];
       throw failures.list(folder.path, thrown);

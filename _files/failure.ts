@@ -1,4 +1,4 @@
-/** What went wrong with a folder or a file, as errors of the store that reads it. */
+/** The errors of a store that reads a folder and its files. */
 import { codeOf } from "../_errors/code_of.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { reasonOf, redactError } from "../_errors/redact.ts";
@@ -45,13 +45,13 @@ export class Failures {
   }
 }
 
-/** Whether it is because there is nothing of that name. ENOTDIR: a folder on the way to it was replaced by a file. */
+/** Whether a path does not exist. ENOTDIR: a folder on the way to it was replaced by a file. */
 export function isVanished(thrown: unknown): boolean {
   const code = codeOf(thrown);
   return code === "ENOENT" || code === "ENOTDIR";
 }
 
-/** A path of which as much is shown as leaves room for what is wrong with it. */
+/** Shortens a long path, so that the message has room for the reason. */
 function shorten(path: string): string {
   return path.length <= 600 ? path : `${path.slice(0, 200)}…${path.slice(-200)}`;
 }
@@ -66,7 +66,7 @@ function explain(thrown: unknown): string {
     case "EPERM":
       return `this process may not read it (${codeOf(thrown)}), which will not pass by itself`;
   }
-  // As Deno names a permission that was not given to the process.
+  // Deno's error for a permission that the process was not given.
   const denied = (thrown as { name?: unknown } | null)?.name === "NotCapable";
   return denied ? `${reasonOf(thrown)}: this will not pass by itself` : reasonOf(thrown);
 }

@@ -7,9 +7,9 @@ import { type Failures, isVanished } from "./failure.ts";
 import { lookAt, readAll } from "./state.ts";
 import { currentFolder, DATA, isInternal, showsData } from "./volume.ts";
 
-/** Files whose states are asked for at once. */
+/** How many files are looked at in one task. */
 const BATCH = 128;
-/** How often a volume is read that changes meanwhile. */
+/** Attempts to read a volume that changes meanwhile. */
 const TRIES = 3;
 
 export interface FolderListingOptions {
@@ -28,9 +28,9 @@ export class FolderListing {
   }
 
   /**
-   * Reads the folder that is to be listed.
+   * The task that reads the folder to be listed.
    *
-   * @param volume Whether the contents of its files make their ETags.
+   * @param volume Whether the ETags of its files are made from their contents.
    */
   root(folder: Folder, volume: boolean): Task {
     return this.#folder(folder, volume, true);
@@ -60,7 +60,7 @@ export class FolderListing {
     return steps;
   }
 
-  /** Looks at files that follow one another. */
+  /** Looks at files whose keys follow one another. */
   #files(folder: Folder, files: readonly Entry[], volume: boolean): Task {
     return async (signal) => {
       const objects = volume
@@ -74,7 +74,7 @@ export class FolderListing {
     try {
       return await readNames(folder.path);
     } catch (thrown) {
-      // Of the root itself nothing is left then: that is no empty listing.
+      // A missing root is an error, not an empty listing.
       if (!isRoot && isVanished(thrown)) return [];
       throw this.#options.failures.list(folder.path, thrown);
     }
@@ -88,7 +88,7 @@ export class FolderListing {
     }
   }
 
-  /** Reads a volume at one moment: what is in its folder of now, and whatever else somebody put beside that. */
+  /** Reads a volume as of one moment: its current folder, and anything else that lies beside it. */
   async #volume(folder: Folder, names: readonly Named[], signal: AbortSignal): Promise<Step[]> {
     const { prefix, failures } = this.#options;
     const beside: Named[] = [];
@@ -122,7 +122,7 @@ export class FolderListing {
         if (signal.aborted || await this.#current(folder) === current) throw thrown;
         failure = thrown;
       }
-      // It was swapped meanwhile, so files of the old folder may have been gone.
+      // The folder was swapped meanwhile, so files of the old one may have been missing.
     }
     throw this.#options.failures.of(
       "list",

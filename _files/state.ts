@@ -1,4 +1,4 @@
-/** What is known of files, and the ETags made of it. */
+/** Sizes and times of files, and the ETags made from them. */
 import { stat as statBack } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
@@ -10,10 +10,10 @@ import { type Failures, isVanished } from "./failure.ts";
 const TICK = 20;
 const LOOKS = 3;
 
-/** What is asked of a file: the same on every runtime only if asked for as `bigint`. */
+/** What `stat` returns for a file. It is the same on every runtime only with `bigint: true`. */
 export interface FileState {
   readonly size: bigint;
-  /** Whole milliseconds: Deno knows no more. */
+  /** Whole milliseconds, as Deno has no fractions. */
   readonly mtimeMs: bigint;
   readonly ino: bigint;
   isFile(): boolean;
@@ -26,7 +26,7 @@ export interface LookOptions {
   readonly failures: Failures;
 }
 
-/** What is known of each of these files of a folder; undefined where there is none of that name by now. */
+/** The metadata of each of these files of a folder; undefined for one that is gone or not a file. */
 export async function lookAt(
   folder: Folder,
   files: readonly Entry[],
@@ -34,8 +34,8 @@ export async function lookAt(
   options: LookOptions,
 ): Promise<(ObjectMeta | undefined)[]> {
   const objects = await lookOnce(folder, files, options);
-  // Once more at files that were written just now. One of them may be written again, to the same size, before its clock
-  // ticks: a change that no later listing could see.
+  // Looks again at files that were written just now. One of them may be written again, to the same
+  // size, before the clock ticks, and no later listing could see that change.
   for (let look = 0; look < LOOKS && !signal.aborted; look++) {
     const young = [...objects.keys()].filter((i) => isYoung(objects[i]));
     if (young.length === 0) break;
@@ -51,8 +51,8 @@ function lookOnce(
   files: readonly Entry[],
   { inode, failures }: LookOptions,
 ): Promise<(ObjectMeta | undefined)[]> {
-  // One promise for all, and of each state only what is needed: a promise for each file, with the
-  // whole state behind it until the last one is there, takes Node twice the time.
+  // One promise for all files, which keeps only what is needed of each state. With a promise for
+  // each file, which keeps the whole state until the last file is read, Node takes twice the time.
   return new Promise((resolve, reject) => {
     const objects = files.map((): ObjectMeta | undefined => undefined);
     let left = files.length;
@@ -71,7 +71,7 @@ function lookOnce(
   });
 }
 
-/** The same, with ETags made of the contents: for files that are small, and never written again under one path. */
+/** Like `lookAt`, with ETags made from the contents: for small files that are never rewritten in place. */
 export async function readAll(
   folder: Folder,
   files: readonly Entry[],
@@ -100,14 +100,14 @@ function metaOf(key: string, state: FileState, inode: boolean): ObjectMeta {
   };
 }
 
-/** The ETag of a file by what the file system says of it. */
+/** The ETag of a file, made from its size, its modification time and perhaps its inode number. */
 export function stateEtag({ size, mtimeMs, ino }: FileState, inode: boolean): string {
   const written = `${base36(mtimeMs)}-${base36(size)}`;
-  // Through a number, as Deno has it: of numbers beyond 2⁵³ the last bits are lost.
+  // Converted to a number, as on Deno: above 2⁵³ the last bits are lost.
   return inode ? `"${written}-${base36(BigInt(Number(ino)))}"` : `"${written}"`;
 }
 
-/** The ETag of a file by its content. */
+/** The ETag of a file, made from its content. */
 export async function contentEtag(content: Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
   return `"sha256-${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}"`;
@@ -117,7 +117,7 @@ function isYoung(object: ObjectMeta | undefined): boolean {
   return object?.lastModified !== undefined && Math.abs(Date.now() - object.lastModified) < TICK;
 }
 
-/** Digits in base 36. Of a number they come quicker than of a bigint, and are the same if it is exact. */
+/** Digits in base 36. Converting a number is faster than a bigint, with the same result if it is exact. */
 function base36(value: bigint): string {
   const number = Number(value);
   return (Number.isSafeInteger(number) ? number : value).toString(36);

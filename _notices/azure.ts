@@ -6,13 +6,14 @@ const SUBJECT = /^\/blobServices\/[^/]+\/containers\/([^/]+)\/blobs\/(.+)$/s;
 /** @param type What happened: `Microsoft.Storage.BlobCreated` and others. */
 export function noticesOfAzure(type: string, event: Fields): ObjectNotice[] {
   const kind = /^Microsoft\.Storage\.(Blob|Directory)/.exec(type)?.[1];
-  // Such as `BlobInventoryPolicyCompleted`: of the account, and no blob.
+  // Such as `BlobInventoryPolicyCompleted`: about the account, not about a blob.
   if (kind === undefined || /^Microsoft\.Storage\.BlobInventory/.test(type)) return [];
   const subject = textOf(event["subject"], "subject");
   const [, bucket = "", key = ""] = SUBJECT.exec(subject) ?? [];
   if (key === "") throw notUnderstood(`the subject '${subject}' names no blob`);
   const { url, sourceUrl, destinationUrl } = fieldsOf(event["data"]);
-  // A name with escapes in it cannot be told from an escaped one: whoever looks at both misses neither.
+  // Whether a '%' in a name is an escape cannot be told. Both readings are returned, so that
+  // neither is missed.
   const keys = new Set([key]);
   for (const address of [url, sourceUrl, destinationUrl]) {
     const named = keyOf(address, bucket);

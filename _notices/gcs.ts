@@ -12,7 +12,7 @@ import {
 
 const EVENTS = /^OBJECT_(FINALIZE|DELETE|ARCHIVE|METADATA_UPDATE)$/;
 
-/** A message of Pub/Sub. All that counts stands in its attributes, whatever the format of its payload. */
+/** A message of Pub/Sub. All that is needed is in its attributes, whatever the format of its payload. */
 export function noticesOfPubSub(message: Fields): ObjectNotice[] {
   const { attributes } = message;
   if (!isFields(attributes)) {
@@ -32,7 +32,7 @@ export function noticesOfEventarc(event: Fields): ObjectNotice[] {
   return [noticeOfResource(fieldsOf(event["data"]))];
 }
 
-/** What Cloud Storage knows of an object: the data of an event that Eventarc sends in binary mode. */
+/** An object resource of Cloud Storage: the data of an event that Eventarc sends in binary mode. */
 export function noticeOfResource({ name, bucket }: Fields): ObjectNotice {
   return notice(textOf(name, "object's name"), bucket);
 }

@@ -1,35 +1,35 @@
-/** What a notification says, and how its parts are read without trusting their shape. */
+/** What a notification is about, and how its fields are read without trusting their types. */
 import { ExternalError } from "../_errors/external_error.ts";
 
 /** One object, or one folder, that a notification is about. */
 export interface ObjectNotice {
-  /** The key of the object, exactly as a listing has it; of a folder the prefix of its keys, with the `/` at its end. */
+  /** The key of the object, exactly as a listing has it; for a folder, the prefix of its keys, with the final `/`. */
   readonly key: string;
-  /** The bucket or container, where the notification names it. */
+  /** The bucket or container, if the notification names it. */
   readonly bucket?: string;
   /** True: all keys that begin with `key` are meant, such as after a folder was renamed. */
   readonly folder?: true;
 }
 
-/** An object of JSON whose fields may be anything. */
+/** A JSON object whose fields may be anything. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 export function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The fields of a part, or none where it is something else. */
+/** The value if it is an object, or an empty object otherwise. */
 export function fieldsOf(value: unknown): Fields {
   return isFields(value) ? value : {};
 }
 
-/** A text that has to be there. */
+/** The value if it is a string that is not empty. Throws otherwise. */
 export function textOf(value: unknown, what: string): string {
   if (typeof value === "string" && value !== "") return value;
   throw notUnderstood(`its ${what} is no text`);
 }
 
-/** A text, or the empty one for anything else. */
+/** The value if it is a string, or an empty string otherwise. */
 export function orEmpty(value: unknown): string {
   return typeof value === "string" ? value : "";
 }

@@ -1,10 +1,10 @@
-/** Reads notifications, in whatever they are wrapped. */
+/** Reads notifications, and unwraps the messages that carry them. */
 import { noticesOfAzure } from "./azure.ts";
 import { noticeOfResource, noticesOfEventarc, noticesOfPubSub } from "./gcs.ts";
 import { type Fields, isFields, notUnderstood, type ObjectNotice, orEmpty } from "./notice.ts";
 import { noticeOfEventBridge, noticeOfRecord } from "./s3.ts";
 
-/** A Lambda function's records around SQS around SNS around S3 are eleven steps. */
+/** The deepest nesting that is read: S3 in SNS in SQS in a Lambda function's records takes eleven steps. */
 const DEEPEST = 16;
 
 /** All objects that a payload is about, each once. */
@@ -41,7 +41,7 @@ function read(payload: unknown, depth: number): ObjectNotice[] {
   throw notUnderstood("it is of no kind that is known");
 }
 
-/** What a wrapper holds; undefined for what is none. */
+/** The content of a wrapper, or undefined if the payload is not a wrapper. */
 function unwrap(payload: Fields): unknown {
   const { Records, Messages, receivedMessages, message, Sns, Type, Message, body, Body } = payload;
   if (Array.isArray(Records)) return Records; // S3 and MinIO; a Lambda function's SQS and SNS
@@ -64,7 +64,7 @@ function noticesOfCloudEvent(event: Fields): ObjectNotice[] {
   throw notUnderstood(`CloudEvents of type '${type}' are not known`);
 }
 
-/** What a service sends to try an address, or to have it confirmed. */
+/** Whether a service sent it to test an address, or to have a subscription confirmed. */
 function isGreeting(payload: Fields): boolean {
   return payload["Event"] === "s3:TestEvent" ||
     payload["Type"] === "SubscriptionConfirmation" || payload["Type"] === "UnsubscribeConfirmation";

@@ -9,7 +9,7 @@ import {
   textOf,
 } from "./notice.ts";
 
-/** A record as S3 and MinIO send it. Its key is encoded as in a form: a blank is `+`. */
+/** A record as S3 and MinIO send it. Its key is encoded as in a form: a space is `+`. */
 export function noticeOfRecord(record: Fields): ObjectNotice {
   const { bucket, object } = fieldsOf(record["s3"]);
   const key = textOf(fieldsOf(object)["key"], "object's key");

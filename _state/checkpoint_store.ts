@@ -1,16 +1,17 @@
-/** The contract between a watch and the place its state is kept in. */
+/** The contract between a watch and the place where its state is kept. */
 
 /**
  * Keeps the state of watches, each under the name of its source.
  *
- * A rejection with an {@linkcode ExternalError} of code `checkpoint` means that this process must not go
- * on, such as when another one has taken over: it ends the stream. Any other is taken to pass: a load, and
- * a save before the first event of a poll, are tried again like a failed poll; another save behind the next
- * events.
+ * A rejection with an {@linkcode ExternalError} of code `checkpoint` means that this process must
+ * stop, such as when another one has taken over: it ends the stream. Any other rejection counts as
+ * transient: a load, and a save before the first event of a poll, are tried again like a failed
+ * poll; any other save is tried again after the next events.
  *
- * A load or a save that takes longer than 60 s is reported as failed (a save may take a second more for each
- * megabyte). It is not stopped. No save under a key begins before the one before it has settled, so one that comes
- * late never overwrites a newer state. A load is called anew, and what the late one brings is dropped.
+ * A load or a save that takes longer than 60 s is reported as failed (a save may take a second more
+ * for each megabyte). It is not stopped. No save under a key begins before the previous one has
+ * settled, so a late save never overwrites newer state. A late load is called again, and the result
+ * of the first call is dropped.
  */
 export interface CheckpointStore {
   /**
@@ -20,37 +21,38 @@ export interface CheckpointStore {
    */
   load(key: string): Promise<Uint8Array | undefined>;
   /**
-   * Replaces the state under this key: whole or not at all, also through a crash.
+   * Replaces the state under this key, completely or not at all, even if the process crashes.
    *
    * @param key The name of the source.
-   * @param state What the source gave: at most 2 GiB, and not changed before the save settles.
+   * @param state The state of the source: at most 2 GiB, and not changed before the save settles.
    */
   save(key: string, state: Uint8Array): Promise<void>;
   /**
-   * Loads the state under this key, and takes it over: from then on every `save` and `delete` of whoever loaded, claimed or
-   * saved it before by another store object, in this process or another one, rejects with code `checkpoint` and
-   * changes nothing, also one that was sent before and arrives late. What was saved before the claim is what it gives. Of claims
-   * that cross, the last one holds. A claim whose answer is lost may hold; it is made anew like a load. Also holds for a
-   * key without a state. Whoever claims should look behind it whether the source is still its own: a process may freeze
-   * before it claims.
+   * Loads the state under this key, and takes the key over. From then on, another store object that
+   * loaded, claimed or saved the key before, in this process or another one, can no longer write:
+   * its `save` and `delete` reject with code `checkpoint` and change nothing, even if they were
+   * sent before the claim and arrive late. Resolves to what was saved before the claim. Of
+   * concurrent claims, the last one holds. A claim whose answer is lost may hold; it is repeated
+   * like a load. A key without a state can be claimed too. After a claim, the caller should check
+   * whether the source still belongs to it: the process may have been frozen before the claim.
    *
-   * A claim takes nothing from the store object that makes it, so it may be repeated. Optional.
+   * A store object does not lock itself out by a claim, so it may repeat it. Optional.
    *
    * @param key The name of the source.
    */
   claim?(key: string): Promise<Uint8Array | undefined>;
   /**
-   * Forgets the state under this key: a later load gives undefined. Does nothing if there is none. Whoever else had the
-   * key before is stopped by its next save, as by a claim; whoever has lost it to another claim cannot delete it
-   * (code `checkpoint`). A store object that has not had the key, or has deleted it,
-   * takes it as it is. Optional.
+   * Forgets the state under this key: a later load resolves to undefined. Does nothing if there is
+   * none. Another store object that used the key before fails at its next save, as after a claim. A
+   * store object that has lost the key to another claim cannot delete it (code `checkpoint`). One
+   * that has not used the key yet, or has deleted it, deletes whatever is there. Optional.
    *
    * @param key The name of the source.
    */
   delete?(key: string): Promise<void>;
   /**
-   * The keys that have a state, in no order, each once. Takes no key from anybody. What is saved or deleted meanwhile may be
-   * listed or not. Optional.
+   * The keys that have a state, each once, in no particular order. Takes no key over. Keys that are
+   * saved or deleted meanwhile may or may not be listed. Optional.
    */
   list?(): AsyncIterable<string>;
   /**

@@ -1,50 +1,56 @@
 /**
- * States that several processes may write: each write is conditional on what its writer read or wrote last, so one that
- * is stale, frozen or late is refused, and never overwrites newer state.
+ * States that several processes may write. Each write is conditional on what its writer read or
+ * wrote last, so a stale, frozen or late writer is refused and never overwrites newer state.
  *
- * Every write carries a mark of its own: who wrote it, and which of its writes it is. A claim writes the state that is there
- * once more under a new mark. So by the mark a writer tells its own write whose answer was lost from that of another.
+ * Every write carries a mark of its own: its writer, and the number of the write. A claim writes
+ * the existing state again with a new mark. By the mark, a writer recognizes its own write if the
+ * answer was lost.
  */
 import { ExternalError } from "../_errors/external_error.ts";
 
-/** How often a write is tried that is refused though nobody else has written, or a claim that others cross. */
+/** Attempts at a write that is refused though nobody else has written, or at a claim that meets other writes. */
 const TRIES = 5;
 /**
- * Milliseconds from its call in which a claim that others cross is tried again. One that took longer, such as in a process that was
- * frozen, must not take the key from who has claimed it by right meanwhile.
+ * Milliseconds after its call in which a claim that meets other writes is tried again. A claim that
+ * takes longer, such as in a process that was frozen, must not take the key from another process
+ * that has rightly claimed it meanwhile.
  */
 const CLAIM_TIME = 10_000;
 
-/** What is there. */
+/** A record that was read. */
 export interface Found {
-  /** What a condition of a write names. */
+  /** What the condition of a write names, such as an ETag. */
   readonly version?: string;
-  /** Tells this writing of it from every other. */
+  /** Distinguishes this write from every other. */
   readonly mark: string;
   /** Missing if the key was claimed before the first save, or deleted. */
   readonly state?: Uint8Array;
 }
 
-/** Where such states are kept. */
+/** The place where such states are kept, as records. */
 export interface Records {
   /**
-   * What is there now.
+   * The record that is there now.
    *
-   * @param toWrite True: throws if it has no version.
+   * @param toWrite True: throws if the record has no version, which a write needs.
    */
   read(key: string, toWrite?: boolean): Promise<Found | undefined>;
   /**
-   * Replaces it if it still has this version, or makes it if none is given. Gives the new version; undefined if the write was
-   * refused, or no version was told: then it is to be found out by reading.
+   * Replaces the record if it still has this version, or creates it if no version is given.
+   * Resolves to the new version; to undefined if the write was refused or no version was reported,
+   * so that only reading tells what happened.
    */
   write(
     key: string,
     record: Omit<Found, "version">,
     version: string | undefined,
   ): Promise<string | undefined>;
-  /** Removes it if it still has this version. Gives whether it did. Without it, a record without a state stays. */
+  /**
+   * Removes the record if it still has this version, and resolves to whether it did. A store
+   * without this method keeps a record without a state instead.
+   */
   remove?(key: string, version: string): Promise<boolean>;
-  /** Where it is kept, for errors. */
+  /** Where the record is kept, for errors. */
   locate(key: string): Promise<string>;
 }
 
@@ -60,7 +66,7 @@ interface Known {
 
 export class FencedStates {
   readonly #records: Records;
-  /** Names this store object, among all there ever were. */
+  /** Identifies this store object among all that ever existed. */
   readonly #owner = crypto.randomUUID();
   readonly #known = new Map<string, Known>();
   #writes = 0;
@@ -82,8 +88,8 @@ export class FencedStates {
     for (let tries = 0; tries < TRIES && known.written <= number; tries++) {
       const version = await this.#records.write(key, { mark, state }, known.version);
       if (version !== undefined) return written(known, number, { mark, version });
-      // Somebody has written, or this process itself: clients repeat a write whose answer was lost, and
-      // meet their own first try. Or nobody has, and the store was busy.
+      // Somebody else has written; or this process has, as clients repeat a write whose answer was
+      // lost, and meet their own first attempt; or nobody has, and the store was busy.
       const found = await this.#records.read(key, true);
       if (found?.mark === mark) return written(known, number, found);
       const own = this.#numberOf(found);
@@ -125,7 +131,7 @@ export class FencedStates {
       const gone = known.mark !== undefined && await this.#remove(key, mark, known.version);
       const found = gone ? undefined : await this.#records.read(key, true);
       if (found === undefined || found.mark === mark) {
-        known.written = number; // A save that still hangs gives way.
+        known.written = number; // A save that still hangs gives up.
         if (this.#known.get(key) === known) this.#known.delete(key);
         return;
       }
@@ -146,7 +152,7 @@ export class FencedStates {
     return `${this.#owner}/${number}`;
   }
 
-  /** Which of this store's writes it is, if it is one. */
+  /** The number of the write that made this record, if this store object made it. */
   #numberOf(found: Found | undefined): number | undefined {
     const own = `${this.#owner}/`;
     return found?.mark.startsWith(own) ? Number(found.mark.slice(own.length)) : undefined;
@@ -161,7 +167,7 @@ export class FencedStates {
     return known;
   }
 
-  /** Takes what is there for what is known, unless it is another's. */
+  /** Notes what is there as known. Throws if another store object has written or deleted it. */
   async #look(
     verb: "save" | "delete",
     key: string,

@@ -1,15 +1,17 @@
 /**
- * One process a folder, by a lock that dies with its holder.
+ * Lets only one process use a folder, by a lock that ends with its holder.
  *
- * SQLite locks the empty file `lock` by what each system has for that (`fcntl`, `LockFileEx`): the kernel lets go of it
- * when the process dies, however it dies. Deno, Node and Bun all bring SQLite, so they exclude each other, and Deno asks
- * for no right but to read and write the folder. No clock and no process id is asked: clocks jump, and ids are used again.
- * Nothing is ever written to that file. It must not be opened in any other way: a process that closes one handle of a file
- * loses all `fcntl` locks it has on it.
+ * SQLite locks the empty file `lock` by the means of each system (`fcntl`, `LockFileEx`): the
+ * kernel releases the lock when the process dies, however it dies. Deno, Node and Bun all include
+ * SQLite, so they exclude each other, and Deno needs only the right to read and write the folder.
+ * The lock depends on no clock and no process id: clocks jump, and ids are reused. Nothing is ever
+ * written to that file. It must not be opened in any other way: a process that closes one handle of
+ * a file loses all `fcntl` locks it has on that file.
  *
- * The holder also writes its id into the file `holder`, and looks at it before each write. So wherever a lock holds nobody
- * off, such as between machines that share a folder, or once somebody has deleted `lock`, the process that took the
- * folder first finds another id there, and stops.
+ * The holder also writes its id into the file `holder`, and checks it before each write. So where
+ * the lock does not keep others out, such as between machines that share a folder, or after
+ * somebody has deleted `lock`, the process that took the folder first finds another id there, and
+ * stops.
  */
 import { codeOf } from "../_errors/code_of.ts";
 import { lstat, open, readdir, readFile, realpath, rename, rm } from "node:fs/promises";
@@ -24,9 +26,9 @@ const held = new Map<string, Promise<FolderLock>>();
 export class FolderLock {
   /** The folder, as an absolute path without links. */
   readonly folder: string;
-  /** Which object of this process was the last to ask for a name in the folder. */
+  /** By name in the folder: the store object of this process that asked for it last. */
   readonly users: Map<string, object> = new Map();
-  /** Names this holder, among all there ever were. */
+  /** Identifies this holder among all that ever existed. */
   readonly #id = randomId();
   readonly #turns = new Map<string, Promise<unknown>>();
   // The lock lasts as long as this is open, so it must not be collected as garbage.
@@ -49,19 +51,22 @@ export class FolderLock {
     return lock;
   }
 
-  /** Runs what is to be done with a name in the folder when all before it is done. */
+  /** Runs work on a name in the folder after all earlier work on that name is done. */
   inTurn<R>(name: string, work: () => Promise<R>): Promise<R> {
     const done = (this.#turns.get(name) ?? Promise.resolve()).then(work);
     this.#turns.set(name, done.catch(() => {}));
     return done;
   }
 
-  /** A path in the folder that nothing has yet. What is left there by a crash is removed by the next holder. */
+  /**
+   * An unused path in the folder for a temporary file. If a crash leaves the file there, the next
+   * holder removes it.
+   */
   aside(name: string): string {
     return `${this.folder}/${name}.${randomId()}.tmp`;
   }
 
-  /** Throws if the folder is not this process's any more. */
+  /** Throws if this process does not hold the folder any more. */
   async check(): Promise<void> {
     const holder = await this.#holder();
     if (holder === this.#id) return;
@@ -79,9 +84,9 @@ export class FolderLock {
     );
   }
 
-  /** Makes renames in the folder last through a loss of power. */
+  /** Makes renames in the folder survive a loss of power. */
   async sync(): Promise<void> {
-    if (process.platform === "win32") return; // It can neither open a folder nor needs to.
+    if (process.platform === "win32") return; // Windows cannot open a folder, and does not need to.
     const folder = await open(this.folder, "r");
     try {
       await folder.sync();
@@ -94,7 +99,8 @@ export class FolderLock {
     await checkMode(this.folder);
     const aside = this.aside("holder");
     try {
-      // Before the lock: whose file this is tells which user this process is, without asking for that right.
+      // Before the lock: the owner of the new file is the user of this process. Asking for that
+      // user would need a permission.
       await checkOwner(this.folder, await createFile(aside, this.#id));
       this.#file = await lockFile(`${this.folder}/lock`);
       if (this.#file === undefined) throw this.#inUse();
@@ -103,12 +109,15 @@ export class FolderLock {
       return this;
     } catch (thrown) {
       this.#file?.close();
-      await rm(aside, { force: true }).catch(() => {}); // What went wrong first is told.
+      await rm(aside, { force: true }).catch(() => {}); // The first error is the one to report.
       throw thrown;
     }
   }
 
-  /** Removes what crashes left behind, and the locks of release 0.1, which stops a process that still has one. */
+  /**
+   * Removes files that crashes left behind, and the locks of release 0.1, so that a process that
+   * still has one stops.
+   */
   async #tidy(): Promise<void> {
     for (const name of await readdir(this.folder)) {
       const left = /^(holder|.*\.checkpoint)\.[0-9a-f]{16}\.tmp$/.test(name) ||
@@ -117,7 +126,7 @@ export class FolderLock {
     }
   }
 
-  /** The id of whoever took the folder last, or undefined if that is not there any more. */
+  /** The id of the process that took the folder last, or undefined if its file is gone. */
   async #holder(): Promise<string | undefined> {
     try {
       return await readFile(`${this.folder}/holder`, "utf8");
@@ -136,7 +145,7 @@ export class FolderLock {
   }
 }
 
-/** Locks a file until the process ends, and makes it if it is missing. Undefined if somebody else has it locked. */
+/** Locks a file until the process ends, and creates it if it is missing. Undefined if another process has locked it. */
 async function lockFile(path: string): Promise<DatabaseSync | undefined> {
   await createFile(path, "").catch((thrown) => {
     if (codeOf(thrown) !== "EEXIST") throw thrown;
@@ -147,19 +156,19 @@ async function lockFile(path: string): Promise<DatabaseSync | undefined> {
   });
   const file = new DatabaseSync(path);
   try {
-    // IMMEDIATE takes one lock in one step: of many that try at once, exactly one gets it. The journal of a write that
-    // never comes is to be no file.
+    // IMMEDIATE takes one lock in one step: of many processes that try at once, exactly one gets
+    // it. The journal is kept in memory, so that it makes no file: nothing is ever written.
     file.exec("PRAGMA journal_mode = MEMORY; BEGIN IMMEDIATE");
     return file;
   } catch (thrown) {
     file.close();
-    // Deno gives no number of the error.
+    // Deno's error has no error number.
     if (/\bis locked\b/.test((thrown as Error).message)) return undefined;
     throw thrown;
   }
 }
 
-/** Makes a file that only this user can read, and returns the number of that user. Never writes into one that is there. */
+/** Creates a file that only this user can read, and returns the user's id. Rejects if the file exists. */
 async function createFile(path: string, content: string): Promise<number> {
   const file = await open(path, "wx", 0o600);
   try {

@@ -1,29 +1,30 @@
 /**
- * What stores put before a state, so that it can be told whose it is: one line of text, `koprs-checkpoint`, a blank, and JSON.
+ * The line that stores put before a state to tell whose it is: `koprs-checkpoint`, a space, and
+ * JSON.
  *
  * A state without that line was saved by release 0.1.
  */
 import { readText, textBytes } from "../_bytes/bytes.ts";
 
 const MAGIC = textBytes("koprs-checkpoint ");
-/** The byte behind the line. It has no other one of them. */
+/** The newline that ends the line. The line contains no other. */
 export const END_OF_HEAD = 10;
-/** The longest line: what is longer is none. */
+/** The longest such line, in bytes. A longer one is not taken for such a line. */
 const MAX_HEAD = 1024 * 1024;
 
-/** The line. */
+/** What the line says. */
 export interface Head {
   /** The name of the source. */
   readonly key: string;
-  /** Who wrote it, and which of its writes it is, where others may write, too. */
+  /** The writer and the number of its write, in stores that several processes may write. */
   readonly mark?: string;
   /** True: there is no state, as the key was claimed before the first save, or deleted. */
   readonly empty?: true;
 }
 
-/** What was found. */
+/** A state, taken apart. */
 export interface Unframed {
-  /** Missing where there is no such line: then all is the state. */
+  /** Missing if there is no such line: then all bytes are the state. */
   readonly head?: Head;
   /** A view of the same memory. */
   readonly state: Uint8Array;
@@ -44,10 +45,10 @@ export function join(a: Uint8Array, b: Uint8Array): Uint8Array {
 }
 
 /**
- * Takes the line off a state, or off the first bytes of one.
+ * Separates the line from a state, or from the first bytes of one.
  *
- * @param key Whose state it must be, if that is known: a line that says otherwise is damaged, so it is left for the source to
- * refuse.
+ * @param key Whose state it must be, if that is known. A line with another key is damaged: it is
+ * left in the state, for the source to refuse.
  */
 export function unframe(bytes: Uint8Array, key?: string): Unframed {
   const end = endOf(bytes);
@@ -57,7 +58,7 @@ export function unframe(bytes: Uint8Array, key?: string): Unframed {
     : { head, state: bytes.subarray(end + 1) };
 }
 
-/** Whether bytes that hold no end of a line may be the beginning of one. */
+/** Whether bytes without a newline may be the beginning of such a line. */
 export function mayBeHead(bytes: Uint8Array): boolean {
   const length = Math.min(bytes.length, MAGIC.length);
   for (let i = 0; i < length; i++) if (bytes[i] !== MAGIC[i]) return false;
@@ -75,7 +76,7 @@ function headOf(text: string): Head | undefined {
   try {
     head = JSON.parse(text);
   } catch {
-    return undefined; // Damaged: the source says so of what it is given.
+    return undefined; // Damaged: the source will refuse it.
   }
   const { key, mark, empty } = head ?? {};
   if (typeof key !== "string") return undefined;

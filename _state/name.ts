@@ -3,18 +3,18 @@ import { textBytes } from "../_bytes/bytes.ts";
 import type { Head } from "./frame.ts";
 
 /**
- * A name that any file system and store takes: readable, and different for different keys, also where
- * upper and lower case are the same.
+ * A name that any file system and store accepts: readable, and different for different keys, even
+ * where upper and lower case are the same.
  */
 export async function checkpointName(key: string): Promise<string> {
-  // No dot or hyphen in front: files that are hidden, or taken for options.
+  // No dot or hyphen in front: such files are hidden, or taken for options.
   const readable = key.replace(/[^A-Za-z0-9.-]+/g, "_").replace(/^[.-]+/, "_").slice(0, 80);
   return `${readable}-${await checkpointHash(key)}.checkpoint`;
 }
 
 /** 32 hexadecimal digits, different for different keys. */
 export async function checkpointHash(key: string): Promise<string> {
-  // Not of TextEncoder's bytes, which are the same for all lone surrogates.
+  // Not with TextEncoder, whose bytes are the same for all lone surrogates.
   const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(textBytes(key)));
   const hash = Array.from(
     new Uint8Array(digest, 0, 16),
@@ -24,8 +24,9 @@ export async function checkpointHash(key: string): Promise<string> {
 }
 
 /**
- * The key whose checkpoint has this name. Undefined if it has no state, is not the one that it says, or cannot be told:
- * release 0.1 kept no key, and only what is readable as it is can be told from the name.
+ * The key whose checkpoint has this name. Undefined if there is no state, if the key does not
+ * belong to this name, or if the key is not known: release 0.1 did not store it, and a name
+ * contains only some keys unchanged.
  */
 export async function keyOfName(name: string, head: Head | undefined): Promise<string | undefined> {
   const key = head?.key ?? name.replace(/-[0-9a-f]{32}\.checkpoint$/, "");

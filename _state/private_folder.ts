@@ -1,20 +1,21 @@
-/** A folder that nobody else can write: whoever can may put a link or another state in the place of a checkpoint. */
+/** A folder that nobody else can write to: others could replace a checkpoint by a link or another state. */
 import { mkdir, stat } from "node:fs/promises";
 import process from "node:process";
 import { ExternalError } from "../_errors/external_error.ts";
 
 const ROOT = 0;
 
-/** Makes the folder, and those above it that are missing, for this user alone. One that is there stays as it is. */
+/** Creates the folder, and any missing folders above it, for this user alone. An existing one stays as it is. */
 export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
 }
 
 /** Throws if the folder's mode lets others write to it. */
 export async function checkMode(folder: string): Promise<void> {
-  if (process.platform === "win32") return; // Its modes say nothing.
+  if (process.platform === "win32") return; // Modes mean nothing there.
   const { mode } = await stat(folder);
-  // Kubernetes gives volumes to the group of a pod's `fsGroup`, with this bit, again at every start of the pod.
+  // At every start of a pod, Kubernetes gives volumes to the group of its `fsGroup`, and sets this
+  // bit.
   const ofPod = (mode & 0o2000) !== 0;
   if ((mode & 0o002) === 0 && ((mode & 0o020) === 0 || ofPod)) return;
   throw new ExternalError(
@@ -28,7 +29,7 @@ export async function checkMode(folder: string): Promise<void> {
 /**
  * Throws if the folder belongs to another user, who can always write to it.
  *
- * @param user Who this process is.
+ * @param user The user id of this process.
  */
 export async function checkOwner(folder: string, user: number): Promise<void> {
   if (process.platform === "win32") return;

@@ -1,5 +1,6 @@
 /**
- * The envelope of saved state: what it is, what it belongs to, and whether it is whole.
+ * The envelope of saved state: it tells the format, what the state belongs to, and whether it is
+ * complete.
  *
  * | offset | bytes | what                                        |
  * | ------ | ----- | ------------------------------------------- |
@@ -19,20 +20,21 @@ import { readText, textBytes } from "../_bytes/bytes.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 
 const MAGIC = textBytes("koprsext");
-// 1: before the keys of a snapshot were packed.
+// Version 1 did not pack the keys of a snapshot.
 const VERSION = 2;
 const HEAD = 24;
 const CHECKSUM = 16;
-/** The longest envelope, in bytes: Node reads no file of 2 GiB, and a store may add a little of its own. */
+/** The longest envelope, in bytes: Node cannot read a file of 2 GiB, and a store may add some bytes of its own. */
 export const MAX_STATE_BYTES: number = 2 ** 31 - 2 ** 16;
 
 /**
  * Puts parts of a state into one envelope.
  *
- * @param identity What is watched: a store and prefix, a URL. It is stored as it is, so no secret.
+ * @param identity What is watched: a store and prefix, a URL. It is stored as it is, so it must
+ * hold no secret.
  * @param parts The state.
- * @throws {ExternalError} with code `"checkpoint"` if it is longer than {@linkcode MAX_STATE_BYTES}: it could be written, and
- * not be read again.
+ * @throws {ExternalError} with code `"checkpoint"` if it is longer than
+ * {@linkcode MAX_STATE_BYTES}: it could be written, but not read again.
  */
 export function seal(identity: string, parts: readonly Uint8Array[]): Uint8Array {
   const name = textBytes(identity);
@@ -66,8 +68,8 @@ export interface Opened {
 /**
  * The state in an envelope, as a view of the same memory.
  *
- * @throws {ExternalError} with code `"checkpoint"` if it is not an envelope, of a newer version, cut, damaged or of
- * something else than `identity`; the message says which.
+ * @throws {ExternalError} with code `"checkpoint"` if it is not an envelope, has another version,
+ * is cut short or damaged, or belongs to something else than `identity`; the message says which.
  */
 export function unseal(bytes: Uint8Array, identity: string): Uint8Array {
   const opened = openSealed(bytes, identity);
@@ -76,9 +78,9 @@ export function unseal(bytes: Uint8Array, identity: string): Uint8Array {
 }
 
 /**
- * The same for whoever compares the identity by other rules.
+ * Like `unseal`, for callers that compare the identity by rules of their own.
  *
- * @param identity What errors call it.
+ * @param identity The name of the state in errors.
  */
 export function openSealed(bytes: Uint8Array, identity: string): Opened {
   for (let i = 0; i < MAGIC.length && i < bytes.length; i++) {
@@ -88,7 +90,7 @@ export function openSealed(bytes: Uint8Array, identity: string): Opened {
   }
   if (bytes.length < HEAD + CHECKSUM) throw cut(identity, bytes.length, "at least 40");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  // Before all else that may be laid out otherwise in another version.
+  // Checked first, as all that follows may be laid out differently in another version.
   const version = view.getUint32(8, true);
   if (version > VERSION) {
     throw refused(
@@ -104,7 +106,7 @@ export function openSealed(bytes: Uint8Array, identity: string): Opened {
   if (length !== bytes.length || sum.some((byte, i) => byte !== bytes[end + i])) {
     throw damaged(identity, "the checksum does not match");
   }
-  // Behind the checksum: what says 0 or 1 by accident is damaged.
+  // Checked after the checksum: damage may also make the version 0 or 1.
   if (version < VERSION) {
     throw refused(
       identity,
@@ -117,7 +119,7 @@ export function openSealed(bytes: Uint8Array, identity: string): Opened {
   return { identity: readText(bytes, HEAD, start), state: bytes.subarray(start, end) };
 }
 
-/** The error for the state of something else. */
+/** The error for a state that belongs to something else. */
 export function foreign(identity: string, found: string): ExternalError {
   return refused(
     identity,
@@ -125,7 +127,7 @@ export function foreign(identity: string, found: string): ExternalError {
   );
 }
 
-/** The error for state that is not what was written. */
+/** The error for a state that was damaged since it was written. */
 export function damaged(identity: string, how: string): ExternalError {
   return refused(
     identity,

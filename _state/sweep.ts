@@ -1,18 +1,20 @@
-/** Forgetting the states of sources that are long gone. */
+/** Deletes the states of sources that are no longer watched. */
 import type { CheckpointStore } from "./checkpoint_store.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 
 /**
- * Deletes the checkpoints that nobody needs any more. One that another process has taken from this store meanwhile is left to
- * that one.
+ * Deletes the checkpoints that are no longer needed. Skips a checkpoint that another process has
+ * taken over meanwhile.
  *
- * Name all sources that are watched anywhere with this store: a watch whose checkpoint is deleted ends at its next save.
+ * `keep` must return true for every source that is watched anywhere with this store: a watch whose
+ * checkpoint is deleted ends at its next save.
  *
- * @param store A store that can list and delete: each of this package can.
+ * @param store A store that can list and delete, as all stores of this package can.
  * @param keep Whether a source of this name may still be watched. It is asked once for each key that has a state.
- * @returns The keys of what was deleted.
+ * @returns The keys whose checkpoints were deleted.
  * @throws {TypeError} If the store has no `list` or no `delete`, or `keep` is not a function.
- * @throws {ExternalError} If the store cannot be read or written: what was deleted until then stays deleted.
+ * @throws {ExternalError} If the store cannot be read or written: what was deleted before stays
+ * deleted.
  * @example
  * ```ts
  * import { MemoryCheckpointStore, sweep } from "@koprs/external/checkpoint";

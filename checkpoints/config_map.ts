@@ -7,11 +7,11 @@ import { ConfigMaps, MAX_CONFIG_MAP_BYTES } from "../_kubernetes/config_maps.ts"
 
 /** Where to keep checkpoints in a cluster. */
 export interface ConfigMapCheckpointStoreOptions {
-  /** The namespace of the ConfigMaps. It must be there. */
+  /** The namespace of the ConfigMaps. It must exist. */
   namespace: string;
   /**
-   * The beginning of their names, and the value of their label `external.koprs.dev/checkpoints`: at most 63 lower-case
-   * letters, digits and hyphens. Give each group of sources one of its own.
+   * The prefix of their names, and the value of their label `external.koprs.dev/checkpoints`: at
+   * most 63 lower-case letters, digits and hyphens. Give each group of sources a prefix of its own.
    *
    * @default {"checkpoint"}
    */
@@ -19,15 +19,17 @@ export interface ConfigMapCheckpointStoreOptions {
 }
 
 /**
- * Keeps checkpoints in a Kubernetes cluster, one ConfigMap a source, so that an operator needs neither a disk nor a bucket.
- * Every write names the `resourceVersion` that it replaces: a stale writer loses with a clear error, and never overwrites
- * newer state.
+ * Keeps checkpoints in a Kubernetes cluster, one ConfigMap for each source, so that an operator
+ * needs neither a disk nor a bucket. Every write names the `resourceVersion` that it replaces: a
+ * stale writer gets a clear error, and never overwrites newer state.
  *
- * A ConfigMap holds 1 MiB: the state of about 20,000 objects of a store, or any HTTP resource without its body. Each save
- * is a write to etcd, so give a source that changes every second an `ObjectCheckpointStore`.
+ * A ConfigMap holds 1 MiB: the state of about 20,000 objects of a store, or of any HTTP resource
+ * without its body. Each save is a write to etcd, so use an `ObjectCheckpointStore` for a source
+ * that changes every second.
  *
- * The service account needs the verbs `get`, `list`, `create`, `update` and `delete` of `configmaps` in the namespace. Whoever
- * may read ConfigMaps there can read the states: names of objects, and with `remember: "body"` contents.
+ * The service account needs the verbs `get`, `list`, `create`, `update` and `delete` of
+ * `configmaps` in the namespace. Whoever may read ConfigMaps there can read the states: names of
+ * objects and, with `remember: "body"`, contents.
  *
  * @example
  * ```ts ignore
@@ -49,7 +51,7 @@ export class ConfigMapCheckpointStore implements CheckpointStore {
    * Makes no request yet.
    *
    * @param cluster How to reach the API server: `inCluster()` in a pod.
-   * @param options Where to keep them.
+   * @param options Where to keep the ConfigMaps.
    * @throws {TypeError} If the cluster has no URL, the namespace is missing or the prefix cannot be used.
    */
   constructor(cluster: Cluster, options: ConfigMapCheckpointStoreOptions) {
@@ -75,8 +77,8 @@ export class ConfigMapCheckpointStore implements CheckpointStore {
    *
    * @param key The name of the source.
    * @returns The state, or undefined if there is none.
-   * @throws {ExternalError} If the API server cannot be asked, such as with code `status` and status 403; with code
-   * `checkpoint` if somebody has written something else there.
+   * @throws {ExternalError} If the request to the API server fails, such as with code `status` and
+   * status 403; with code `checkpoint` if the ConfigMap holds something that is not a state.
    */
   async load(key: string): Promise<Uint8Array | undefined> {
     return await this.#states.load(key);
@@ -86,9 +88,9 @@ export class ConfigMapCheckpointStore implements CheckpointStore {
    * Replaces the state under this key.
    *
    * @param key The name of the source.
-   * @param state What the source gave: at most 1 MiB.
-   * @throws {ExternalError} With code `checkpoint` if the state is larger, or another process has written, claimed or deleted
-   * it since; with another code if the API server cannot be asked.
+   * @param state The state of the source: at most 1 MiB.
+   * @throws {ExternalError} With code `checkpoint` if the state is larger, or another process has
+   * written, claimed or deleted it since; with another code if the request to the API server fails.
    */
   async save(key: string, state: Uint8Array): Promise<void> {
     if (state.length > MAX_CONFIG_MAP_BYTES) {
@@ -106,12 +108,13 @@ export class ConfigMapCheckpointStore implements CheckpointStore {
   }
 
   /**
-   * The state saved last under this key; it is written once more, with a mark of this store object, so that no other one can
-   * save or delete it any more.
+   * Loads the state under this key, and takes the key over: the state is written again with a mark
+   * of this store object, so that no other one can save or delete it any more.
    *
    * @param key The name of the source.
    * @returns The state, or undefined if there is none.
-   * @throws {ExternalError} If the API server cannot be asked.
+   * @throws {ExternalError} If a request to the API server fails; with code `store` if others write the
+   * key at the same time again and again.
    */
   async claim(key: string): Promise<Uint8Array | undefined> {
     return await this.#states.claim(key);
@@ -121,18 +124,20 @@ export class ConfigMapCheckpointStore implements CheckpointStore {
    * Deletes the ConfigMap of this key.
    *
    * @param key The name of the source.
-   * @throws {ExternalError} With code `checkpoint` if another process has written, claimed or deleted it since this store
-   * object had it; with another code if the API server cannot be asked.
+   * @throws {ExternalError} With code `checkpoint` if another process has written, claimed or
+   * deleted it since this store object last read or wrote it; with another code if the request to
+   * the API server fails.
    */
   async delete(key: string): Promise<void> {
     await this.#states.delete(key);
   }
 
   /**
-   * The keys that have a state: of the ConfigMaps with this prefix for label.
+   * The keys that have a state, from the ConfigMaps whose label has the store's prefix as its
+   * value.
    *
    * @returns The keys.
-   * @throws {ExternalError} If the API server cannot be asked.
+   * @throws {ExternalError} If a request to the API server fails.
    */
   async *list(): AsyncGenerator<string, void> {
     yield* this.#maps.list();

@@ -9,16 +9,17 @@ import { reasonOf } from "../_errors/redact.ts";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 
-// What may pass by itself: tried again, like any failed poll. Anything else about the folder ends the stream.
+// Errors that may pass by themselves: tried again, like any failed poll. Any other error of the
+// folder ends the stream.
 const PASSING = new Set(
   "EAGAIN EBUSY EDQUOT EINTR EIO EMFILE ENFILE ENOBUFS ENOMEM ENOSPC ESTALE ETIMEDOUT".split(" "),
 );
 
-// Windows knows no such flag.
+// Windows has no such flag.
 const READ_NO_LINK = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
 /** Bytes asked for at once: no system reads more than 2 GiB in one go. */
 const CHUNK = 64 * 1024 * 1024;
-/** Bytes of a file that a listing reads: names that need more are left out. */
+/** Bytes of a file that a listing reads: a key that needs more is left out. */
 const HEAD = 64 * 1024;
 
 /** A save that has not begun yet. */
@@ -29,18 +30,22 @@ interface Waiting {
 }
 
 /**
- * Keeps checkpoints in a folder, one file a source. A file is written aside, synced and renamed, and the
- * folder synced, so that a crash at any moment leaves the old state or the new one.
+ * Keeps checkpoints in a folder, one file for each source. A state is written to a temporary file,
+ * which is synced and renamed, and the folder is synced, so that a crash at any moment leaves the
+ * old state or the new one.
  *
- * The first use takes the folder for this process until it ends, however it ends: another process, be it Deno, Node or
- * Bun, gets a clear error. Any number of watches of one process share the folder. Where several machines share a folder,
- * such as one on NFS, whether they can lock it depends on the file system; if they cannot, the one that came
- * first stops with an error before its next write.
+ * The first use locks the folder for this process until the process ends, however it ends: another
+ * process, on Deno, Node or Bun, gets a clear error. Any number of watches of one process share the
+ * folder. If several machines share a folder, such as one on NFS, it depends on the file system
+ * whether the lock works between them; if it does not, the process that came first stops with an
+ * error before its next write.
  *
- * The folder must be this process's own: it is made so that only its user can read and write it. A folder that others can
- * write, such as `/tmp` or a volume of a Kubernetes pod, is refused: give a folder in it, such as
- * `/var/lib/my-operator/checkpoints`. On Deno it needs `--allow-read` and `--allow-write` for that folder, and nothing
- * else. Node must be 22.13 or later; Node 22 warns once that SQLite, by which the folder is locked, is experimental there.
+ * The folder must belong to this process alone: it is created so that only its user can read and
+ * write it. A folder that others can write to, such as `/tmp` or an `emptyDir` volume of a
+ * Kubernetes pod, is refused: name a folder inside it, such as `/var/lib/my-operator/checkpoints`
+ * on a volume at `/var/lib/my-operator`. On Deno it needs `--allow-read` and `--allow-write` for
+ * that folder, and nothing else. Node must be 22.13 or later; Node 22 warns once that SQLite, which
+ * locks the folder, is experimental there.
  *
  * @example
  * ```ts
@@ -56,17 +61,17 @@ interface Waiting {
  */
 export class FileCheckpointStore implements CheckpointStore {
   readonly #folder: string;
-  /** The lock under which a key was asked for last. State is saved under no other. */
+  /** By key, the lock under which it was opened last. Its state is saved under no other lock. */
   readonly #locks = new Map<string, FolderLock>();
   /** By the name of the file. */
   readonly #waiting = new Map<string, Waiting>();
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * Touches nothing yet.
+   * Does not access the folder yet.
    *
-   * @param folder Where the files are kept. It is made if it is missing.
-   * @throws {TypeError} If the folder is not a string, or empty.
+   * @param folder Where the files are kept. It is created if it is missing.
+   * @throws {TypeError} If the folder is not a string, is empty, or holds U+0000.
    */
   constructor(folder: string) {
     if (typeof folder !== "string" || folder === "" || folder.includes("\0")) {
@@ -91,8 +96,9 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   /**
-   * The same as `load`: the folder is this process's own, and any other store object of this process that had the key
-   * cannot save or delete it any more. A save that is under way is waited for, and what it saved is given.
+   * The same as `load`: no other process can use the folder, and any other store object of this
+   * process that had the key cannot save or delete it any more. Waits for a save that is under way,
+   * and resolves to what it saved.
    *
    * @param key The name of the source.
    * @returns The state, or undefined if there is none.
@@ -104,13 +110,13 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   /**
-   * Replaces the state under this key. Of several saves that wait for one that is under way, the newest is done, for all
-   * of them.
+   * Replaces the state under this key. If several saves wait for one that is under way, only the
+   * newest of them is written, for all of them.
    *
    * @param key The name of the source.
-   * @param state What the source gave.
-   * @throws {ExternalError} With code `checkpoint` if the folder cannot be used, another process uses it, or
-   * another watch of this process has asked for the same key since.
+   * @param state The state of the source.
+   * @throws {ExternalError} With code `checkpoint` if the folder cannot be used, another process
+   * uses it, or another watch of this process has asked for the same key since this one did.
    */
   async save(key: string, state: Uint8Array): Promise<void> {
     const { lock, name } = await this.#opened(key, false);
@@ -129,7 +135,7 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   /**
-   * Deletes the file of this key, so that it stays deleted also through a crash.
+   * Deletes the file of this key, so that it stays deleted even after a crash.
    *
    * @param key The name of the source.
    * @throws {ExternalError} With code `checkpoint` if the folder cannot be used, another process uses it, or
@@ -147,9 +153,9 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   /**
-   * The keys that have a state. Takes the folder, and reads the beginning of each file. States that release 0.1 saved, and that
-   * were not saved since, are left out, but for names of letters, digits, dots and hyphens alone: no other can be told from
-   * the file.
+   * The keys that have a state. Locks the folder, and reads the beginning of each file. States that
+   * release 0.1 saved last are left out, unless their key has only letters, digits, dots and
+   * hyphens: no other key can be recovered from the file.
    *
    * @returns The keys.
    * @throws {ExternalError} With code `checkpoint` if the folder cannot be used, or another process uses it.
@@ -191,7 +197,7 @@ export class FileCheckpointStore implements CheckpointStore {
       await lock.check(); // Writing may have taken long.
       await rename(aside, `${lock.folder}/${name}`);
     } catch (thrown) {
-      await rm(aside, { force: true }).catch(() => {}); // What went wrong first is told.
+      await rm(aside, { force: true }).catch(() => {}); // The first error is the one to report.
       throw thrown;
     }
     await lock.sync();
@@ -207,7 +213,7 @@ export class FileCheckpointStore implements CheckpointStore {
     );
   }
 
-  /** The lock and the file name for a key, to the callers in the order of their calls. */
+  /** The lock and the file name for a key. Callers get them in the order of their calls. */
   #opened(key: string, anew: boolean): Promise<{ lock: FolderLock; name: string }> {
     const opened = this.#last.then(async () => {
       const name = await checkpointName(key);
@@ -218,7 +224,7 @@ export class FileCheckpointStore implements CheckpointStore {
     return opened;
   }
 
-  /** Takes the folder, and the key from any other watch of this process. */
+  /** Locks the folder, and takes the key from any other store object of this process. */
   async #open(key: string, name: string): Promise<FolderLock> {
     const lock = await this.#take();
     lock.users.set(name, this);

@@ -8,7 +8,7 @@ import { ExternalError } from "../_errors/external_error.ts";
 
 /** What is kept under one key. */
 interface Entry {
-  /** Tells one writing from every other. A number is never used twice, so it also tells a deleted entry from a new one. */
+  /** Distinguishes this write from every other. A number is never used twice, not even after the entry was deleted. */
   readonly version: number;
   /** Missing if the key was claimed and not saved since. */
   readonly state?: Uint8Array;
@@ -21,7 +21,8 @@ interface Shared {
 }
 
 /**
- * Keeps checkpoints in memory: for tests, and for a watch that is ended and begun again in one process.
+ * Keeps checkpoints in memory: for tests, and for a watch that is stopped and started again in one
+ * process.
  *
  * @example
  * ```ts
@@ -38,7 +39,8 @@ export class MemoryCheckpointStore implements CheckpointStore {
   readonly #known = new Map<string, number | undefined>();
 
   /**
-   * Another store object on the same checkpoints, as another process would have one: each can lose a key to the other.
+   * Another store object on the same checkpoints, as another process would have: each can lose a
+   * key to the other.
    *
    * @returns A store that has read nothing yet.
    * @example
@@ -75,7 +77,7 @@ export class MemoryCheckpointStore implements CheckpointStore {
    * Replaces the state under this key.
    *
    * @param key The name of the source.
-   * @param state What the source gave. It is copied.
+   * @param state The state of the source. It is copied.
    * @throws {ExternalError} With code `checkpoint` if another instance has saved, claimed or deleted it since.
    */
   // deno-lint-ignore require-await -- what is thrown must reject
@@ -85,7 +87,8 @@ export class MemoryCheckpointStore implements CheckpointStore {
   }
 
   /**
-   * The state saved last under this key, and from now on no other instance can save or delete it.
+   * Loads the state under this key, and takes the key over: no other instance can save or delete it
+   * any more.
    *
    * @param key The name of the source.
    * @returns A copy, or undefined if there is none.
@@ -100,8 +103,8 @@ export class MemoryCheckpointStore implements CheckpointStore {
    * Forgets the state under this key.
    *
    * @param key The name of the source.
-   * @throws {ExternalError} With code `checkpoint` if another instance has saved, claimed or deleted it since this one had
-   * it.
+   * @throws {ExternalError} With code `checkpoint` if another instance has saved, claimed or
+   * deleted it since this one last read or wrote it.
    */
   // deno-lint-ignore require-await -- what is thrown must reject
   async delete(key: string): Promise<void> {
@@ -111,7 +114,7 @@ export class MemoryCheckpointStore implements CheckpointStore {
   }
 
   /**
-   * The keys that have a state, as they are at each step.
+   * The keys that have a state. Keys that are saved or deleted meanwhile may or may not be listed.
    *
    * @returns The keys.
    */

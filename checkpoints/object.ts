@@ -8,7 +8,8 @@ import { FencedStates } from "../_state/fenced.ts";
 /** How to keep checkpoints in a store. */
 export interface ObjectCheckpointStoreOptions {
   /**
-   * Put before the name of each object. Keep it out of what is watched, or every save is a change.
+   * Put before the name of each object. Do not watch objects with this prefix, or every save is a
+   * change.
    *
    * @default {".koprs-external/"}
    */
@@ -16,13 +17,15 @@ export interface ObjectCheckpointStoreOptions {
 }
 
 /**
- * Keeps checkpoints in an object store, one object a source, so that a container needs no disk. Every write
- * is conditional on the state this process read or wrote last: a stale writer loses with a clear error,
- * and never overwrites newer state. When two processes overlap, such as in a rolling update, the first to
- * save goes on, and the other one's watch ends. Where several share their sources, whoever takes one over claims it.
+ * Keeps checkpoints in an object store, one object for each source, so that a container needs no
+ * disk. Every write is conditional on the state this process read or wrote last: a stale writer
+ * gets a clear error, and never overwrites newer state. When two processes overlap, such as in a
+ * rolling update, the first to save continues, and the watch of the other one ends. If several
+ * processes divide the sources among them, the one that takes a source over claims its checkpoint.
  *
- * Before its first save it asks once whether the server honours such conditions, by an object of its own under the prefix,
- * `conditions.probe`: without them a stale writer would overwrite newer state in silence.
+ * Before its first save it tests once whether the server honours such conditions, with an object of
+ * its own under the prefix, `conditions.probe`: without conditions, a stale writer would overwrite
+ * newer state silently.
  *
  * @example
  * ```ts
@@ -43,7 +46,7 @@ export class ObjectCheckpointStore implements CheckpointStore {
    * Makes no request yet.
    *
    * @param store Where to keep them: a store with a `put` that takes conditions.
-   * @param options How to name them.
+   * @param options How to name the objects.
    * @throws {TypeError} If the store has no `put`, or the prefix is not a string.
    */
   constructor(store: ObjectStore, options?: ObjectCheckpointStoreOptions) {
@@ -72,46 +75,51 @@ export class ObjectCheckpointStore implements CheckpointStore {
   }
 
   /**
-   * Replaces the state under this key. A save that is still under way when a newer one of the same key is done writes
-   * nothing any more.
+   * Replaces the state under this key. Once a newer save of the same key is done, an older one that
+   * is still under way no longer writes anything.
    *
    * @param key The name of the source.
-   * @param state What the source gave.
-   * @throws {ExternalError} With code `checkpoint` if another process has written, claimed or deleted it since, or the store
-   * knows no conditional writes; with code `store` if the store cannot be written.
+   * @param state The state of the source.
+   * @throws {ExternalError} With code `checkpoint` if another process has written, claimed or
+   * deleted it since, or the store does not support conditional writes; with code `store` if the
+   * store cannot be written.
    */
   async save(key: string, state: Uint8Array): Promise<void> {
     await this.#states.save(key, state);
   }
 
   /**
-   * The state saved last under this key; it is written once more, with a mark of this store object, so that no other one can
-   * save or delete it any more.
+   * Loads the state under this key, and takes the key over: the state is written again with a mark
+   * of this store object, so that no other one can save or delete it any more.
    *
    * @param key The name of the source.
    * @returns The state, or undefined if there is none.
-   * @throws {ExternalError} With code `checkpoint` if the store knows no conditional writes; with code `store` if the store
-   * cannot be read or written, or others claim it at the same time again and again.
+   * @throws {ExternalError} With code `checkpoint` if the store does not support conditional
+   * writes; with code `store` if the store cannot be read or written, or others claim the key at
+   * the same time again and again.
    */
   async claim(key: string): Promise<Uint8Array | undefined> {
     return await this.#states.claim(key);
   }
 
   /**
-   * Forgets the state under this key. An object without a state, of some hundred bytes, takes its place: it holds off
-   * whoever had the key before. It may be deleted by hand once no such process can be left.
+   * Forgets the state under this key. An object without a state, of some hundred bytes, takes its
+   * place: it stops any process that had the key before. It may be deleted by hand once there can
+   * be no such process any more.
    *
    * @param key The name of the source.
-   * @throws {ExternalError} With code `checkpoint` if another process has written, claimed or deleted it since this store
-   * object had it; with code `store` if the store cannot be written.
+   * @throws {ExternalError} With code `checkpoint` if another process has written, claimed or
+   * deleted it since this store object last read or wrote it; with code `store` if the store cannot
+   * be written.
    */
   async delete(key: string): Promise<void> {
     await this.#states.delete(key);
   }
 
   /**
-   * The keys that have a state. Reads the beginning of each object. States that release 0.1 saved, and that were not saved
-   * since, are left out, but for names of letters, digits, dots and hyphens alone: no other can be told from the object.
+   * The keys that have a state. Reads the beginning of each object. States that release 0.1 saved
+   * last are left out, unless their key has only letters, digits, dots and hyphens: no other key
+   * can be recovered from the object.
    *
    * @returns The keys.
    * @throws {ExternalError} With code `store` if the store cannot be read.
@@ -124,7 +132,7 @@ export class ObjectCheckpointStore implements CheckpointStore {
    * Where the state of this key is kept, for error messages.
    *
    * @param key The name of the source.
-   * @returns The name of the store with the key of the object behind it.
+   * @returns The name of the store, followed by the key of the object.
    */
   async locate(key: string): Promise<string> {
     return await this.#objects.locate(key);

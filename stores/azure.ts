@@ -50,8 +50,8 @@ export interface AzureStoreOptions {
    */
   pageSize?: number;
   /**
-   * Milliseconds for one request, the client's further tries included. Of a read, until the content begins, and then for each
-   * wait for more of it.
+   * Milliseconds for one request, the client's retries included. For a read: until the content
+   * begins, and then for each wait for the next bytes.
    *
    * @default {60_000}
    */
@@ -65,17 +65,20 @@ export interface AzureStoreOptions {
 }
 
 /**
- * The blobs of a container of Azure Blob Storage. Requests go through the client that is given: its
- * credentials, retries, endpoint and policies are used, and nothing of it is changed.
+ * The blobs of a container of Azure Blob Storage. Requests go through the given client, with its
+ * credentials, retries, endpoint and policies; the client is not changed.
  *
- * - **ETag**: the blob's own, in double quotes as in an `ETag` header, also where a listing has it bare. Azure
- *   changes it with every write, also of metadata alone. `get` and `put` take it as `ifMatch`.
- * - Directories of accounts with a hierarchical namespace, snapshots, older versions and deleted blobs are left
- *   out. The empty blobs that Hadoop's driver keeps for folders in other accounts are blobs and listed.
- * - Azure lists from the start only: one request after another, in pages of 5000.
- * - A blob whose name has a segment `.` or `..` is listed, but no URL reaches it: `get` and `put` refuse it.
+ * - **ETag**: the blob's own, always in double quotes as in an `ETag` header, even where a listing
+ *   omits the quotes. Azure changes it with every write, even of metadata alone. `get` and `put`
+ *   take it as `ifMatch`.
+ * - Directories of accounts with a hierarchical namespace, snapshots, older versions and deleted blobs are left out. In
+ *   other accounts, the empty blobs that Hadoop's driver creates for folders are ordinary blobs and are listed.
+ * - Azure cannot start a listing at a given key, so pages are requested one after another, each of
+ *   up to 5000 blobs.
+ * - A blob whose name has a segment `.` or `..` is listed, but cannot be reached by a URL: `get`
+ *   and `put` refuse it.
  *
- * A request is bounded in time by `timeout`, and a page in size by 32 MiB.
+ * Each request is limited to `timeout`, and each page of a listing to 32 MiB.
  *
  * @example
  * ```ts
@@ -89,8 +92,8 @@ export interface AzureStoreOptions {
  */
 export class AzureStore implements ObjectStore {
   /**
-   * `az://`, the account, and the container, unless another name was given. Never the query of the URL, which may hold a
-   * signature.
+   * `az://account/container`, unless another name was given. Never contains the query of the URL,
+   * which may hold a signature.
    */
   readonly name: string;
   readonly #cloud: Cloud;
@@ -101,7 +104,7 @@ export class AzureStore implements ObjectStore {
    *
    * @param container A `ContainerClient` of `@azure/storage-blob`.
    * @param options How to use it.
-   * @throws {TypeError} If `container` is no such client, or an option is of the wrong type.
+   * @throws {TypeError} If `container` is not such a client, or an option is of the wrong type.
    * @throws {RangeError} If `pageSize` or `timeout` is out of range.
    */
   constructor(container: AzureContainer, options?: AzureStoreOptions) {
@@ -116,7 +119,7 @@ export class AzureStore implements ObjectStore {
       );
     }
     const pageSize = checkPageSize("AzureStore", options?.pageSize, 5000);
-    // Behind a domain of one's own the client knows no account.
+    // With a custom domain, the client does not know the account.
     const own = `az://${container.accountName || new URL(url).host}/${containerName}`;
     const { timeout = 60_000, name = own } = options ?? {};
     checkPositive("make an AzureStore", "timeout", timeout);
@@ -127,10 +130,10 @@ export class AzureStore implements ObjectStore {
   }
 
   /**
-   * What a checkpoint is tied to beside the name: where the client sends its requests. Empty for the endpoints of Azure's
-   * public cloud, where the name of an account is of one account alone.
+   * Where the client sends its requests: a checkpoint is tied to this as well as to the name. Empty
+   * for the endpoints of Azure's public cloud, where account names are unique.
    *
-   * @returns A host and perhaps a path.
+   * @returns A host, perhaps with a path, or an empty string.
    */
   identity(): string {
     return this.#endpoint;
@@ -139,18 +142,18 @@ export class AzureStore implements ObjectStore {
   /**
    * The blobs, page by page. A page is one request.
    *
-   * @param options Which of them; `after` and `until` are not looked at.
-   * @returns Pages, some perhaps empty.
-   * @throws {ExternalError} If a page cannot be had whole: with code `store` and a status if the server refuses, such as 404 for a
-   * container that does not exist; `network`, `timeout`; `protocol` if an answer is no whole listing or the pages do not end;
-   * `too-large`.
+   * @param options Which blobs; `after` and `until` are ignored.
+   * @returns Pages, some of which may be empty.
+   * @throws {ExternalError} If a page cannot be read completely: with code `store` and a status if
+   * the server refuses, such as 404 for a container that does not exist; `protocol` if an answer is
+   * not a complete listing or the pages do not end; `network`, `timeout` or `too-large`.
    */
   async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
     for await (const page of this.#cloud.pages(options ?? {})) yield page.objects();
   }
 
   /**
-   * The same without an object for each. Private to this package.
+   * Like `list`, but without creating an object for each blob. Private to this package.
    *
    * @internal
    */
@@ -163,19 +166,21 @@ export class AzureStore implements ObjectStore {
    *
    * @param key Its name.
    * @param options The ETag it must have.
-   * @returns The content, read from the server as it is read. Read it to its end or cancel it, or its connection stays taken.
-   * @throws {ExternalError} With code `store` and status 404 if there is no such blob, 412 if it has another ETag. A failure
-   * midway errors the stream, with code `network` or `timeout`.
+   * @returns The content, fetched from the server while it is read. Read it to its end or cancel
+   * it, or its connection stays in use.
+   * @throws {ExternalError} With code `store` and status 404 if there is no such blob, 412 if it
+   * has another ETag. A failure midway errors the stream with code `network` or `timeout`.
    */
   get(key: string, options?: GetOptions): Promise<ReadableStream<Uint8Array>> {
     return this.#cloud.get(key, options ?? {});
   }
 
   /**
-   * Writes one blob, on a condition that the server checks in one step with the write.
+   * Writes one blob. If there is a condition, the server checks it and writes in one atomic step.
    *
-   * After an abort, a timeout, or an answer that was lost, the blob may be written or not. The client tries a write again: then
-   * the first one that came through is found to be there already.
+   * After an abort, a timeout or a lost answer, the blob may or may not have been written. The
+   * client retries writes: if a conditional write succeeded but its answer was lost, the retry
+   * meets that write and fails with status 412.
    *
    * @param key Its name.
    * @param body Its content.

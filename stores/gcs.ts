@@ -47,8 +47,8 @@ export interface GcsStoreOptions {
    */
   pageSize?: number;
   /**
-   * Milliseconds for one request, its further tries included. Of a read, until the content begins, and then for each wait for
-   * more of it.
+   * Milliseconds for one request, its retries included. For a read: until the content begins, and
+   * then for each wait for the next bytes.
    *
    * @default {60_000}
    */
@@ -62,20 +62,20 @@ export interface GcsStoreOptions {
 }
 
 /**
- * The objects of a bucket of Google Cloud Storage. Requests go through the client that is given: its
- * credentials, retries, endpoint, proxy and user project are used, and nothing of it is changed.
+ * The objects of a bucket of Google Cloud Storage. Requests go through the given client, with its
+ * credentials, retries, endpoint, proxy and user project; the client is not changed.
  *
  * - **ETag**: the object's generation, a decimal number as a string. It changes with every write of the
  *   content, and not when only metadata is changed, unlike Google's own ETag. `get` and `put` take it as
  *   `ifMatch`.
- * - **lastModified**: the object's `updated`, which a change of its metadata moves as well.
+ * - **lastModified**: the object's `updated` time, which also changes when only metadata does.
  * - Only live objects are listed: no older versions, nothing soft-deleted.
  * - An object that was stored with `Content-Encoding: gzip` is read decompressed, while `size` is that of
  *   the compressed bytes.
  *
- * A request is bounded in time by `timeout`, and a page in size by 32 MiB. What fails for a passing reason is tried up to three
- * times, or as often as the `retryOptions` of the client say if that is less; a `Retry-After` of the server is heeded. The
- * client itself tries again only for `put`.
+ * Each request is limited to `timeout`, and each page of a listing to 32 MiB. A request that fails
+ * for a transient reason is tried up to three times, or fewer if the client's `retryOptions` say
+ * so; a `Retry-After` of the server is respected. The client's own retries are used for `put` only.
  *
  * @example
  * ```ts
@@ -90,7 +90,7 @@ export interface GcsStoreOptions {
 export class GcsStore implements ObjectStore {
   /** `gs://` and the name of the bucket, unless another name was given. */
   readonly name: string;
-  /** Always true: `list` honours `after` and `until`, and is in UTF-8 byte order. */
+  /** Always true: `list` honours `after` and `until`, and yields keys in UTF-8 byte order. */
   readonly ranged: true = true;
   readonly #cloud: Cloud;
   readonly #endpoint: string;
@@ -100,7 +100,7 @@ export class GcsStore implements ObjectStore {
    *
    * @param bucket A `Bucket` of `@google-cloud/storage`.
    * @param options How to use it.
-   * @throws {TypeError} If `bucket` is no such bucket, or an option is of the wrong type.
+   * @throws {TypeError} If `bucket` is not such a bucket, or an option is of the wrong type.
    * @throws {RangeError} If `pageSize` or `timeout` is out of range.
    */
   constructor(bucket: GcsBucket, options?: GcsStoreOptions) {
@@ -123,10 +123,10 @@ export class GcsStore implements ObjectStore {
   }
 
   /**
-   * What a checkpoint is tied to beside the name: where the client sends its requests. Empty for Google's own endpoints, so that
-   * a bucket stays the same whichever of them is used.
+   * Where the client sends its requests: a checkpoint is tied to this as well as to the name. Empty
+   * for Google's own endpoints, so that a checkpoint stays valid whichever of them is used.
    *
-   * @returns A host and perhaps a path.
+   * @returns A host, perhaps with a path, or an empty string.
    */
   identity(): string {
     return this.#endpoint;
@@ -135,18 +135,18 @@ export class GcsStore implements ObjectStore {
   /**
    * The objects, page by page, in UTF-8 byte order of their keys. A page is one request.
    *
-   * @param options Which of them.
-   * @returns Pages, some perhaps empty.
-   * @throws {ExternalError} If a page cannot be had whole: with code `store` and a status if the server refuses, such as 404 for a
-   * bucket that does not exist; `network`, `timeout`; `protocol` if an answer is no whole listing or the pages do not end;
-   * `too-large`.
+   * @param options Which objects.
+   * @returns Pages, some of which may be empty.
+   * @throws {ExternalError} If a page cannot be read completely: with code `store` and a status if
+   * the server refuses, such as 404 for a bucket that does not exist; `protocol` if an answer is
+   * not a complete listing or the pages do not end; `network`, `timeout` or `too-large`.
    */
   async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
     for await (const page of this.#cloud.pages(options ?? {})) yield page.objects();
   }
 
   /**
-   * The same without an object for each. Private to this package.
+   * Like `list`, but without creating a JavaScript object for each. Private to this package.
    *
    * @internal
    */
@@ -159,19 +159,21 @@ export class GcsStore implements ObjectStore {
    *
    * @param key Its name.
    * @param options The generation it must have.
-   * @returns The content, read from the server as it is read. Read it to its end or cancel it, or its connection stays taken.
-   * @throws {ExternalError} With code `store` and status 404 if there is no such object, 412 if it has another generation. A
-   * failure midway errors the stream, with code `network` or `timeout`.
+   * @returns The content, fetched from the server while it is read. Read it to its end or cancel
+   * it, or its connection stays in use.
+   * @throws {ExternalError} With code `store` and status 404 if there is no such object, 412 if it
+   * has another generation. A failure midway errors the stream with code `network` or `timeout`.
    */
   get(key: string, options?: GetOptions): Promise<ReadableStream<Uint8Array>> {
     return this.#cloud.get(key, options ?? {});
   }
 
   /**
-   * Writes one object, on a condition that the server checks in one step with the write.
+   * Writes one object. If there is a condition, the server checks it and writes in one atomic step.
    *
-   * After an abort, a timeout, or an answer that was lost, the object may be written or not. The client tries a write with a
-   * condition again: then the first one that came through is found to be there already.
+   * After an abort, a timeout or a lost answer, the object may or may not have been written. The
+   * client retries a write with a condition: if it succeeded but its answer was lost, the retry
+   * meets that write and fails with status 412.
    *
    * @param key Its name.
    * @param body Its content.

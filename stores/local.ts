@@ -1,6 +1,6 @@
 /**
- * A folder as an object store: every file under it is an object, and its key is its path from the folder,
- * with `/` between the names on every system.
+ * A local folder as an object store: every file under it is an object, and its key is its path
+ * relative to the folder, with `/` as the separator on every system.
  *
  * @example
  * ```ts
@@ -36,9 +36,9 @@ import { isInVolume, isReal, type Place, placeOf } from "../_files/volume.ts";
 import type { GetOptions, ListOptions, ObjectStore } from "../_listing/object_store.ts";
 import { walk } from "../_listing/walk.ts";
 
-/** Parts of the tree that are read at once. */
+/** How many folders, or batches of files, are read at once. */
 const AHEAD = 8;
-/** How often a file of a volume is looked for that changes meanwhile. */
+/** Attempts to open a file, as a Kubernetes volume may be swapped meanwhile. */
 const TRIES = 3;
 const WINDOWS = process.platform === "win32";
 
@@ -51,11 +51,12 @@ export interface LocalStoreOptions {
    */
   name?: string;
   /**
-   * Whether a file's inode number is part of its ETag, so that a file that is renamed to the name of another is seen to
-   * be new even if its size and its time are the same. One that is removed and made anew may get the number of the old one:
-   * if its size and its time are the same as well, it is not seen. Turn it off for file systems that give their files
-   * new numbers at will (many in user space, such as sshfs), or where a checkpoint must outlive a move of
-   * the data to another disk. Windows never uses it.
+   * Whether a file's inode number is part of its ETag. Then a file that is renamed over another one
+   * is reported as modified even if size and modification time are the same. A file that is deleted
+   * and created again may get the old inode number: if size and time are the same as well, the
+   * change is not seen. Turn it off for file systems whose inode numbers change without reason
+   * (many in user space, such as sshfs), or where a checkpoint must outlive a move of the data to
+   * another disk. Never used on Windows.
    *
    * @default {true}
    */
@@ -63,26 +64,29 @@ export interface LocalStoreOptions {
 }
 
 /**
- * The files of a folder and of all folders in it. Needs no more than the right to read them.
+ * The files of a folder and of all its subfolders. Needs only the right to read them.
  *
  * - Links to files are followed, wherever they lead. Links to folders are not. Links that lead nowhere,
  *   sockets, pipes and devices are left out, and so is a file that vanishes while the folder is listed.
- * - A folder that is missing, is no folder, cannot be read, or is put in place of another while it is
- *   listed fails the listing, and with it the poll: nothing is ever taken for removed.
- * - A name that is not UTF-8 fails the listing too, as no key could be told from it.
- * - The ETag is made from the size, the modification time in milliseconds and the inode number, the same
- *   on Deno, Node and Bun. What a writer changes and then hides, by setting the old time again in the
- *   same file, is not seen; nor is a second write of the same size within the clock of the file system,
- *   where that is slower than 20 ms (FAT): `minAge` of the poller helps there.
- * - A volume that is not mounted is an empty folder: give the poller a `maxRemoved`.
- * - In a ConfigMap, Secret or projected volume of Kubernetes, be it the folder, in it or around it, the files have the
- *   keys that they were given, and each listing sees the volume at one moment. Their ETag is made from the content,
- *   as every update writes all of them anew: only what changed is `modified`.
+ * - If the folder is missing, is not a folder, or is replaced by another one while it is listed, or
+ *   if any folder in it cannot be read, the listing fails, and with it the poll: nothing is
+ *   reported as removed.
+ * - A file name that is not UTF-8 fails the listing too, as no exact key can be made from it.
+ * - The ETag is made from the size, the modification time in milliseconds and the inode number, and
+ *   is the same on Deno, Node and Bun. Two changes that keep the size are not seen: one in the same
+ *   file after which the writer sets the old time again, and a second write within one tick of the
+ *   file system's clock, if a tick is longer than 20 ms (FAT). `minAge` of the poller helps against
+ *   the second.
+ * - A volume that is not mounted looks like an empty folder: give the poller a `maxRemoved`.
+ * - The folder may be, contain or lie in a ConfigMap, Secret or projected volume of Kubernetes. The
+ *   files there have the keys that the volume defines, and each listing sees the volume at one
+ *   moment. Their ETag is made from the content, as every update writes all files again: only those
+ *   whose content changed are `modified`.
  *
- * Keys come in UTF-8 byte order. There is no `put`, since files know no conditional write. On Deno it needs `--allow-read`
- * for the folder, and nothing else.
+ * Keys come in UTF-8 byte order. There is no `put`, since file systems have no conditional writes.
+ * On Deno it needs only `--allow-read` for the folder.
  *
- * @example Reading what an event named
+ * @example Reading each file, unless it has changed since it was listed
  * ```ts
  * import { LocalStore } from "@koprs/external/stores/local";
  * import { mkdtemp, writeFile } from "node:fs/promises";
@@ -107,10 +111,10 @@ export class LocalStore implements ObjectStore {
   readonly #failures: Failures;
 
   /**
-   * Reads nothing yet.
+   * Does not read the folder yet.
    *
    * @param folder A path, or a `file:` URL. A relative path is resolved now.
-   * @param options Its name, and what makes an ETag.
+   * @param options The store's name, and whether inode numbers are part of ETags.
    * @throws {TypeError} If the folder or an option cannot be used.
    */
   constructor(folder: string | URL, options?: LocalStoreOptions) {
@@ -141,9 +145,9 @@ export class LocalStore implements ObjectStore {
    * The files, page by page, in UTF-8 byte order of their keys. Folders that cannot hold a key with the
    * prefix are not read.
    *
-   * @param options Which of them; `after` and `until` are not looked at.
-   * @returns Pages of up to 1,000. An empty listing has none.
-   * @throws {ExternalError} With code `store` if any folder or file could not be looked at.
+   * @param options Which files; `after` and `until` are ignored.
+   * @returns Pages of up to 1,000 files. An empty listing has none.
+   * @throws {ExternalError} With code `store` if any folder or file could not be accessed.
    */
   async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
     const { prefix = "", signal } = options ?? {};
@@ -152,7 +156,7 @@ export class LocalStore implements ObjectStore {
     const listing = new FolderListing({ prefix, inode: this.#inode, failures: this.#failures });
     const root = listing.root({ key: "", path: this.#root }, before.volume);
     yield* walk(root, { ahead: AHEAD, signal });
-    // What was read of a folder that is gone, unmounted or another one by now is not all of it.
+    // If the folder was removed, unmounted or replaced meanwhile, the listing may be incomplete.
     const after = await orAborted(this.#rootState(), signal);
     if (before.id !== after.id) {
       const why = "the folder was put in place of another while it was listed";
@@ -163,9 +167,11 @@ export class LocalStore implements ObjectStore {
   /**
    * The content of one file.
    *
-   * @param key Its key, as listed. One with empty names, `.`, `..` or a link to a folder in it is none.
-   * @param options Which ETag it must have, at the begin and at the end of the stream.
-   * @returns The content. The file is closed when it is read to its end, cancelled or aborted.
+   * @param key Its key, as listed. A key with an empty name, `.`, `..` or a link to a folder in it
+   * counts as missing.
+   * @param options The ETag it must have, both when the stream begins and when it ends.
+   * @returns The content. The file is closed when the stream is read to its end, cancelled or
+   * aborted.
    * @throws {ExternalError} With code `store`: status 404 if there is no such file, 412 if it has
    * another ETag. The stream fails with 412 if the file changes while it is read and `ifMatch` is given.
    */
@@ -180,7 +186,7 @@ export class LocalStore implements ObjectStore {
     return streamOf(file, {
       signal,
       checkEnd: async () => {
-        // A file of a volume is never written again.
+        // Files of a Kubernetes volume are replaced, never rewritten.
         if (ifMatch === undefined || volume) return;
         const state = await file.stat({ bigint: true });
         if (stateEtag(state, this.#inode) !== ifMatch) throw this.#failures.changed(key);
@@ -189,7 +195,7 @@ export class LocalStore implements ObjectStore {
     });
   }
 
-  /** What tells one folder at the root's path from another. */
+  /** Identifies the folder that is at the root's path now. */
   async #rootState(): Promise<{ id: string; volume: boolean }> {
     try {
       const { dev, ino } = await stat(this.#root, { bigint: true });
@@ -222,7 +228,7 @@ export class LocalStore implements ObjectStore {
   }
 
   async #openAt(place: Place, key: string, ifMatch: string | undefined): Promise<FileHandle> {
-    // Looked at before it is opened, as opening a pipe waits for somebody to write.
+    // Checked before it is opened, as opening a pipe waits until somebody writes to it.
     if (!(await stat(place.path)).isFile()) throw this.#failures.missing(key);
     const file = await open(place.path, "r");
     try {
@@ -241,7 +247,7 @@ export class LocalStore implements ObjectStore {
   }
 }
 
-/** All that is in a file, read without moving the place from which it is read on. */
+/** The whole content of a file. Does not move the position at which the next read begins. */
 async function contentOf(file: FileHandle): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array((await file.stat()).size);
   for (let at = 0; at < bytes.length;) {
@@ -252,9 +258,9 @@ async function contentOf(file: FileHandle): Promise<Uint8Array<ArrayBuffer>> {
   return bytes;
 }
 
-/** Whether a key can be one of a listing. Others might lead out of the folder. */
+/** Whether a listing can contain this key. Other keys might lead out of the folder. */
 function isKey(key: unknown): key is string {
-  // What is no valid Unicode would be taken for another name.
+  // A lone surrogate would be replaced, and the key would name another file.
   if (typeof key !== "string" || key.includes("\0") || /\p{Cs}/u.test(key)) return false;
   if (WINDOWS && /[\\:]/.test(key)) return false;
   return key.split("/").every((name) => name !== "" && name !== "." && name !== "..");

@@ -33,7 +33,7 @@ export interface MemoryStoreOptions {
    */
   name?: string;
   /**
-   * How many objects a page of a listing holds.
+   * The most objects a page of a listing may hold.
    *
    * @default {1000}
    */
@@ -46,9 +46,9 @@ interface StoredObject {
 }
 
 /**
- * Objects in memory. Lists them in UTF-8 byte order, whole ranges or not, as they were when the listing
- * began. Any string is a key. The ETag is made from the content alone, so the same content written again
- * is no change.
+ * Objects in memory. Lists all of them or a range, in UTF-8 byte order, as they were when the
+ * listing began. Any string is a key. The ETag is made from the content alone, so writing the same
+ * content again is no change.
  *
  * @example Writing only what nobody else has written
  * ```ts
@@ -68,17 +68,20 @@ interface StoredObject {
 export class MemoryStore implements ObjectStore {
   /** Names the store in logs, spans and checkpoints. */
   readonly name: string;
-  /** Always true: `list` honours `after` and `until`, and is in order. */
+  /** Always true: `list` honours `after` and `until`, and yields keys in UTF-8 byte order. */
   readonly ranged: true = true;
   readonly #pageSize: number;
   readonly #objects: Map<string, StoredObject> = new Map();
   /** All objects in order; absent after a write, until a listing needs it. Never changed in place. */
   #sorted: readonly StoredObject[] | undefined;
-  /** Settles when the last write asked for is done: digests may be ready in another order. */
+  /**
+   * Settles when the newest write is done. Writes wait for each other, as their digests may be
+   * ready in another order.
+   */
   #writes: Promise<unknown> = Promise.resolve();
 
   /**
-   * An empty store.
+   * Creates an empty store.
    *
    * @param options Its name and the size of a page.
    * @throws {TypeError} If an option is of the wrong type, or the name has control characters.
@@ -93,11 +96,11 @@ export class MemoryStore implements ObjectStore {
   }
 
   /**
-   * Writes one object. Writes take effect in the order in which they were asked for.
+   * Writes one object. Writes take effect in the order of the calls.
    *
    * @param key Any string.
    * @param body A string is written as UTF-8; bytes are copied.
-   * @param options On which condition to write.
+   * @param options The condition on which to write.
    * @returns The ETag of the object.
    * @throws {ExternalError} With code `store` and status 412 if the condition does not hold.
    */
@@ -135,7 +138,7 @@ export class MemoryStore implements ObjectStore {
   /**
    * The objects, page by page, in UTF-8 byte order of their keys.
    *
-   * @param options Which of them.
+   * @param options Which objects.
    * @returns Pages. An empty listing has none.
    */
   async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
@@ -162,7 +165,7 @@ export class MemoryStore implements ObjectStore {
    * The content of one object, as it was at the time of the call.
    *
    * @param key Its key.
-   * @param options Which ETag it must have.
+   * @param options The ETag it must have.
    * @returns The content. The bytes are a copy.
    * @throws {ExternalError} With code `store`: status 404 if there is no such object, 412 if it has
    * another ETag.

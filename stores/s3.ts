@@ -1,8 +1,9 @@
 /**
  * A bucket of Amazon S3, or of any server that speaks its protocol: MinIO, Ceph, R2 and others.
  *
- * It works on the client of `@aws-sdk/client-s3` that you have: credentials, region, endpoint, retries and proxy are the
- * client's. Listings are read without the SDK's parser, which makes a poll of a large bucket about ten times faster.
+ * It uses your own client of `@aws-sdk/client-s3`, with its credentials, region, endpoint, retries
+ * and proxy. Listings are read without the SDK's parser, which makes a poll of a large bucket about
+ * ten times faster.
  *
  * @example Watching a bucket
  * ```ts ignore
@@ -61,44 +62,46 @@ export interface S3StoreOptions {
    */
   name?: string;
   /**
-   * Whether the bucket lists its keys in UTF-8 byte order and can begin behind a given one, so that ranges of it can be
-   * listed at once. For a server that lists otherwise, pass `false`.
+   * Whether the bucket lists its keys in UTF-8 byte order and can start after a given key, so that
+   * several ranges of it can be listed in parallel. Pass `false` for a server that lists in another
+   * order.
    *
-   * @default {undefined} found out: at Amazon ranges are used from the first listing on, except for directory buckets,
-   * whose names end in `--x-s3`. Any other server is listed page by page until it is known: by what it calls itself in its
-   * first page, or by a listing of several pages that came in order. MinIO and RustFS are never listed in ranges, as for
-   * each they walk to the end of the bucket
+   * @default {undefined} detected: at Amazon, ranges are used from the first listing on, except for
+   * directory buckets, whose names end in `--x-s3`. Any other server is listed page by page until
+   * its first page names a kind of server that is known to be suited, or a listing of several pages
+   * came in order. MinIO and RustFS are never listed in ranges, as they walk to the end of the
+   * bucket for each range
    */
   ranged?: boolean;
   /**
-   * Whether to ask for keys in URL encoding, without which those that have control characters break the listing. `false`
-   * is for a server that says it encodes and does not, or wrongly.
+   * Whether to request keys in URL encoding; without it, keys with control characters break the
+   * listing. Pass `false` for a server that claims to encode keys but does not, or does so wrongly.
    *
    * @default {true}
    */
   urlEncoding?: boolean;
   /**
-   * Objects a page of a listing holds at most. S3 gives 1000 at most.
+   * The most objects a page of a listing may hold, from 1 to 1000.
    *
    * @default {1000}
    */
   pageSize?: number;
   /**
-   * Milliseconds for one request, the SDK's retries included. Of a read, until the content begins, and for each part of it
-   * that is waited for.
+   * Milliseconds for one request, the SDK's retries included. For a read: until the content begins,
+   * and then for each wait for the next bytes.
    *
    * @default {60_000}
    */
   timeout?: number;
-  /** Whether you pay for requests to a bucket whose owner does not. */
+  /** Set it if you pay for the requests, as for a bucket whose owner does not pay for them. */
   requestPayer?: "requester";
   /** The account that must own the bucket; requests fail if another does. */
   expectedBucketOwner?: string;
   /**
-   * Is told once if listings have to go through the SDK's own, slower parser, and once if the server does not list in
-   * UTF-8 byte order.
+   * Gets one warning if listings have to go through the SDK's own, slower parser, and one if the
+   * server does not list in UTF-8 byte order.
    *
-   * @default {console} of the second alone
+   * @default {console} for the second warning only
    */
   logger?: Logger;
 }
@@ -106,13 +109,14 @@ export interface S3StoreOptions {
 /**
  * A bucket, through a client of class `S3`.
  *
- * The ETag is the one of S3, quotes included: it changes with the content, and for a multipart upload also with how it was cut.
- * Buckets are listed in ranges at once where that is safe and pays; see `ranged`. A server that lists out of order is found
- * out: it is listed page by page from then on, and one line in the log says so.
+ * The ETag is the one of S3, quotes included: it changes with the content, and for a multipart
+ * upload also with the sizes of its parts. Several ranges of a bucket are listed in parallel where
+ * that is safe and faster; see `ranged`. If a server turns out to list in another order, it is
+ * listed page by page from then on, and one line in the log says so.
  *
  * The client needs `s3:ListBucket` on the bucket, `s3:GetObject` for `get` and `s3:PutObject` for `put`.
  *
- * @example A stand-in for the client, in a test of one's own
+ * @example A fake client for your own tests
  * ```ts
  * import { S3Store } from "@koprs/external/stores/s3";
  *
@@ -130,11 +134,11 @@ export interface S3StoreOptions {
  * ```
  */
 export class S3Store implements ObjectStore {
-  /** Names the store in logs, spans and checkpoints: `s3://bucket`. */
+  /** Names the store in logs, spans and checkpoints: `s3://bucket`, unless another name was given. */
   readonly name: string;
   readonly #client: S3Client;
   readonly #bucket: string;
-  /** What every request has. */
+  /** Parameters of every request. */
   readonly #common: Pick<S3ListInput, "Bucket" | "RequestPayer" | "ExpectedBucketOwner">;
   readonly #requests: S3Requests;
   readonly #order: S3Order;
@@ -144,8 +148,8 @@ export class S3Store implements ObjectStore {
   /**
    * Makes no request yet.
    *
-   * @param client A client of class `S3` of `@aws-sdk/client-s3`. It is used and not changed.
-   * @param bucket Its name, or the ARN of an access point.
+   * @param client A client of class `S3` of `@aws-sdk/client-s3`. It is not changed.
+   * @param bucket The bucket's name, or the ARN of an access point.
    * @param options How to use it.
    * @throws {TypeError} If the client, the bucket or an option is of the wrong kind.
    * @throws {RangeError} If `timeout` or `pageSize` is out of range.
@@ -190,19 +194,21 @@ export class S3Store implements ObjectStore {
   }
 
   /**
-   * Whether ranges of the bucket are to be listed at once; undefined as long as the server is not known. See the option of
-   * that name.
+   * Whether ranges of the bucket are listed in parallel; undefined as long as the server is not
+   * known. See the option of the same name.
    */
   get ranged(): boolean | undefined {
     return this.#order.ranged;
   }
 
   /**
-   * Where the bucket is, so that a checkpoint of a bucket of the same name elsewhere is not taken for one of this: host,
-   * port and path of the endpoint that the client uses, be it by its configuration, the environment or a profile. Empty
-   * for all of Amazon's own endpoints, which know one bucket by that name. Makes no request.
+   * Host, port and path of the endpoint that the client uses, whether from its configuration, the
+   * environment or a profile. With it, the checkpoint of a bucket of the same name at another
+   * endpoint is not mistaken for one of this bucket. Empty for all of Amazon's own endpoints, where
+   * bucket names are unique. Makes no request.
    *
-   * @throws {ExternalError} With code `store` if the client cannot tell, such as for want of a region.
+   * @throws {ExternalError} With code `store` if the client cannot tell its endpoint, such as when
+   * it has no region.
    */
   identity(): Promise<string> {
     return this.#identity ??= this.#locate().catch((thrown) => {
@@ -218,20 +224,22 @@ export class S3Store implements ObjectStore {
   }
 
   /**
-   * The objects, page by page: a request each.
+   * The objects, page by page. A page is one request.
    *
-   * @param options Which of them.
-   * @returns Pages, in UTF-8 byte order unless the server has another one. Some may be empty.
-   * @throws {TypeError} If a range is asked for of a bucket that has no order.
+   * @param options Which objects.
+   * @returns Pages, in UTF-8 byte order unless the server lists in another order. Some may be
+   * empty.
+   * @throws {TypeError} If `after` or `until` is given while the bucket is not known to list in
+   * order.
    * @throws {ExternalError} With code `network` if the server cannot be reached, `store` if a request fails otherwise,
-   * `protocol` if an answer is no whole listing or the pages do not end, `timeout`, or `too-large`.
+   * `protocol` if an answer is not a complete listing or the pages do not end, `timeout`, or `too-large`.
    */
   async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
     for await (const page of this.#lister.list(options ?? {})) yield page.objects();
   }
 
   /**
-   * The same without an object for each. Private to this package.
+   * Like `list`, but without creating a JavaScript object for each. Private to this package.
    *
    * @internal
    */
@@ -243,10 +251,13 @@ export class S3Store implements ObjectStore {
    * The content of one object.
    *
    * @param key Its key.
-   * @param options Which ETag it must have: also a server that ignores the condition is held to it.
-   * @returns The content, as it arrives. Read it to its end or cancel it, or its connection stays taken.
-   * @throws {ExternalError} With code `network` if the server cannot be reached, `timeout`, or `store`: status 404 if there
-   * is no such object, 412 if it has another ETag. A failure midway is one too, and errors the stream.
+   * @param options The ETag it must have. The ETag of the answer is checked too, as some servers
+   * ignore the condition.
+   * @returns The content, as it arrives. Read it to its end or cancel it, or its connection stays
+   * in use.
+   * @throws {ExternalError} With code `network` if the server cannot be reached, `timeout`, or
+   * `store`: status 404 if there is no such object, 412 if it has another ETag. A failure midway
+   * errors the stream with such an error.
    */
   async get(key: string, options?: GetOptions): Promise<ReadableStream<Uint8Array>> {
     const { ifMatch, signal } = options ?? {};
@@ -268,7 +279,7 @@ export class S3Store implements ObjectStore {
       limits.stopTimer();
       const body = Body?.transformToWebStream() ?? new Blob([]).stream();
       if (ifMatch !== undefined && ETag !== undefined && !isSameTag(ETag, ifMatch)) {
-        body.cancel().catch(() => {}); // Why it is not wanted is thrown.
+        body.cancel().catch(() => {}); // The error below is the one to report.
         throw this.#unmet(doing, "the object has another ETag by now");
       }
       return boundedStream(body, limits, presentable);
@@ -284,11 +295,12 @@ export class S3Store implements ObjectStore {
    *
    * @param key Its key.
    * @param body Its content.
-   * @param options On which condition to write. The server must know conditional writes.
+   * @param options The condition on which to write. The server must support conditional writes.
    * @returns The ETag of the object.
-   * @throws {ExternalError} With code `network`, `timeout` or `store`, and status 412 if the condition does not hold or
-   * other writes came between again and again. The SDK may have written, lost the answer, and tried again: then a first
-   * write is found to be there already.
+   * @throws {ExternalError} With code `network`, `timeout` or `store`, and status 412 if the
+   * condition does not hold or concurrent writes got in the way again and again. The SDK retries
+   * writes: if a conditional write succeeded but its answer was lost, the retry meets that write
+   * and fails with status 412.
    */
   async put(key: string, body: Uint8Array, options?: PutOptions): Promise<PutResult> {
     const { ifMatch, ifNoneMatch, signal } = options ?? {};
@@ -311,10 +323,11 @@ export class S3Store implements ObjectStore {
         return ETag === undefined ? {} : { etag: ETag };
       } catch (error) {
         const { cause, status } = error instanceof ExternalError ? error : {};
-        // Another write was under way at the same time. It may have failed: whether the condition holds is still open.
+        // A concurrent write got in the way. It may have failed itself, so the condition may still
+        // hold.
         const crossed = conditional && status === 409;
         if (crossed && attempt < PUT_ATTEMPTS) continue;
-        // S3 says 404 where an object that must be there is not.
+        // If the object that must exist does not, S3 answers 404.
         const missing = ifMatch !== undefined && (cause as Error | undefined)?.name === "NoSuchKey";
         if (!crossed && !missing) throw error;
         throw this.#unmet(doing, "the condition does not hold", cause);
@@ -331,7 +344,7 @@ export class S3Store implements ObjectStore {
   }
 }
 
-/** How often a conditional write is tried that others cross. */
+/** Attempts at a conditional write while concurrent writes get in the way. */
 const PUT_ATTEMPTS = 3;
 
 function checkBucket(bucket: string): void {
@@ -355,7 +368,7 @@ function checkBoolean(option: string, value: unknown): void {
   throw new TypeError(`Cannot use the bucket as '${option}' must be true or false`);
 }
 
-/** Whether two ETags are the same, be they in quotes or not. */
+/** Whether two ETags are the same, with or without quotes. */
 function isSameTag(a: string, b: string): boolean {
   const bare = (tag: string) => tag.replace(/^"(.*)"$/s, "$1");
   return b === "*" || bare(a) === bare(b);

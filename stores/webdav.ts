@@ -1,6 +1,7 @@
 /**
- * A folder on a WebDAV server (RFC 4918) as an object store: every file under it is an object, and its key
- * is its path from the folder. Apache, nginx with dav-ext, rclone, Nextcloud and others.
+ * A folder on a WebDAV server (RFC 4918) as an object store: every file under it is an object, and
+ * its key is its path relative to the folder. Works with Apache, nginx with dav-ext, rclone,
+ * Nextcloud and others.
  *
  * @example
  * ```ts
@@ -53,8 +54,8 @@ export type { RequestOptions };
 /** How to reach the server. */
 export interface WebDavStoreOptions extends RequestOptions {
   /**
-   * Names the store in logs, spans and checkpoints. Must not hold a secret.
-   * The default shows the path: give a name where that holds a secret, as with web hooks. Errors hide the path then.
+   * Names the store in logs, spans and checkpoints. Must not hold a secret. The default shows the
+   * URL's path: give a name if the path holds a secret, as in web hooks. Errors then hide the path.
    *
    * @default {url} with `dav+` before it, without user info, secret query values masked
    */
@@ -62,23 +63,24 @@ export interface WebDavStoreOptions extends RequestOptions {
 }
 
 /**
- * The files of a folder on a WebDAV server, and of all folders in it: one `PROPFIND` of depth 1 for each
- * folder, eight at once.
+ * The files of a folder on a WebDAV server, and of all its subfolders: one `PROPFIND` of depth 1
+ * for each folder, eight at once.
  *
- * - What is not a whole answer fails the listing, and with it the poll: a folder that cannot be read, a
- *   part of an answer, a name whose encoding leaves its key in doubt. A folder that is gone when its turn
- *   comes is left out only if the folder that named it does not name it any more.
- * - Content is told by the server's ETags, as quoted and strong ones: Apache calls a tag weak for a second after a
- *   write, and some servers list tags without quotes. Where it gives none in listings (nginx), by size and a time in
- *   whole seconds: two writes of one size within one second look the same, unless the poller's `minAge`
- *   is above a second.
- * - Only paths are taken from the answers, so requests go to no other server than the one of the URL, or
- *   the one it redirects to. A proxy that rewrites paths must rewrite those of the answers, too.
- * - `maxBytes` bounds the answer for one folder: 16 MiB are about 30,000 files in one.
- * - A size that the server does not know is 0. What a server hides or renames is hidden or renamed here:
- *   nginx leaves out names that begin with a dot, rclone shows control characters as pictures of them.
- * - When the folder that rclone serves is gone, rclone shows it as empty: watch a folder in it, or give the
- *   poller a `maxRemoved`.
+ * - The listing fails, and with it the poll, if a folder cannot be read, an answer is incomplete,
+ *   or the encoding of a name leaves its key in doubt. A folder that is gone when its turn comes is
+ *   left out only if its parent folder no longer lists it.
+ * - Changes are detected by the server's ETags, normalized to quoted, strong ones, as Apache marks
+ *   a tag as weak for a second after a write, and some servers list tags without quotes. If
+ *   listings have no ETags (nginx), changes are detected by size and a time in whole seconds: two
+ *   writes of the same size within a second look the same, unless the poller's `minAge` is above a
+ *   second.
+ * - Only paths are taken from the answers, so requests go only to the server of the URL, or to the
+ *   one it redirects to. A proxy that rewrites paths must also rewrite those in the answers.
+ * - `maxBytes` limits the answer for one folder: 16 MiB hold about 30,000 files.
+ * - A size that the server does not report is 0. Files appear as the server lists them: nginx
+ *   leaves out names that begin with a dot, rclone replaces control characters by symbols.
+ * - When the folder that rclone serves is gone, rclone shows it as empty: watch a subfolder, or
+ *   give the poller a `maxRemoved`.
  *
  * Keys come in UTF-8 byte order.
  *
@@ -86,11 +88,9 @@ export interface WebDavStoreOptions extends RequestOptions {
  * ```ts
  * import { WebDavStore } from "@koprs/external/stores/webdav";
  *
- * const store = new WebDavStore("https://user:s3cret@cloud.example.com/dav/inbox", {
- *   timeout: 10_000,
- *   fetch: globalThis.fetch, // or one that knows the CA
- * });
- * console.assert(store.name === "dav+https://cloud.example.com/dav/inbox/");
+ * const store = new WebDavStore("https://user:s3cret@cloud.example.com/dav/inbox", { timeout:
+ * 10_000, fetch: globalThis.fetch, // or a fetch that trusts the CA }); console.assert(store.name
+ * === "dav+https://cloud.example.com/dav/inbox/");
  * ```
  */
 export class WebDavStore implements ObjectStore {
@@ -114,9 +114,10 @@ export class WebDavStore implements ObjectStore {
   }
 
   /**
-   * What tells the folder from another one of that name: empty where the name says it all, else a digest of the URL.
+   * Distinguishes the folder from another one of the same name: empty if the name has the whole
+   * URL, otherwise a digest of the URL.
    *
-   * @returns No secret.
+   * @returns A string that holds no secret.
    */
   async identity(): Promise<string> {
     const url = this.#client.url.href;
@@ -128,13 +129,13 @@ export class WebDavStore implements ObjectStore {
   }
 
   /**
-   * The files, page by page, in UTF-8 byte order of their keys. Folders that cannot hold a key with the
-   * prefix are not asked for.
+   * The files, page by page, in UTF-8 byte order of their keys. Folders that cannot hold a key with
+   * the prefix are not requested.
    *
-   * @param options Which of them; `after` and `until` are not looked at.
-   * @returns Pages of up to 1,000. An empty listing has none.
-   * @throws {ExternalError} If any folder could not be listed whole: with code `store`, or `network`,
-   * `timeout` or `too-large`.
+   * @param options Which files; `after` and `until` are ignored.
+   * @returns Pages of up to 1,000 files. An empty listing has none.
+   * @throws {ExternalError} If any folder could not be listed completely: with code `store`,
+   * `network`, `timeout` or `too-large`.
    */
   async *list(options?: ListOptions): AsyncGenerator<readonly ObjectMeta[], void> {
     const { prefix = "", signal } = options ?? {};
@@ -145,8 +146,8 @@ export class WebDavStore implements ObjectStore {
    * The content of one file.
    *
    * @param key Its key, as listed.
-   * @param options Which ETag it must have. Servers that do not heed `If-Match` are caught by the ETag
-   * of their answer.
+   * @param options The ETag it must have. The ETag of the answer is checked too, as some servers
+   * ignore `If-Match`.
    * @returns The content.
    * @throws {ExternalError} With code `store`: status 404 if there is no such file, 412 if it has
    * another ETag. With code `network` or `timeout` if there was no answer.
@@ -160,15 +161,16 @@ export class WebDavStore implements ObjectStore {
   /**
    * Writes one file. Its folder must exist.
    *
-   * Before the first conditional write the store finds out whether the server heeds conditions, as many
-   * do not (rclone, nginx): it writes a file `.koprs-…` in the folder of the URL, and deletes it.
+   * Before the first conditional write the store tests whether the server honours conditions, as
+   * many do not (rclone, nginx): it writes a file `.koprs-…` into the folder of the URL, and
+   * deletes it.
    *
    * @param key Its key.
    * @param body Its content.
-   * @param options On which condition to write.
-   * @returns The new ETag, where the server tells it.
-   * @throws {ExternalError} With code `store`: status 412 if the condition does not hold, no status if
-   * the server does not heed conditions. Nothing is written then.
+   * @param options The condition on which to write.
+   * @returns The new ETag, if the server reports it.
+   * @throws {ExternalError} With code `store`: status 412 if the condition does not hold, no status
+   * if the server does not honour conditions. In both cases nothing is written.
    */
   async put(key: string, body: Uint8Array, options?: PutOptions): Promise<PutResult> {
     options?.signal?.throwIfAborted();
