@@ -1,6 +1,6 @@
 /**
- * Where a watch keeps its state, so that a restart goes on where the last run stopped: what changed
- * meanwhile is reported, removals included, and what did not is not reported again.
+ * Where a watch keeps its state. After a restart the watch reports what changed since the last run,
+ * removals included, and does not report again what did not change.
  *
  * @example
  * ```ts
@@ -16,7 +16,7 @@
  * const first = watchExternal(new ObjectStorePoller(store), { interval: 10, checkpoint });
  * for await (const event of first) {
  *   console.assert(event.type === "added");
- *   first.close(); // the loop ends behind the last event, and the state is saved
+ *   first.close(); // the loop ends after the last event, and the state is saved
  * }
  *
  * await store.delete("a"); // while nobody watches

@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 /**
- * Watches URLs, buckets and folders from the command line, and prints what changes, keeps copies of it, or runs a program
- * for it.
+ * Watches URLs, buckets and folders from the command line: prints the changes, keeps copies of the content, or runs a
+ * program for each change.
  *
  *     deno run -A jsr:@koprs/external/cli s3://bucket/prefix --interval 5s
  *     node node_modules/@koprs/external/cli.js ./folder --json
  *
- * `--help` tells the rest. The client of a cloud is loaded when a target needs it, and is no dependency of this package.
+ * `--help` lists the options. The SDK of a cloud is loaded only when a target needs it; it is not a dependency of this
+ * package.
  *
- * @example From a program of one's own
+ * @example Called from your own program
  * ```ts
  * import { run } from "@koprs/external/cli";
  *
@@ -24,7 +25,7 @@ import { run } from "./_cli/run.ts";
 
 export { run };
 
-/** Whether this is the program and not a part of one. Node 22 does not say so itself. */
+/** Whether this file was started as the program, and not imported. Node 22 has no `import.meta.main`. */
 function isProgram(): boolean {
   const { main, url } = import.meta as { readonly main?: boolean; readonly url: string };
   if (main !== undefined) return main;

@@ -1,5 +1,5 @@
 /**
- * The one error class of this package, told apart by its `code`.
+ * The only error class of this package. Its `code` says what kind of failure it is.
  *
  * @example
  * ```ts

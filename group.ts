@@ -1,5 +1,6 @@
 /**
- * Many sources as one stream: they come and go while it is read, take turns, and may be shared with other processes.
+ * Many sources as one stream: they can be added and removed while it is read, take turns, and can be shared between
+ * processes.
  *
  * @module
  */

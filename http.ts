@@ -1,5 +1,5 @@
 /**
- * Watches one HTTP resource: conditional requests, and changes told by content.
+ * Watches one HTTP resource with conditional requests. Whether it changed is decided by its content.
  *
  * @example
  * ```ts

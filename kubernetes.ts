@@ -1,5 +1,6 @@
 /**
- * Kubernetes, on `fetch` and without an SDK: how to reach the cluster, what it has, and how replicas share their work.
+ * Kubernetes on `fetch`, without an SDK: reaches the API server, lists its objects, and shares sources between replicas
+ * by Leases.
  *
  * @example Watching a ConfigMap from inside a pod
  * ```ts ignore

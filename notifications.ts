@@ -1,10 +1,10 @@
 /**
- * Reads the notifications that object stores send, so that what changed is polled at once and alone.
+ * Reads the notifications that object stores send, so that changed objects are polled at once, and only those.
  *
- * A notification is a hint: nothing of it is used but the key, and what it says is looked up in the store. One that is
- * lost, late or doubled does no harm, as the whole listing at the watch's interval finds what it missed. Whether it
- * really comes from the store is for your web framework to check: signatures, tokens and client certificates differ from
- * service to service.
+ * A notification only says where to look: its key is used, and the state of the object is read from the store. A
+ * notification that is lost, late or sent twice does no harm, as the full listing at the watch's interval finds what
+ * was missed. Check in your web framework that a notification really comes from the store: signatures, tokens and
+ * client certificates differ between services.
  *
  * @example A webhook
  * ```ts
@@ -28,16 +28,17 @@ import { readNotices } from "./_notices/read.ts";
 export type { ObjectNotice } from "./_notices/notice.ts";
 
 /**
- * The objects that a notification is about, each once, with the keys decoded as each service encodes them.
+ * The objects that a notification is about, each once. Keys are decoded the way each service encodes them.
  *
  * | service              | what is read                                                                       |
  * | -------------------- | ---------------------------------------------------------------------------------- |
- * | S3, MinIO, Ceph      | events as they are, in SNS, in SQS (also SNS in SQS), of a Lambda function, of EventBridge |
- * | Google Cloud Storage | messages of Pub/Sub, pushed or pulled; CloudEvents of Eventarc                     |
- * | Azure Blob Storage   | events of Event Grid, in its own schema or as CloudEvents                          |
+ * | S3, MinIO, Ceph      | bare events, or in SNS, SQS (also SNS in SQS), EventBridge, the input of a Lambda function |
+ * | Google Cloud Storage | Pub/Sub messages, pushed or pulled; CloudEvents from Eventarc                      |
+ * | Azure Blob Storage   | Event Grid events, in its own schema or as CloudEvents                             |
  *
- * What is not about objects, such as a test event or a request to confirm a subscription, gives nothing. For Azure, a key
- * may come twice, as it stands and with its escapes decoded: the events do not say which one is meant.
+ * A message that is not about objects, such as a test event or a request to confirm a subscription, gives an empty
+ * array. For Azure, a key may be there twice, as sent and with its escapes decoded: the events do not say which one
+ * is meant.
  *
  * @example
  * ```ts
@@ -48,9 +49,9 @@ export type { ObjectNotice } from "./_notices/notice.ts";
  * console.assert(notice?.key === "a b.csv" && notice.bucket === "data");
  * ```
  *
- * @param payload The body of the request or of the message: text, bytes, or what its JSON is.
+ * @param payload The body of the request or of the message: text, bytes, or the parsed JSON.
  * @returns The objects and folders, in the order of the notification.
- * @throws {ExternalError} With code `invalid` for anything that is not understood.
+ * @throws {ExternalError} With code `invalid` if the payload is no notification of these services.
  */
 export function objectKeys(payload: unknown): ObjectNotice[] {
   return readNotices(payload);

@@ -1,5 +1,5 @@
 /**
- * Watches an object store: what a store is, and the poller that finds what changed in one.
+ * Watches an object store: the interface of a store, and the poller that finds what changed in it.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
 /**
- * The tests that every store, every source and every checkpoint store of this package passes, for people who write their own.
+ * Test suites for stores, sources and checkpoint stores of your own. Those of this package pass the same suites.
  * They register with `node:test`, so they run on Deno, Node and Bun.
  *
- * @example A store of one's own: what the tests need of it
+ * @example The fixture for a store of your own
  * ```ts
  * import type { StoreFixture } from "@koprs/external/testing";
  * import { MemoryStore } from "@koprs/external/stores/memory"; // yours here
@@ -24,7 +24,7 @@
  * for await (const page of store.list()) console.assert(page[0]?.size === 3);
  * ```
  *
- * @example The tests: all of `my_store_test.ts` beside that
+ * @example The rest of the test file
  * ```ts ignore
  * testStore("my store", setUp);
  * ```
@@ -38,14 +38,14 @@ import { registerSource } from "./_conformance/source_suite.ts";
 import { registerStore } from "./_conformance/store_suite.ts";
 
 /**
- * Registers the tests of a store, in a suite of this name: keys and prefixes are exact, a listing is whole or
- * fails, ranges and order are what they should be if the store is `ranged`, `get` gives the very bytes,
- * conditional writes hold if there is a `put`, an abort ends everything at once, nothing leaves a listener on its signal if
- * the fixture asks for that, and the events of an {@linkcode ObjectStorePoller} over it, replayed, are what is there.
+ * Registers the tests of a store, in a suite of this name: keys and prefixes are exact, a listing is complete or
+ * fails, ranges and order are correct if the store is `ranged`, `get` gives the exact bytes, conditional writes hold if
+ * there is a `put`, an abort ends everything at once, no listener is left on a signal (if the fixture sets
+ * `leavesSignals`), and replaying the events of an {@linkcode ObjectStorePoller} over it gives what the store holds.
  *
- * What the fixture or the store does not offer is skipped.
+ * Tests of what the fixture or the store does not offer are skipped.
  *
- * @example For a store that does not take every key, in a test file
+ * @example In the test file of a store that cannot hold every key
  * ```ts ignore
  * testStore("my store", async () => ({
  *   ...await setUp(),
@@ -54,21 +54,21 @@ import { registerStore } from "./_conformance/store_suite.ts";
  * ```
  *
  * @param name What the suite is called.
- * @param setUp Makes an empty store. Called about twenty times, so it should be cheap: a new bucket on a
- * server that runs already.
+ * @param setUp Makes an empty store. Called about twenty times, so it should be cheap, such as a new bucket on a
+ * server that is already running.
  */
 export function testStore(name: string, setUp: () => Promise<StoreFixture>): void {
   describe(name, () => registerStore(setUp));
 }
 
 /**
- * Registers the tests of a source, in a suite of this name: every change is reported once and in an order
- * that can be true, a poll counts only once it was read to its end, a failure or an abort loses nothing,
- * nothing leaves a listener on its signal if the fixture asks for that, and what `save` gives is taken back by `restore`.
+ * Registers the tests of a source, in a suite of this name: every change is reported once and in a possible
+ * order, a poll takes effect only once its events were read to the end, a failure or an abort loses nothing,
+ * no listener is left on a signal (if the fixture sets `leavesSignals`), and `restore` accepts what `save` gave.
  *
- * What the fixture or the source does not offer is skipped.
+ * Tests of what the fixture or the source does not offer are skipped.
  *
- * @example What the tests need of a source
+ * @example The fixture for a source
  * ```ts
  * import type { SourceFixture } from "@koprs/external/testing";
  * import { type ObjectMeta, ObjectStorePoller } from "@koprs/external/store"; // yours here
@@ -93,26 +93,26 @@ export function testStore(name: string, setUp: () => Promise<StoreFixture>): voi
  * console.assert(event !== undefined && key(event.item) === "a");
  * ```
  *
- * @example The tests, in a test file beside that
+ * @example The rest of the test file
  * ```ts ignore
  * testSource("my source", setUp);
  * ```
  *
  * @param name What the suite is called.
- * @param setUp Makes a source of a thing without items. Called about a dozen times.
+ * @param setUp Makes a source that has no items yet. Called about a dozen times.
  */
 export function testSource<T>(name: string, setUp: () => Promise<SourceFixture<T>>): void {
   describe(name, () => registerSource(setUp));
 }
 
 /**
- * Registers the tests of a checkpoint store, in a suite of this name: states are loaded as they were saved, keys are exact, and
- * where the store has them, `delete` forgets, `list` names what has a state, and a `claim` stops whoever had the key before,
- * also where claims and saves cross.
+ * Registers the tests of a checkpoint store, in a suite of this name: states are loaded as they were saved, and keys
+ * are exact. If the store has these methods, `delete` forgets a state, `list` names all keys that have one, and a
+ * `claim` stops whoever had the key before, also when claims and saves run at the same time.
  *
- * What the store does not offer is skipped.
+ * Tests of what the store does not offer are skipped.
  *
- * @example What the tests need of a checkpoint store
+ * @example The fixture for a checkpoint store
  * ```ts
  * import type { CheckpointFixture } from "@koprs/external/testing";
  * import { MemoryCheckpointStore } from "@koprs/external/checkpoint"; // yours here
@@ -127,7 +127,7 @@ export function testSource<T>(name: string, setUp: () => Promise<SourceFixture<T
  * console.assert((await (await other()).load("a"))?.[0] === 1);
  * ```
  *
- * @example The tests, in a test file beside that
+ * @example The rest of the test file
  * ```ts ignore
  * testCheckpointStore("my checkpoint store", setUp);
  * ```

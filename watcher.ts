@@ -1,7 +1,7 @@
 /**
- * The watch: a source goes in, one `ReadableStream` of changes comes out.
+ * The watch: polls a source, and hands over its changes as one `ReadableStream`.
  *
- * @example A source of one's own
+ * @example A source of your own
  * ```ts
  * import { type ExternalSource, watchExternal } from "@koprs/external/watcher";
  *

@@ -1,4 +1,4 @@
-/** The demonstration: a small server and a folder that change, and fail, while they are watched. */
+/** The demonstration: watches a small server and a folder while they change, and while the server fails. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { serve } from "./_server.ts";
 
 const INTERVAL = 300;
 
-/** What the server answers, poll by poll. It repeats an answer with 304 where it may. */
+/** What the server answers to each poll: a body, or an error status. A body that the client has already is a 304. */
 const ANSWERS: readonly (string | number)[] = [
   '{"replicas": 1}',
   '{"replicas": 1}',
@@ -48,7 +48,7 @@ async function watchServer(): Promise<void> {
   const watch = watchExternal(new HttpPoller(url), {
     interval: INTERVAL,
     jitter: 0,
-    logger: false, // 'onError' tells
+    logger: false, // 'onError' prints failures
     onError: printFailure,
   });
   for await (const event of watch) {

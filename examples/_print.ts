@@ -3,7 +3,7 @@ import process from "node:process";
 import { styleText } from "node:util";
 import type { ExternalError, ExternalEvent, FailureInfo } from "@koprs/external";
 
-/** What the items of all sources have, as far as they have it. */
+/** The fields of an item that are printed, if its source has them. */
 interface Shown {
   readonly key?: string;
   readonly size?: number;

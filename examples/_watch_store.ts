@@ -1,4 +1,4 @@
-/** Watches a store, and reads what changed: the part that the examples of several stores have in common. */
+/** Watches a store, and reads the objects that changed: shared by the examples of several stores. */
 import { type ObjectStore, ObjectStorePoller, watchExternal } from "@koprs/external";
 
 /** What to watch of a store, and how often. */
@@ -6,7 +6,7 @@ export interface WatchedPart {
   readonly prefix: string;
   /** Milliseconds between two polls. */
   readonly interval: number;
-  /** For a demonstration: what to do after each event. It ends with the event after the last. */
+  /** For a demonstration: each is called after one event. The watch ends at the event after the last of them. */
   readonly steps?: (() => Promise<unknown>)[];
 }
 
@@ -21,7 +21,7 @@ export async function watchStore(
   for await (const { type, item } of watch) {
     console.log(type.padEnd(8), item.key, item.size, item.etag ?? "");
     if (type !== "removed") {
-      // Of this very state: if the object has changed since, this fails, and the next poll tells of it.
+      // Exactly this version: if the object has changed since, this fails, and the next poll reports the change.
       const content = await store.get(item.key, { ifMatch: item.etag });
       console.log("        ", (await new Response(content).text()).slice(0, 60));
     }

@@ -1,10 +1,10 @@
 /**
- * State that survives a restart without a disk: it is kept in the bucket that is watched.
+ * Keeps the state in the bucket that is watched, so that it survives a restart without a disk.
  *
  * deno run -A examples/checkpoint_bucket.ts [BUCKET]
  *
- * With a bucket, credentials and endpoint come from the environment, as the SDK has it. Without one, a MinIO of our
- * own takes the part of S3.
+ * With a bucket, credentials and endpoint come from the environment variables of the SDK. Without one, the example
+ * starts a MinIO server of its own.
  */
 import process from "node:process";
 import { S3 } from "@aws-sdk/client-s3";
@@ -17,11 +17,11 @@ const [given] = process.argv.slice(2);
 if (given === undefined) await demonstrate();
 else await live(new S3(), given, Infinity);
 
-/** One life of an operator: ends when it has seen so many events. */
+/** One run of an operator: ends when it has seen `events` events. */
 async function live(client: S3, bucket: string, events: number): Promise<void> {
   const store = new S3Store(client, bucket);
   const source = new ObjectStorePoller(store, { prefix: "data/" });
-  // Beside what is watched: under `data/`, every save would be a change.
+  // Not under `data/`, which is watched: there, every save would be a change.
   const checkpoint = new ObjectCheckpointStore(store, { prefix: "state/" });
   const watch = watchExternal(source, { interval: 500, checkpoint });
   let seen = 0;

@@ -1,4 +1,4 @@
-/** A paged REST collection: each user that comes, changes or goes is one event. */
+/** Watches a paged REST collection: each user that is added, changed or removed is one event. */
 import { CollectionPoller, jsonPages, watchExternal } from "@koprs/external";
 import { serve } from "./_server.ts";
 

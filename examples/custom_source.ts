@@ -1,4 +1,4 @@
-/** A source of one's own: any object with `name` and `poll`. This one watches the load of the machine. */
+/** A source of your own: any object with `name` and `poll`. This one watches the load of the machine. */
 import { loadavg } from "node:os";
 import { type ExternalSource, watchExternal } from "@koprs/external";
 
@@ -10,7 +10,7 @@ const load: ExternalSource<number> = {
     const item = loadavg()[0] ?? 0;
     function* changes() {
       if (item !== last) yield { type: last === undefined ? "added" : "modified", item } as const;
-      last = item; // Behind the last event: it was handled, so this is the state to compare with.
+      last = item; // After the last event: all were handled, so the next poll compares with this.
     }
     return Promise.resolve(changes());
   },

@@ -1,6 +1,6 @@
 /**
- * A folder of JSON files says what to watch, and is edited while it runs: each file names a URL, which is polled as long as the
- * file is there. All changes come from one stream.
+ * Watches what the JSON files of a folder say, while the folder is edited: each file names a URL, which is polled as
+ * long as the file exists. All changes come from one stream.
  */
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { CollectionPoller, HttpPoller, type HttpResource, watchExternal } from "
 import { WatchGroup } from "@koprs/external/group";
 import { serve } from "./_server.ts";
 
-/** One file. */
+/** What one file says. */
 interface Definition {
   readonly file: string;
   readonly url: string;
@@ -22,7 +22,7 @@ const folder = await mkdtemp(join(tmpdir(), "definitions-"));
 
 async function define(file: string, path: string): Promise<void> {
   const text = JSON.stringify({ url: upstream.url + path, interval: 20 });
-  // Written aside and renamed: nobody reads half a file.
+  // Written to another file and renamed, so that half a file is never read.
   await writeFile(join(folder, `.${file}`), text);
   await rename(join(folder, `.${file}`), join(folder, file));
 }

@@ -1,10 +1,10 @@
 /**
- * Downloads what changed, 16 objects at a time, with retries: one that fails holds up none of the others, and a restart goes on
- * where the last run stopped.
+ * Downloads objects that changed, 16 at a time, with retries: an object that fails does not hold up the others, and a
+ * restart continues where the last run stopped.
  *
  * deno run -A examples/handle_downloads.ts
  *
- * Two folders of our own take the parts of the bucket and of the place to download to.
+ * Two temporary folders stand for the bucket and for the download folder.
  */
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -22,14 +22,14 @@ for (const folder of [from, to]) await mkdir(folder);
 
 const store = new LocalStore(from);
 
-/** Does the work for one event. It may be called again for an object that it has done: it begins anew each time. */
+/** Does the work for one event. It may be called again for an object that is done already, and then does all of it. */
 async function download(
   { type, item }: ExternalEvent<ObjectMeta>,
   { signal, attempt }: HandleContext,
 ): Promise<void> {
   const target = join(to, item.key);
   if (type === "removed") return await rm(target, { force: true });
-  // The version that the event names: if it has changed since, this fails, and comes again with the newest.
+  // Exactly the version of the event: if the object has changed since, this fails, and the newest version comes later.
   const content = await store.get(item.key, { ifMatch: item.etag, signal });
   const bytes = new Uint8Array(await new Response(content).arrayBuffer());
   if (item.key === "broken.csv" && attempt < 3) throw new Error("not a table");
@@ -37,7 +37,7 @@ async function download(
   await writeFile(target, bytes);
 }
 
-/** One run of the program. It ends when all files of the one folder lie in the other. */
+/** One run of the program. It ends when both folders have the same files. */
 async function live(): Promise<void> {
   const watch = watchExternal(new ObjectStorePoller(store), {
     interval: 200,
@@ -49,7 +49,7 @@ async function live(): Promise<void> {
   });
   await watch.handle(async (event, context) => {
     await download(event, context);
-    if (await namesIn(from) === await namesIn(to)) watch.close(); // Those under way still end.
+    if (await namesIn(from) === await namesIn(to)) watch.close(); // Running handlers still finish.
   }, { concurrency: 16, timeout: 30_000 });
 }
 

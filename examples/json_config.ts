@@ -1,4 +1,4 @@
-/** A JSON endpoint whose content is checked first: what is wrong never reaches the loop. */
+/** Watches a JSON endpoint and validates its content: invalid content never reaches the loop. */
 import { HttpPoller, type HttpResource, watchExternal } from "@koprs/external";
 import { serve } from "./_server.ts";
 
@@ -12,7 +12,7 @@ function parse(resource: HttpResource): Config {
   return { replicas: config.replicas };
 }
 
-// A stand-in for the real server: its second answer is a mistake somebody made.
+// A stand-in for the real server. Its second answer is invalid.
 const answers = ['{"replicas": 1}', '{"replicas": "two"}', '{"replicas": 2}'];
 const server = await serve((_, response) => void response.end(answers.shift()));
 

@@ -1,10 +1,10 @@
 /**
- * Watches a bucket for next to no requests: a webhook tells which objects changed, and each is looked up by one. Everything is
- * listed every hour, which finds what a notification missed.
+ * Watches a bucket with very few requests: a webhook tells which objects changed, and each takes one request to look
+ * up. Everything is listed every hour, which finds changes whose notification was lost.
  *
  *     deno run -A examples/notifications.ts
  *
- * Starts a server of its own (MinIO), which really calls the webhook, changes a bucket there, and ends.
+ * Starts a server of its own (MinIO), which calls the webhook, changes a bucket there, and ends.
  */
 import { text } from "node:stream/consumers";
 import { S3 } from "@aws-sdk/client-s3";
@@ -21,7 +21,7 @@ if (missing === undefined) await demonstrate();
 else console.log(`No demonstration: ${missing}`);
 
 async function demonstrate() {
-  // Whether a request really comes from the store is for the server to check, such as by a token in its header.
+  // In production, check that a request really comes from the store, such as by a token in a header.
   const hooks = await serve(async (request, response) => {
     for (const { key, folder, bucket } of objectKeys(await text(request))) {
       if (bucket === BUCKET) watch.refresh(folder ? { prefix: key } : { keys: [key] });
@@ -52,7 +52,7 @@ async function demonstrate() {
   console.log(`${watch.status.requests} requests`);
 
   client.destroy();
-  await server.kill(); // its own way takes seconds
+  await server.kill(); // a graceful shutdown takes seconds
   await server.stop();
   await hooks.close();
 }

@@ -1,6 +1,6 @@
 /**
- * Watches a bucket whose notifications come by a queue of SQS: each names objects that changed, and those are looked up.
- * Everything is listed every hour, which finds what a notification missed.
+ * Watches a bucket whose notifications come through an SQS queue: each names objects that changed, and only those are
+ * polled. Everything is listed every hour, which finds changes whose notification was lost.
  *
  *     deno run -A examples/notifications_sqs.ts https://sqs.….amazonaws.com/1234/my-queue my-bucket
  *
@@ -19,7 +19,7 @@ import { objectKeys } from "@koprs/external/notifications";
 import { S3Store } from "@koprs/external/stores/s3";
 import { missingServer, motoServer, startS3Server } from "../tests/servers/s3_servers.ts";
 
-/** Refreshes what the messages of a queue name, until the signal aborts. */
+/** Polls the objects that the messages of a queue name, until the signal aborts. */
 async function follow(
   sqs: SQS,
   QueueUrl: string,
@@ -39,7 +39,7 @@ async function follow(
         } catch (error) {
           console.error(`Message ${MessageId} is left out:`, error);
         }
-        // Not later: should the process end before the poll, the poll of everything at its start finds the change.
+        // Safe before the poll: if the process ends first, the full listing at the next start finds the change.
         await sqs.deleteMessage({ QueueUrl, ReceiptHandle }, options);
       }
     } catch (error) {

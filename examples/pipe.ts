@@ -1,5 +1,5 @@
 /**
- * The watch is a ReadableStream: it can be piped, and a slow sink slows the polls down. A pipe reads one
+ * Pipes a watch, which is a ReadableStream, into a sink. A slow sink slows the polls down. A pipe reads one
  * event ahead of the sink, so an event counts as handled when the sink begins with it.
  */
 import { type ExternalEvent, watchExternal } from "@koprs/external";

@@ -1,6 +1,6 @@
 /**
- * Ends gracefully on SIGTERM, as Kubernetes sends it: the event at hand is handled to its end, then the
- * loop ends, and the process by itself.
+ * Ends gracefully on SIGTERM, which Kubernetes sends: the current event is handled to its end, then the
+ * loop ends, and so does the process.
  */
 import process from "node:process";
 import { watchExternal } from "@koprs/external";
@@ -20,7 +20,7 @@ process.on("SIGTERM", onSignal);
 
 for await (const event of watch) {
   console.log("handled", event.item);
-  // Here the example sends the signal to itself; in a cluster the kubelet does.
+  // The example sends the signal to itself; in a cluster, it comes from Kubernetes.
   if (event.item === 2) process.kill(process.pid, "SIGTERM");
 }
 process.off("SIGTERM", onSignal);

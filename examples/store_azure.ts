@@ -1,5 +1,5 @@
 /**
- * Watches a container of Azure Blob Storage, and reads what changed.
+ * Watches a container of Azure Blob Storage, and reads the blobs that changed.
  *
  *     deno run -A examples/store_azure.ts my-container [prefix]
  *
@@ -13,7 +13,7 @@ import { AzureStore } from "@koprs/external/stores/azure";
 import { missingAzurite, startAzurite } from "../tests/servers/azurite.ts";
 import { watchStore } from "./_watch_store.ts";
 
-/** The watch retries by itself: many tries of the client would only keep it from saying so. */
+/** The client retries once only: the watch retries by itself, and so reports a failure sooner. */
 function open(connectionString: string, container: string) {
   return BlobServiceClient.fromConnectionString(connectionString, {
     retryOptions: { maxTries: 2 },

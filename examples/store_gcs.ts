@@ -1,5 +1,5 @@
 /**
- * Watches a bucket of Google Cloud Storage, and reads what changed.
+ * Watches a bucket of Google Cloud Storage, and reads the objects that changed.
  *
  *     deno run -A examples/store_gcs.ts my-bucket [prefix]
  *

@@ -1,10 +1,10 @@
 /**
- * Watches an S3 bucket, and reads what changed.
+ * Watches an S3 bucket, and reads the objects that changed.
  *
  *     deno run -A examples/store_s3.ts my-bucket [prefix]
  *
- * Credentials, region and endpoint come from where the SDK looks: AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL, profiles.
- * Without arguments it starts a server of its own (MinIO), changes a bucket there, and ends.
+ * Credentials, region and endpoint come from where the SDK looks: AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL,
+ * profiles. Without arguments it starts a server of its own (MinIO), changes a bucket there, and ends.
  */
 import process from "node:process";
 import { S3 } from "@aws-sdk/client-s3";
@@ -21,7 +21,7 @@ async function watch(store: S3Store, prefix: string, interval: number, limit = I
   for await (const { type, item } of watch) {
     console.log(type.padEnd(8), item.key, item.size, item.etag ?? "");
     if (type !== "removed") {
-      // Of this very state: if the object has changed since, this fails, and the next poll tells of it.
+      // Exactly this version: if the object has changed since, this fails, and the next poll reports the change.
       const content = await store.get(item.key, { ifMatch: item.etag });
       console.log("        ", (await new Response(content).text()).slice(0, 60));
     }
@@ -56,7 +56,7 @@ async function demonstrate() {
     await watch(new S3Store(client, "settings"), "app/", 200, 3);
   } finally {
     client.destroy();
-    await server.kill(); // its own way takes seconds
+    await server.kill(); // a graceful shutdown takes seconds
     await server.stop();
   }
 }

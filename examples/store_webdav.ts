@@ -1,7 +1,7 @@
 /**
  * Watches a folder on a WebDAV server:
  * `deno run -A examples/store_webdav.ts https://user:password@cloud.example.com/dav/inbox`. Without an
- * argument it starts a server of its own, if rclone or nginx with dav-ext is there.
+ * argument it starts a server of its own, if rclone or nginx with dav-ext is installed.
  */
 import { ObjectStorePoller, watchExternal } from "@koprs/external";
 import { WebDavStore } from "@koprs/external/stores/webdav";

@@ -1,5 +1,6 @@
 /**
- * A private CA, a client certificate, a proxy: pass a `fetch` that has them. Run it with files of yours:
+ * Uses a private CA and a client certificate, by a `fetch` that has them; a proxy works the same way. Run it with
+ * your files:
  *
  *     deno run -A examples/tls.ts https://host/config ca.pem client.pem client.key
  */

@@ -1,4 +1,4 @@
-// A typed configuration that survives a restart while its server is down. `current` is there at once, from the checkpoint.
+// A typed configuration that survives a restart while its server is down: `current` is restored from the checkpoint.
 import { HttpPoller, type StandardSchemaV1 } from "@koprs/external/http";
 import { MemoryCheckpointStore } from "@koprs/external/checkpoints/memory";
 import { watchExternal } from "@koprs/external/watcher";
@@ -8,7 +8,7 @@ interface Config {
   readonly replicas: number;
 }
 
-// What a schema of zod, valibot or arktype is as well.
+// Written by hand; a schema of zod, valibot or arktype works the same way.
 const schema: StandardSchemaV1<unknown, Config> = {
   "~standard": {
     version: 1,
@@ -26,7 +26,7 @@ const server = await serve((_, response) => void response.end('{"replicas": 3}')
 const url = `${server.url}/config.json`;
 const checkpoint = new MemoryCheckpointStore(); // On disk: FileCheckpointStore.
 
-/** One life of the program. */
+/** Starts one run of the program. */
 function start() {
   const config = new HttpPoller(url, { schema, remember: "body" });
   return {
@@ -38,7 +38,7 @@ function start() {
 const first = start();
 for await (const event of first.watch) {
   console.log(event.type, event.item.value.replicas); // added 3
-  first.watch.close(); // It is handled, and saved.
+  first.watch.close(); // The loop ends once the event is handled and saved.
 }
 await server.close();
 

@@ -1,6 +1,6 @@
 /**
- * Watches URLs, buckets and folders from the command line: the program `@koprs/external/cli`. Without arguments: a
- * demonstration that needs nothing else, and ends by itself.
+ * Watches URLs, buckets and folders from the command line, by the program `@koprs/external/cli`. Without arguments it
+ * runs a demonstration that needs nothing else, and ends by itself.
  *
  *     deno run -A examples/watch.ts
  *     deno run -A examples/watch.ts https://host/config --interval 5s --header 'X-Key: v'

@@ -7,7 +7,7 @@ const TIMEOUT = 10_000;
 const TYPES = {
   json: "application/json",
   merge: "application/merge-patch+json",
-  // JSON is YAML, too.
+  // The body is JSON, which is valid YAML.
   apply: "application/apply-patch+yaml",
 } as const;
 
@@ -17,18 +17,18 @@ export interface Call {
   readonly path: string;
   readonly body?: unknown;
   readonly type?: keyof typeof TYPES;
-  /** Statuses that are no error, beside those of success. */
+  /** Statuses other than success that do not throw. */
   readonly allow?: readonly number[];
   readonly signal?: AbortSignal;
 }
 
-/** What the API server answered. */
+/** An answer of the API server. The body is undefined if the status is no success. */
 export interface Answer<T> {
   readonly status: number;
   readonly body: T;
 }
 
-/** An answer that is no success. */
+/** An answer whose status is neither success nor allowed. */
 export class ApiError extends Error {
   readonly status: number;
 
@@ -70,7 +70,7 @@ export class Api {
   }
 }
 
-/** The API server says what is wrong, such as which verb of which resource a role lacks. */
+/** The reason that the API server gives, such as which verb on which resource a role lacks. */
 function reasonIn(text: string): string {
   try {
     return String(JSON.parse(text).message ?? text);

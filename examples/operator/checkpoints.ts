@@ -1,15 +1,15 @@
-/** The checkpoints of one resource: tied to what it watches, and written only once it has its finalizer. */
+/** The checkpoints of one resource: tied to what it watches, and written only once the resource has its finalizer. */
 import type { CheckpointStore } from "@koprs/external";
 
 const MARK_BYTES = 32;
 
 /**
- * A store for the state of one source. What was saved for another subject, such as before the URL was changed, or for a
- * resource of this name that was deleted, is not there for it: its state begins with a digest of the subject.
+ * A store for the state of one source. Each state begins with a digest of the subject. A state of another subject,
+ * such as from before the URL was changed, or of a deleted resource with the same name, is treated as missing.
  *
  * @param store Where states are kept.
- * @param subject What is watched.
- * @param prepare Called before the first writing.
+ * @param subject Says what is watched.
+ * @param prepare Called before each claim, so before anything is saved.
  */
 export function checkpointsOf(
   store: CheckpointStore,

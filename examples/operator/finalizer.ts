@@ -1,4 +1,4 @@
-/** What must be done before a resource may go: its ConfigMap and its checkpoint are deleted. */
+/** The cleanup before a resource is deleted: deletes its ConfigMap and its checkpoint. */
 import type { CheckpointStore, ExternalSource } from "@koprs/external";
 import { type Api, ApiError } from "./api.ts";
 import { removeConfigMap } from "./mirror.ts";
@@ -13,7 +13,7 @@ export function resourcePath({ metadata }: SourceResource): string {
   return `/apis/external.koprs.dev/v1alpha1/namespaces/${namespace}/externalsources/${name}`;
 }
 
-/** Adds the finalizer: before anything is made that has to be cleaned. */
+/** Adds the finalizer. Called before anything is created that needs cleanup. */
 export async function addFinalizer(api: Api, resource: SourceResource): Promise<void> {
   await edit(api, resource, (found) => {
     if (found.metadata.deletionTimestamp !== undefined) throw new Error("it is being deleted");
@@ -23,8 +23,8 @@ export async function addFinalizer(api: Api, resource: SourceResource): Promise<
 }
 
 /**
- * A source that stands in the group for a resource that is being deleted. Its poll cleans up: so the replica that owns the
- * source does it, and what fails is repeated with back-off, as with every other poll.
+ * The source that is in the group for a resource that is being deleted. Its poll does the cleanup, so the replica
+ * that owns the source does it, and a failure is retried with back-off, like that of any other poll.
  */
 export function cleanup(
   api: Api,
@@ -38,7 +38,7 @@ export function cleanup(
     async poll({ signal }) {
       if (isDone || !resource.metadata.finalizers?.includes(FINALIZER)) return [];
       await removeConfigMap(api, resource, signal);
-      // Whoever had it before cannot write it again.
+      // After the claim, a replica that had the source before cannot write the state again.
       await checkpoints.claim?.(name);
       await checkpoints.delete?.(name);
       await edit(
@@ -55,7 +55,7 @@ export function cleanup(
   };
 }
 
-/** Replaces the finalizers, unless others have written meanwhile: then it looks again. */
+/** Replaces the finalizers. If others have written meanwhile, reads the resource again and retries. */
 async function edit(
   api: Api,
   resource: SourceResource,
@@ -68,7 +68,7 @@ async function edit(
       path,
       allow: [404],
     });
-    // Gone, or made anew under the same name: that one is not for this source to touch.
+    // Gone, or another resource of the same name, which must not be touched.
     if (status === 404 || body.metadata.uid !== resource.metadata.uid) return;
     const finalizers = change(body);
     if (finalizers === undefined) return;

@@ -1,4 +1,4 @@
-/** What Kubernetes and Prometheus ask a replica: whether it lives, whether it is ready, and how it is doing. */
+/** What Kubernetes and Prometheus ask a replica: whether it is alive, whether it is ready, and its metrics. */
 import { createServer, type Server } from "node:http";
 import type { Operator } from "./operator.ts";
 
@@ -9,7 +9,7 @@ export async function serveHealth(operator: Operator, port: number): Promise<Ser
       response.writeHead(status, { "content-type": "text/plain; charset=utf-8" }).end(text);
     };
     switch (request.url) {
-      // That it answers says that it lives. A replica that cannot reach the API server lives, too: a restart would not help.
+      // Any answer says that it is alive, also if it cannot reach the API server: a restart would not help.
       case "/healthz":
         return answer(200, "ok\n");
       case "/readyz":
@@ -27,7 +27,7 @@ export async function serveHealth(operator: Operator, port: number): Promise<Ser
   return server;
 }
 
-/** In the text format of Prometheus. No series for each source: their number is not bounded. */
+/** The metrics in the text format of Prometheus: no series per source, as the number of sources is not bounded. */
 function metricsOf(operator: Operator): string {
   let [sources, failing, aside, polls, oldest] = [0, 0, 0, 0, 0];
   const now = Date.now();

@@ -3,17 +3,17 @@
  *
  *     deno run -A examples/operator/main.ts
  *
- * What it works with comes from environment variables; those that are not set have a default:
+ * It is configured by environment variables; most of them have a default:
  *
- *     WATCH_NAMESPACE         the namespace of the resources           default: the pod's own
- *     POD_NAME                names the replica, for people
- *     KUBE_URL                a `kubectl proxy`, instead of the service account of a pod
- *     SERVICE_ACCOUNT_FOLDER  where the service account is mounted     default: where Kubernetes does so
- *     LEASE_SECONDS           how long a replica that died keeps its sources     default: 15
- *     LIST_SECONDS            between two listings of the resources    default: 10
- *     RESYNC_SECONDS          until what others changed is repaired    default: 600
- *     PORT                    of /healthz, /readyz and /metrics        default: 8080
- *     AWS_REGION              has buckets watched; credentials come from where the AWS SDK looks
+ *     WATCH_NAMESPACE         the namespace of the resources                     default: the pod's own
+ *     POD_NAME                names the replica in Leases and events             default: the process id
+ *     KUBE_URL                the URL of a `kubectl proxy`, instead of the service account of a pod
+ *     SERVICE_ACCOUNT_FOLDER  where the service account is mounted               default: Kubernetes' usual place
+ *     LEASE_SECONDS           how long a dead replica keeps its sources          default: 15
+ *     LIST_SECONDS            time between two listings of the resources         default: 10
+ *     RESYNC_SECONDS          time between two repairs of what others changed    default: 600
+ *     PORT                    the port of /healthz, /readyz and /metrics         default: 8080
+ *     AWS_REGION              if set, buckets can be watched; credentials come from where the AWS SDK looks
  */
 import process from "node:process";
 import { ConfigMapCheckpointStore } from "@koprs/external/checkpoints/config_map";
@@ -22,7 +22,7 @@ import { serveHealth } from "./health.ts";
 import { Operator } from "./operator.ts";
 import type { OpenBucket } from "./resource.ts";
 
-/** What Kubernetes gives a pod to end in is 30 s, unless it is told otherwise. */
+/** Milliseconds to shut down in: less than the 30 s that Kubernetes gives a pod by default. */
 const LAST_WORDS = 25_000;
 
 const { env } = process;
@@ -74,14 +74,14 @@ function seconds(name: string, otherwise: number): number {
   throw new RangeError(`Cannot start as ${name} must be positive: current value is '${env[name]}'`);
 }
 
-/** The SDK is loaded only where it is used. */
+/** Loads the SDK only if buckets are watched. */
 async function bucketOpener(): Promise<OpenBucket | undefined> {
   if (env["AWS_REGION"] === undefined) return undefined;
   const [{ S3 }, { S3Store }] = await Promise.all([
     import("@aws-sdk/client-s3"),
     import("@koprs/external/stores/s3"),
   ]);
-  // Servers that are not Amazon's want the bucket in the path.
+  // Most servers that are not Amazon's need the bucket in the path.
   const client = new S3({ forcePathStyle: env["AWS_ENDPOINT_URL"] !== undefined });
   return (bucket) => new S3Store(client, bucket);
 }

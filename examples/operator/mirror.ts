@@ -1,4 +1,4 @@
-/** The ConfigMap that holds what one source has. */
+/** The ConfigMap that holds the content of one source. */
 import type { GroupEvent } from "@koprs/external";
 import { type Api, ApiError } from "./api.ts";
 import {
@@ -11,11 +11,11 @@ import {
   subjectOf,
 } from "./resource.ts";
 
-/** Names this operator wherever the API server asks who writes. */
+/** Names this operator as field manager, in labels and in events. */
 export const MANAGER = "external-operator";
 const WRITTEN_BY = "external.koprs.dev/written-by";
 const SUBJECT = "external.koprs.dev/subject";
-/** How often a write is tried that others cross. */
+/** How many times a write is tried if others write at the same time. */
 const TRIES = 5;
 
 /** This replica. */
@@ -57,12 +57,12 @@ export class Mirror {
     this.#replica = replica;
   }
 
-  /** Does one change to the ConfigMap. Resolves to whether that made it another. */
+  /** Applies one event to the ConfigMap. Resolves to whether the ConfigMap has changed. */
   async take(event: GroupEvent<Found>, signal: AbortSignal): Promise<boolean> {
     const { item, type } = event;
     const key = this.polled.keyOf(item);
     const content = type === "removed" ? undefined : await this.polled.contentOf(item, signal);
-    // Objects of one bucket are entries of one ConfigMap: they are written one by one.
+    // The objects of a bucket are entries of the same ConfigMap, so they are written one by one.
     const turn = this.#turn.then(() => this.#write(key, content, signal));
     this.#turn = turn.catch(() => {});
     return await turn;
@@ -75,8 +75,8 @@ export class Mirror {
   ): Promise<boolean> {
     for (let tries = 1;; tries++) {
       const found = await findConfigMap(this.#api, this.resource, signal);
-      // Asked behind the reading and before the writing: a replica that was frozen in between has a version that is not
-      // the newest any more, as whoever took over has written its own name.
+      // Checked between the read and the write. If this replica freezes in between, the write is refused: the replica
+      // that took over has written its own name, so the version that was read is not the newest any more.
       if (!this.#replica.owns(nameOf(this.resource))) {
         throw new Error("the source is another replica's by now");
       }
@@ -96,7 +96,7 @@ export class Mirror {
     }
   }
 
-  /** What is there; nothing if it is of what the resource said before, such as another prefix. */
+  /** The entries that are there; none if they are of an earlier spec, such as another prefix. */
   #entriesOf(found: ConfigMap | undefined): Entries {
     const isOurs = found?.metadata.annotations?.[SUBJECT] === subjectOf(this.resource);
     return isOurs ? { data: { ...found.data }, binaryData: { ...found.binaryData } } : NOTHING;
@@ -118,14 +118,14 @@ export class Mirror {
         kind: "ConfigMap",
         metadata: {
           name,
-          // The condition of the write.
+          // The write fails if the ConfigMap has changed since it was read.
           ...(found !== undefined && { resourceVersion: found.metadata.resourceVersion }),
           labels: { "app.kubernetes.io/managed-by": MANAGER },
           annotations: {
             [WRITTEN_BY]: this.#replica.identity,
             [SUBJECT]: subjectOf(this.resource),
           },
-          // Should all else fail, the garbage collector takes it away with the resource.
+          // If all else fails, the garbage collector deletes it with the resource.
           ownerReferences: [{ apiVersion: API_VERSION, kind: KIND, name, uid }],
         },
         data,
@@ -136,7 +136,7 @@ export class Mirror {
   }
 }
 
-/** Takes the ConfigMap of a resource away, if there is one. */
+/** Deletes the ConfigMap of a resource, if there is one. */
 export async function removeConfigMap(
   api: Api,
   resource: SourceResource,

@@ -1,4 +1,4 @@
-/** The operator: one group of sources that follows the resources of a namespace, and mirrors each to a ConfigMap. */
+/** The operator: one group of sources follows the resources of a namespace, and mirrors each source to a ConfigMap. */
 import {
   type CheckpointStore,
   CollectionPoller,
@@ -29,24 +29,24 @@ import {
   versionOf,
 } from "./resource.ts";
 
-/** Handlers that run at once. */
+/** How many handlers run at once. */
 const CONCURRENCY = 8;
-/** Milliseconds for one of them. */
+/** Milliseconds that one handler may take. */
 const HANDLER_TIMEOUT = 30_000;
-/** The waits behind failures, in milliseconds: short, as nothing but a ConfigMap depends on it. */
+/** The waits after failures, in milliseconds: shorter than the defaults. */
 const BACKOFF = { minBackoff: 5_000, maxBackoff: 120_000 };
 
 /** What an operator works with. */
 export interface OperatorOptions {
   readonly cluster: Cluster;
-  /** The one whose resources are followed. */
+  /** The namespace whose resources are followed. */
   readonly namespace: string;
   /** Shares the sources between the replicas. The operator closes it last. */
   readonly owner: LeaseOwner;
   readonly checkpoints: CheckpointStore;
   /** Milliseconds between two listings of the resources. */
   readonly listInterval: number;
-  /** Milliseconds after which every source is applied once more: what others have changed is repaired then. */
+  /** Milliseconds after which every source is applied again, which undoes changes by others. */
   readonly resync: number;
   readonly openBucket?: OpenBucket | undefined;
   readonly log: (message: string) => void;
@@ -97,19 +97,19 @@ export class Operator {
     this.#resources.synced.then(() => this.#isSynced = true, () => {});
   }
 
-  /** Whether the resources are known, and this replica has its share of them. */
+  /** Whether the resources were listed, and this replica holds its Lease and is not shutting down. */
   get isReady(): boolean {
     return this.#isSynced && !this.#isClosing && this.#options.owner.isHeld;
   }
 
-  /** How each source is doing that is polled here. */
+  /** The name and status of each source that this replica polls. */
   *statuses(): Generator<[string, WatchStatus], void> {
     for (const [name, status] of this.#group.statuses()) {
       if (this.#options.owner.owns(name)) yield [name, status];
     }
   }
 
-  /** Works until it is closed. Rejects with what must not be: then the process is to be started anew. */
+  /** Works until it is closed. Rejects with an error that it cannot recover from: then restart the process. */
   async run(): Promise<void> {
     this.#handling = this.#group.handle((event, context) => this.#handle(event, context), {
       concurrency: CONCURRENCY,
@@ -122,7 +122,7 @@ export class Operator {
     await Promise.all([this.#handling, following]);
   }
 
-  /** Ends what is under way in good order: nothing new, then what was begun, then the share of the sources. */
+  /** Shuts down in order: begins nothing new, finishes what was begun, then lets go of the sources. */
   async close(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
@@ -133,7 +133,7 @@ export class Operator {
     await this.#options.owner.close();
   }
 
-  /** Passes the events on, and forgets what is gone. */
+  /** Passes the events on, and forgets the resources that are gone. */
   async *#noting(): AsyncGenerator<ExternalEvent<SourceResource>, void> {
     for await (const event of this.#resources) {
       const name = nameOf(event.item);
@@ -161,7 +161,7 @@ export class Operator {
 
   async #handle(event: GroupEvent<Found>, { signal }: HandleContext): Promise<void> {
     const mirror = this.#mirrors.get(event.source);
-    if (mirror === undefined) return; // Gone since.
+    if (mirror === undefined) return; // The resource is gone.
     const { resource } = mirror;
     try {
       const isChanged = await mirror.take(event, signal);
@@ -178,12 +178,12 @@ export class Operator {
     }
   }
 
-  /** The first poll of a source, a failure, the recovery from it. */
+  /** Reports the first poll of a source, a failure, and the recovery from it. */
   #tell(name: string, { failures, lastError }: WatchStatus): void {
     const mirror = this.#mirrors.get(name);
     if (mirror === undefined) return;
     if (failures === 0 && lastError?.code !== "checkpoint") return this.#reportGood(mirror);
-    // Another replica has it by now.
+    // Another replica has the source by now, and reports on it.
     if (!this.#options.owner.owns(name)) return;
     const message = lastError?.message ?? "the poll failed";
     this.#report(mirror, { isReady: false, reason: "PollFailed", message });

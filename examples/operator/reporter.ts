@@ -13,7 +13,7 @@ import {
 
 /** Milliseconds until a status that could not be written is tried again. */
 const RETRY = 5_000;
-/** What a message may hold. */
+/** The most characters of a message in a status or an event. */
 const MAX_LENGTH = 1_000;
 
 /** How a resource is doing. */
@@ -48,7 +48,7 @@ export class Reporter {
     this.#log = log;
   }
 
-  /** Writes the status if it says something else than before. The newest report counts. */
+  /** Writes the status if it differs from the one before. Of several waiting reports, only the newest is written. */
   report(report: Report): void {
     const name = nameOf(report.resource);
     this.#wanted.set(name, report);
@@ -57,13 +57,13 @@ export class Reporter {
     this.#writing.set(name, writing);
   }
 
-  /** Forgets what was written: another replica may write from now on, or the resource is gone. */
+  /** Forgets a resource that is gone. */
   forget(name: string): void {
     this.#wanted.delete(name);
     this.#written.delete(name);
   }
 
-  /** Tells one thing that has happened to a resource. Lost if the API server is away. */
+  /** Creates an event for a resource. If that fails, it is only logged. */
   event(resource: SourceResource, type: "Normal" | "Warning", reason: string, note: string): void {
     const { name, namespace, uid } = resource.metadata;
     this.#api.request({
@@ -85,7 +85,7 @@ export class Reporter {
     }).catch((error) => this.#log(`Cannot tell of an event: ${error.message}`));
   }
 
-  /** Waits for what is being written, and tries nothing again. */
+  /** Waits for the writes under way, without further retries. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all(this.#writing.values());
@@ -138,7 +138,7 @@ export class Reporter {
       path: `${resourcePath(resource)}/status`,
       type: "merge",
       body: { metadata: { uid }, status: written },
-      // Gone, or another one of this name by now.
+      // The resource is gone, or has been replaced by another of the same name.
       allow: [404, 409],
     });
     this.#written.set(name, { uid, condition });

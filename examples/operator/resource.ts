@@ -1,4 +1,4 @@
-/** The resource `ExternalSource`, as the CRD in manifests/crd.yaml has it, and what is polled for it. */
+/** The resource `ExternalSource`, as defined in manifests/crd.yaml, and what is polled for it. */
 import {
   type ExternalSource,
   HttpPoller,
@@ -13,27 +13,27 @@ export const API_VERSION = "external.koprs.dev/v1alpha1";
 export const KIND = "ExternalSource";
 
 const DEFAULT_INTERVAL_SECONDS = 30;
-/** What a ConfigMap holds. */
+/** The most that a ConfigMap can hold. */
 const MAX_BYTES = 1024 * 1024;
 
-/** What a user writes. */
+/** The spec, written by a user. */
 export interface SourceSpec {
   /** An HTTP resource … */
   readonly url?: string;
   /** … or objects of an S3 bucket. */
   readonly bucket?: string;
   readonly prefix?: string;
-  /** From the end of one good poll to the next. */
+  /** Seconds from the end of one good poll to the next. */
   readonly intervalSeconds?: number;
 }
 
-/** What the operator writes back. */
+/** The status, written by the operator. */
 export interface SourceStatus {
   readonly observedGeneration?: number;
   readonly conditions?: readonly Condition[];
   /** When the ConfigMap was changed last. */
   readonly lastChange?: string;
-  /** When the next poll was due, as of the last writing of this status. */
+  /** When the next poll was due at the time this status was written. */
   readonly nextPoll?: string;
 }
 
@@ -52,13 +52,13 @@ export interface SourceResource extends KubernetesObject {
   readonly status?: SourceStatus;
 }
 
-/** What a poll finds: a resource, or an object of a bucket. */
+/** An item of a source: an HTTP resource, or an object of a bucket. */
 export type Found = HttpResource | ObjectMeta;
 
-/** What is polled for a resource, and how what it finds becomes entries of a ConfigMap. */
+/** What is polled for a resource, and how its items become entries of a ConfigMap. */
 export interface Polled {
   readonly source: ExternalSource<Found>;
-  /** Whether there is one entry for each object, or one for all. */
+  /** True: there is one entry for each object of a bucket. False: there is one entry only. */
   readonly isFolder: boolean;
   /** The key of the entry. */
   keyOf(found: Found): string;
@@ -70,12 +70,12 @@ export function nameOf({ metadata }: KubernetesObject): string {
   return `${metadata.namespace}/${metadata.name}`;
 }
 
-/** Changes with the spec, when the resource is to be deleted, and when it was made anew. */
+/** Changes with the spec, when the resource is being deleted, and when it was deleted and created again. */
 export function versionOf({ metadata }: KubernetesObject): string {
   return `${metadata.uid}/${metadata.generation}/${metadata.deletionTimestamp ?? ""}`;
 }
 
-/** Tells what is watched: a state that was saved for something else is of no use. */
+/** Says what is watched. A state that was saved for another subject must not be used. */
 export function subjectOf({ metadata, spec }: SourceResource): string {
   return JSON.stringify([metadata.uid, spec.url, spec.bucket, spec.prefix]);
 }
@@ -87,7 +87,7 @@ export function intervalOf({ spec }: SourceResource): number {
 /** Opens a bucket by its name. */
 export type OpenBucket = (bucket: string) => ObjectStore;
 
-/** Throws if the resource cannot be used: the group reports that, and leaves what there was before as it is. */
+/** Throws if the resource cannot be used: the group reports that, and keeps the source that it had before. */
 export function polledFor(resource: SourceResource, openBucket?: OpenBucket): Polled {
   const { url, bucket, prefix = "" } = resource.spec;
   if (url !== undefined) return polledUrl(nameOf(resource), url);
@@ -113,7 +113,7 @@ function polledBucket(name: string, store: ObjectStore, prefix: string): Polled 
     async contentOf(found, signal) {
       const { key, size, etag } = found as ObjectMeta;
       if (size > MAX_BYTES) throw new RangeError(`'${key}' is larger than a ConfigMap`);
-      // Of this very state: if the object has changed since, this fails, and the next poll tells of it.
+      // Exactly this version: if the object has changed since, this fails, and the next poll reports the change.
       const ifMatch = etag === undefined ? {} : { ifMatch: etag };
       const content = await store.get(key, { ...ifMatch, signal });
       return new Uint8Array(await new Response(content).arrayBuffer());
@@ -121,7 +121,7 @@ function polledBucket(name: string, store: ObjectStore, prefix: string): Polled 
   };
 }
 
-/** A key of a ConfigMap: letters, digits, `-`, `_` and `.`. Others are written as `_` and their code. */
+/** A key of a ConfigMap: bytes other than letters, digits, `-` and `.` become `_` and their hexadecimal code. */
 function entryKey(key: string): string {
   const bytes = new TextEncoder().encode(key);
   return Array.from(bytes, (byte) => {

@@ -1,4 +1,4 @@
-/** A name server of our own, for the demonstration: it knows the A records of one name. */
+/** A small name server for the demonstration: it knows the A records of one name. */
 import { createSocket } from "node:dgram";
 
 export interface NameServer {
@@ -6,11 +6,11 @@ export interface NameServer {
   close(): Promise<void>;
 }
 
-/** Answers what `addresses` gives. An empty list is a name that does not exist. */
+/** Answers every query with what `addresses` returns. An empty list means that the name does not exist. */
 export async function serveNames(addresses: () => readonly string[]): Promise<NameServer> {
   const socket = createSocket("udp4");
   socket.on("message", (query, { port, address }) => {
-    // Its name, a sequence of labels that ends with an empty one; then type and class.
+    // The question: the name, as labels that end with an empty one, then type and class.
     let end = 12;
     while (query[end]) end += (query[end] ?? 0) + 1;
     const question = query.subarray(12, end + 5);

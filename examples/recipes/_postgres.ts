@@ -1,4 +1,4 @@
-/** A Postgres of our own in a temporary folder, where its programs are installed. */
+/** Starts a Postgres server in a temporary folder, if Postgres is installed. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { chownSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -12,10 +12,10 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Postgres runs as no root: as root it is started as this user. */
+/** Postgres refuses to run as root: a root process starts it as this user. */
 const NOBODY = 65_534;
 
-/** Starts it. Undefined if it is not installed. */
+/** Starts the server. Resolves to undefined if Postgres is not installed. */
 export async function startPostgres(): Promise<Database | undefined> {
   const [initdb] = [
     ...globSync("/usr/lib/postgresql/*/bin/initdb"),
@@ -53,7 +53,7 @@ export async function startPostgres(): Promise<Database | undefined> {
   };
 }
 
-/** Resolves once it says so. */
+/** Resolves once the server logs that it is ready. */
 function isReady(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let log = "";

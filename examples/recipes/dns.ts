@@ -1,6 +1,6 @@
 /**
- * The records of a name as a source of your own: which addresses come and go. Here a small name server of our own answers;
- * leave out `servers` to ask the one of this machine.
+ * Watches the addresses of a DNS name, as a source of your own. Here a small name server of the example answers. To ask
+ * the one that this machine uses, leave out `servers`.
  */
 import { Resolver } from "node:dns/promises";
 import { CollectionPoller, watchExternal } from "@koprs/external";
@@ -17,7 +17,7 @@ function addressesOf(name: string, servers?: readonly string[]): CollectionPolle
       try {
         yield await resolver.resolve4(name);
       } catch (error) {
-        // The server says that there is none: all are gone. A server that does not answer is a failed poll instead.
+        // The server says that there is no address: all are removed. If it does not answer, the poll must fail instead.
         const { code } = error as { code?: string };
         if (code !== "ENOTFOUND" && code !== "ENODATA") throw error;
         yield [];
@@ -26,7 +26,7 @@ function addressesOf(name: string, servers?: readonly string[]): CollectionPolle
   });
 }
 
-/** What the name server says, step by step. */
+/** The addresses that the name server gives, step by step. */
 const steps: readonly (readonly string[])[] = [
   ["192.0.2.1", "192.0.2.2"],
   ["192.0.2.2", "192.0.2.3"],

@@ -1,6 +1,6 @@
 /**
- * The branches and tags of a git remote as a source of your own: `git ls-remote` asks for all of them with one request, with
- * whatever credentials git has. Here the remote is a folder, so that nothing else is needed.
+ * Watches the branches and tags of a git remote, as a source of your own: `git ls-remote` lists all of them at once,
+ * with the credentials that git has. Here the remote is a folder, so that nothing else is needed.
  */
 import { execFile, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -20,10 +20,10 @@ interface Ref {
 /** Watches the refs of a remote, such as `https://github.com/denoland/deno.git`. */
 function refsOf(remote: string): CollectionPoller<Ref> {
   return new CollectionPoller<Ref>({
-    name: `refs of ${remote}`, // A URL with a password would need another name.
+    name: `refs of ${remote}`, // Use another name if the URL has a password: names are logged.
     key: ({ name }) => name,
     async *list({ signal }) {
-      // It fails as a whole if the remote does not answer: then nothing is taken for removed.
+      // Rejects if the remote does not answer: then the poll fails, and nothing is reported as removed.
       const { stdout } = await run("git", ["ls-remote", "--heads", "--tags", "--", remote], {
         signal,
         env: { ...process.env, GIT_TERMINAL_PROMPT: "0" },

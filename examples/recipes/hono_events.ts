@@ -1,6 +1,6 @@
 /**
- * Hono: one watch, and any number of browsers that are told by server-sent events what there is, and what changes. Each is
- * first sent the newest state, so nobody has to poll.
+ * Hono: one watch serves any number of browsers by server-sent events. Each browser is first sent the newest state,
+ * and then every change, so none has to poll.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HttpPoller, type HttpResource, watchExternal } from "@koprs/external";
@@ -16,7 +16,7 @@ const watch = watchExternal(config, 100);
 
 const clients = new Set<SSEStreamingApi>();
 
-/** Handles the events one by one: who does not take what it is sent is let go. */
+/** Handles the events one by one: each is handled when it was written to all browsers. */
 const watching = watch.handle(async ({ type, item }) => {
   await Promise.all(Array.from(clients, (client) => send(client, type, item)));
 });
@@ -35,7 +35,7 @@ app.get("/events", (context) =>
   }));
 app.get("/healthz", (context) => context.json(watch.status, watch.status.failures > 5 ? 503 : 200));
 
-// On Deno `Deno.serve(app.fetch)`, on Bun `export default app`, on Node `serve(app)` of @hono/node-server.
+// In your program: `Deno.serve(app.fetch)`, on Bun `export default app`, on Node `serve(app)` of @hono/node-server.
 const server = await serve((request, response) => void answer(request, response));
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -48,7 +48,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   response.end();
 }
 
-// A browser would say `new EventSource("/events")`.
+// In a browser: `new EventSource("/events")`.
 const leave = new AbortController();
 const { body } = await fetch(`${server.url}/events`, { signal: leave.signal });
 const reader = body?.pipeThrough(new TextDecoderStream()).getReader();

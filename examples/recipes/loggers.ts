@@ -1,6 +1,6 @@
 /**
- * Loggers: any object with `debug`, `info`, `warn` and `error` that take a line of text fits. pino and winston do as they are.
- * LogTape takes a line for a template and eats the braces in it: hand it over as an argument.
+ * Loggers: any object with `debug`, `info`, `warn` and `error` that take a line of text fits. pino and winston fit as
+ * they are. LogTape would treat the line as a template and replace the braces in it: pass the line as an argument.
  */
 import { Writable } from "node:stream";
 import { type Logger, watchExternal } from "@koprs/external/watcher";
@@ -18,7 +18,7 @@ function flaky() {
   };
 }
 
-/** What a logger writes, kept to be shown. */
+/** The lines that a logger has written. */
 const written: string[] = [];
 const sink = () =>
   new Writable({

@@ -1,6 +1,6 @@
 /**
- * p-queue: one limit for several watches, such as the rate that a service of others takes. What a handler returns settles
- * when its place in the queue has come and the work is done, so an event counts as handled then, and not sooner.
+ * p-queue: one limit for several watches, such as the rate limit of a service that they all call. The promise that a
+ * handler returns settles when its job in the queue is done, so an event counts as handled then, and not sooner.
  */
 import { ObjectStorePoller, watchExternal } from "@koprs/external";
 import { MemoryStore } from "@koprs/external/stores/memory";
@@ -17,7 +17,7 @@ for (const store of stores) {
 let underWay = 0, most = 0, done = 0;
 const order: string[] = [];
 
-/** Stands for a request to that service. */
+/** Stands for a request to the service. */
 async function upload(name: string): Promise<void> {
   most = Math.max(most, ++underWay);
   await new Promise((resolve) => setTimeout(resolve, 5));
@@ -33,7 +33,7 @@ await Promise.all(stores.map(async (store) => {
   await watch.handle(
     ({ item }, { signal }) =>
       queue.add(() => upload(`${store.name} ${item.key}`), {
-        signal, // A timeout, or the end of the watch, takes it out of the queue.
+        signal, // A timeout or an abort of the watch takes the job out of the queue.
         priority: store.name === "urgent" ? 1 : 0,
       }),
     { concurrency: 10 },

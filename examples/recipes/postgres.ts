@@ -1,7 +1,7 @@
 /**
- * A Postgres table as a source of your own: read in pages by its key, within one snapshot, so that no row is missed or seen
- * twice. `xmin` changes with every write of a row, so nothing else is compared. No trigger, and no right but `select`, is
- * needed.
+ * Watches a Postgres table, as a source of your own: it is read in pages by its key, within one snapshot, so that no
+ * row is missed or seen twice. `xmin` changes with every write of a row, so nothing else is compared. It needs no
+ * trigger, and no permission but `select`.
  */
 import process from "node:process";
 import { CollectionPoller, watchExternal } from "@koprs/external";

@@ -1,6 +1,6 @@
 /**
- * RxJS: `from` takes the events of a watch. What an operator keeps back for later counts as handled as soon as
- * it was passed on: for work that takes its time, and must not be lost, use `watch.handle`.
+ * RxJS: `from` takes the events of a watch. An event counts as handled as soon as RxJS has taken it, even if an
+ * operator holds it back: for slow work that must not be lost, use `watch.handle`.
  */
 import { ObjectStorePoller, watchExternal } from "@koprs/external";
 import { MemoryStore } from "@koprs/external/stores/memory";
@@ -29,7 +29,7 @@ const sizes = from(watch.values()).pipe(
       map((bytes) => `${folder.key}: ${bytes} bytes`),
     )
   ),
-  // RxJS leaves an iterable with its next value only: this ends the polls at once.
+  // RxJS would leave the iterable only at its next value: this ends the polls at once.
   finalize(() => watch.close()),
 );
 
