@@ -1,4 +1,4 @@
-/** How the pollers of listings take the acknowledgement of single events. */
+/** Connects the acknowledgement of single events to the tracker of a listing. */
 import type { Change } from "./snapshot.ts";
 import type { Acknowledgement, ExternalEvent } from "./source.ts";
 import type { Tracker } from "./tracker.ts";
@@ -7,7 +7,7 @@ import type { Tracker } from "./tracker.ts";
  * The acknowledgement of a tracker.
  *
  * @param keyOf The key of an event that the poller handed out.
- * @param eventOf The event of a change. Undefined if only a poll can make it: then the next one does.
+ * @param eventOf Makes the event of a change. Undefined if only a poll can make it: then the next poll reports the key.
  */
 export function acknowledge<T, V extends { readonly key: string }>(
   tracker: Tracker<V>,

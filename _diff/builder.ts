@@ -36,16 +36,16 @@ export class ObjectBuilder extends Builder {
   }
 
   /**
-   * Adds an object of which a scanner knows the bytes. Nothing is kept of the arrays: they may be scratch buffers.
+   * Adds an object whose key and ETag a scanner has as bytes. The arrays are not kept: they may be scratch buffers.
    *
-   * @param keyBytes Holds the key as UTF-8, all escapes (XML, JSON, URL) undone.
+   * @param keyBytes Holds the key as UTF-8, with all escapes (XML, JSON, URL) decoded.
    * @param keyStart Where it begins.
    * @param keyEnd Where it ends.
-   * @param etagBytes Holds the ETag, escapes undone. It may be another array than that of the key.
-   * @param etagStart Where it begins, behind a quote that `quoted` stands for; -1 for no ETag.
+   * @param etagBytes Holds the ETag, with all escapes decoded. It may be another array than that of the key.
+   * @param etagStart Where it begins: after the opening quote if `quoted` is set; -1 for no ETag.
    * @param etagEnd Where it ends.
-   * @param quoted Whether the ETag stood in double quotes that the range leaves out: so `&quot;` need not be undone. A
-   * range that has the quotes itself comes to the same.
+   * @param quoted Whether the ETag stood in double quotes that the range leaves out, so that `&quot;` need not be
+   * decoded. A range that includes the quotes gives the same result.
    * @param size In bytes.
    * @param time When it was last written, in ms since the epoch.
    * @throws {ExternalError} with code `"protocol"` if the key is not UTF-8 or the size not a whole number.
@@ -69,12 +69,15 @@ export class ObjectBuilder extends Builder {
     this.put(keyBytes, keyStart, keyEnd);
   }
 
-  /** Keeps what the old snapshot has for a key: an object too young to be looked at. Adds nothing if it has nothing. */
+  /**
+   * Keeps the entry of the old snapshot for a key, such as for an object that is too young to be looked at. Adds
+   * nothing if there is none.
+   */
   keep(key: string): void {
     this.putOldText(key);
   }
 
-  /** The same for a key in bytes, as in `addRaw`. */
+  /** Does the same for a key in bytes, as in `addRaw`. */
   keepRaw(keyBytes: Uint8Array, keyStart: number, keyEnd: number): void {
     this.putOld(keyBytes, keyStart, keyEnd);
   }
@@ -105,8 +108,8 @@ export class ItemBuilder extends Builder {
    * Adds an item.
    *
    * @param key Its key.
-   * @param version What decides whether it changed: its version, or its JSON.
-   * @param json Its JSON, if the version is something else and it is to be remembered.
+   * @param version Its version, or its JSON: the item counts as changed when this changes.
+   * @param json Its JSON, if the version is something else and the JSON is to be remembered.
    */
   add(key: string, version: string, json = ""): void {
     this.body = withRoom(this.body, 0, 3 * (version.length + json.length));
@@ -115,7 +118,7 @@ export class ItemBuilder extends Builder {
     this.putText(key);
   }
 
-  /** Keeps what the old snapshot has for a key, if anything. */
+  /** Keeps the entry of the old snapshot for a key, if there is one. */
   keep(key: string): void {
     this.putOldText(key);
   }

@@ -1,11 +1,11 @@
-/** Of the items of a listing, those that changed, or all of them: held until their events are handed out. */
+/** Holds the items of a listing that changed, or all of them, until their events are handed out. */
 import { compareBytes, textBytes } from "../_bytes/bytes.ts";
 import { itemCodec } from "./codec.ts";
 import { Lookup } from "./lookup.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-// So many items are held before they are looked up together, in the order of their keys: one way through
-// the snapshot for all of them.
+// So many items are collected before they are looked up together, in the order of their keys: one pass through the
+// snapshot for all of them.
 const BATCH = 50_000;
 
 interface Listed<T> {
@@ -23,8 +23,8 @@ export class ChangedItems<T> {
   #batch: Listed<T>[] = [];
 
   /**
-   * @param doubtful What is reported even if it did not change.
-   * @param all Whether all is.
+   * @param doubtful The items that are reported even if they did not change.
+   * @param all Whether all items are reported.
    */
   constructor(old: Snapshot, doubtful: Snapshot, all: boolean) {
     this.#old = old;
@@ -38,7 +38,7 @@ export class ChangedItems<T> {
     if (this.#batch.length >= BATCH) this.#look();
   }
 
-  /** The item of a change. Given once. */
+  /** The item of a change. It can be taken only once. */
   take(key: string): T | undefined {
     if (this.#batch.length > 0) this.#look();
     const item = this.#changed.get(key);
@@ -47,7 +47,7 @@ export class ChangedItems<T> {
   }
 
   #look(): void {
-    // Stable: of two items with one key the last stays the last.
+    // The sort is stable: of two items with one key the last stays the last.
     this.#batch.sort((a, b) => compareBytes(a.key, 0, a.key.length, b.key, 0, b.key.length));
     const old = new Lookup(this.#old);
     const doubtful = new Lookup(this.#doubtful);

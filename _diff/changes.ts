@@ -1,16 +1,20 @@
-/** What changed from one snapshot to the next: both are read side by side, and chunks that they share are skipped. */
+/**
+ * Finds what changed from one snapshot to the next. Both are read side by side, and chunks that they share are skipped.
+ */
 import type { Codec } from "./codec.ts";
 import { Cursor } from "./cursor.ts";
 import type { Change, Snapshot } from "./snapshot.ts";
 
-/** How much changed. */
+/** How many items changed. */
 export interface ChangeCount {
   added: number;
   modified: number;
   removed: number;
 }
 
-/** What leads from `old` to `next`, in the byte order of the keys, found while it is read. */
+/**
+ * The changes that lead from `old` to `next`, in the byte order of the keys. They are found while the result is read.
+ */
 export function* changes<V>(old: Snapshot, next: Snapshot, codec: Codec<V>): Generator<Change<V>> {
   const a = new Cursor(old.chunks);
   const b = new Cursor(next.chunks);
@@ -21,7 +25,7 @@ export function* changes<V>(old: Snapshot, next: Snapshot, codec: Codec<V>): Gen
   }
 }
 
-/** The same, and all that did not change as well: as modified, with `previous` equal to the item. */
+/** The same, and the unchanged items as well: as `modified`, with `previous` equal to the item. */
 export function* everything<V>(
   old: Snapshot,
   next: Snapshot,
@@ -39,7 +43,7 @@ export function* everything<V>(
   }
 }
 
-/** How many changes lead from `old` to `next`, without making any. */
+/** Counts the changes that lead from `old` to `next`, without making any. */
 export function countChanges(old: Snapshot, next: Snapshot): ChangeCount {
   const count = { added: 0, modified: 0, removed: 0 };
   const a = new Cursor(old.chunks);
@@ -60,7 +64,7 @@ function firstDifference(a: Cursor, b: Cursor): Step {
   while (!a.done || !b.done) {
     if (a.done) return ADDED;
     if (b.done) return REMOVED;
-    // Both always come to a shared chunk at its first entry, which neither can have passed alone.
+    // Both cursors reach a shared chunk at its first entry: neither can have passed that alone.
     if (a.chunk === b.chunk) {
       a.jump(a.index + 1);
       b.jump(b.index + 1);
@@ -76,7 +80,7 @@ function firstDifference(a: Cursor, b: Cursor): Step {
   return SAME;
 }
 
-/** The same, from behind the difference found last. */
+/** The same, starting after the difference found last. */
 function nextDifference(a: Cursor, b: Cursor, last: Step): Step {
   if (last !== ADDED) a.next();
   if (last !== REMOVED) b.next();

@@ -1,4 +1,4 @@
-/** Writing entries behind one another, each front-coded next to the one before. */
+/** Writes entries one after another, each front-coded against the one before. */
 import { copyBytes, readText, withRoom } from "../_bytes/bytes.ts";
 import { type Chunk, Cursor, head, tail } from "./cursor.ts";
 import { HEADER_ROOM, packRest, writeHeader } from "./entry.ts";
@@ -12,14 +12,14 @@ export class ChunkWriter {
   length = 0;
   #count = 0;
   #bytes: Uint8Array = new Uint8Array(1024);
-  /** The last key, also of chunks that were taken; -1 before the first. */
+  /** The last key, even if its chunk was taken; -1 before the first. */
   #key: Uint8Array = new Uint8Array(256);
   #keyLength = -1;
   #packed: Uint8Array = new Uint8Array(256);
-  /** Bytes that the key last asked about has in common with the last one. */
+  /** How many first bytes the key given to `follows` has in common with the last key. */
   #shared = 0;
 
-  /** Whether a key is greater than all before. Must be asked before it is written. */
+  /** Whether a key is greater than all before. Must be called for each key before `write`. */
   follows(key: Uint8Array, start: number, end: number): boolean {
     const last = this.#key;
     const length = Math.min(this.#keyLength, end - start);
@@ -60,7 +60,7 @@ export class ChunkWriter {
     this.#setLast(key, start + this.#shared, end, this.#shared);
   }
 
-  /** Goes on behind the entries of a chunk before an offset. */
+  /** Starts with the entries of a chunk up to an offset, to continue after them. */
   startWith(chunk: Chunk, offset: number): void {
     this.#bytes = withRoom(this.#bytes, 0, offset);
     this.#bytes.set(chunk.bytes.subarray(0, offset));
@@ -71,7 +71,7 @@ export class ChunkWriter {
     this.startBehind(cursor);
   }
 
-  /** Goes on with an empty chunk behind an entry. */
+  /** Starts with an empty chunk, to continue after an entry. */
   startBehind(last: Cursor): void {
     this.#setLast(last.key, 0, last.keyLength, 0);
   }
@@ -86,14 +86,16 @@ export class ChunkWriter {
     return { bytes: this.#bytes.subarray(0, this.length), count: this.#count };
   }
 
-  /** The chunk. The next one begins empty. */
+  /** Returns the chunk, and begins an empty one. */
   take(): Chunk {
     const chunk = { bytes: this.#bytes.slice(0, this.length), count: this.#count };
     this.length = this.#count = 0;
     return chunk;
   }
 
-  /** The first entries of the chunk, up to the first border behind `offset`; the others stay. */
+  /**
+   * Returns the first entries of the chunk, up to the first entry that begins at `offset` or later; the others stay.
+   */
   takeHalf(offset: number): Chunk {
     const chunk = this.take();
     const cursor = new Cursor([chunk]);

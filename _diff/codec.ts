@@ -1,10 +1,10 @@
 /**
- * What a snapshot keeps of a value beside its key: identity bytes, which decide whether it changed, and extra
- * bytes, which are kept and not compared.
+ * What a snapshot keeps of a value besides its key: identity bytes, which decide whether it changed, and extra bytes,
+ * which are kept but not compared.
  *
- * Objects. Identity: a tag, the size, then the ETag packed as the tag says, or the time where there is
- * no ETag. Extra: the time, unless the identity has it. An ETag is packed only into a form that gives back the very
- * same text; anything else is kept as it is.
+ * Objects. Identity: a tag, the size, then the ETag in the form that the tag names, or the time if there is no ETag.
+ * Extra: the time, unless the identity has it. An ETag is packed only if unpacking gives back exactly the same text;
+ * otherwise it is kept as it is.
  *
  * Items of a collection. Identity: the version as text. Extra: the JSON as text, or nothing.
  *
@@ -29,26 +29,26 @@ export interface Codec<V> {
   check(bytes: Uint8Array, identity: number, extra: number, end: number): boolean;
 }
 
-/** What a snapshot remembers of an item of a collection. */
+/** What a snapshot remembers about an item of a collection. */
 export interface ItemRecord {
   readonly key: string;
-  /** What decides whether the item changed: its version, or its JSON where it has none. */
+  /** Decides whether the item changed: its version, or its JSON if it has none. */
   readonly version: string;
-  /** The JSON that was given beside the version; absent if none was. */
+  /** The JSON that was given in addition to the version; absent if none was. */
   readonly json?: string;
 }
 
-const NONE = 0; // no ETag: the time takes its place
+const NONE = 0; // no ETag, but the time
 const PLAIN = 1; // the text itself
 const HEX = 2; // 32 lower-case hexadecimal digits, in 16 bytes
-const MULTIPART = 3; // the same, a hyphen, and a number: S3's ETag of a multipart upload
+const MULTIPART = 3; // as HEX, then a hyphen and a number: S3's ETag of a multipart upload
 const DECIMAL = 4; // a number: a generation of Google Cloud Storage
-const QUOTED = 8; // added to a form: the text stood in double quotes
+const QUOTED = 8; // a flag added to the form: the text stood in double quotes
 
 const QUOTE = 0x22, HYPHEN = 0x2d, ZERO = 0x30;
 
 const float = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
-/** Longest identity and extra apart from the text of an ETag. */
+/** The most bytes that identity and extra take, not counting the text of an ETag. */
 export const OBJECT_ROOM = 48;
 
 /** Writes the identity of an object with an ETag, given as bytes without escapes, and returns its end. */
@@ -100,13 +100,14 @@ export function writeBareIdentity(
 }
 
 /**
- * Writes a time in ms and returns the end: nothing for none, 4 bytes for whole seconds, 6 for whole milliseconds from 1970
- * to the year 10889, else 8. The length tells them apart. Every number comes back as it was, -0 as 0.
+ * Writes a time in ms and returns the end. No time takes no bytes, whole seconds take 4, whole milliseconds from 1970
+ * to the year 10889 take 6, and all else takes 8: the length tells them apart. Every number is read back unchanged,
+ * except -0 as 0.
  */
 export function writeTime(time: number | undefined, target: Uint8Array, at: number): number {
   if (time === undefined) return at;
   const seconds = time / 1000;
-  // The second test: tiny fractions vanish in the division.
+  // The second test is for tiny fractions that the division loses.
   if (seconds === seconds >>> 0 && seconds * 1000 === time) return writeUint32(seconds, target, at);
   if (time >= 0 && time < 2 ** 48 && Number.isInteger(time)) {
     const middle = writeUint32(time >>> 0, target, at);
@@ -140,7 +141,7 @@ function readTime(bytes: Uint8Array, at: number, end: number): number | undefine
 }
 
 function packHex(text: Uint8Array, start: number, target: Uint8Array, at: number): boolean {
-  let bad = 0; // negative once a character was no digit
+  let bad = 0; // negative once a character is not a digit
   for (let i = 0; i < 16; i++) {
     const high = HEX_VALUES[text[start + 2 * i] as number] as number;
     const low = HEX_VALUES[text[start + 2 * i + 1] as number] as number;
@@ -150,7 +151,7 @@ function packHex(text: Uint8Array, start: number, target: Uint8Array, at: number
   return bad >= 0;
 }
 
-/** The number that these digits are, or -1 if `String(number)` would not give them back. */
+/** The number with these digits, or -1 if `String(number)` would give another text. */
 function decimal(text: Uint8Array, start: number, end: number): number {
   if (end === start || end - start > 16) return -1;
   if (text[start] === ZERO && end - start > 1) return -1;

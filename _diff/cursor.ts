@@ -1,23 +1,26 @@
-/** Chunks of entries, and reading them one by one. */
+/** Chunks of entries, and a cursor that reads them one by one. */
 import { compareBytes, copyBytes, readText, textBytes, withRoom } from "../_bytes/bytes.ts";
 import type { Codec } from "./codec.ts";
 import { type Header, HEADER_ROOM, LONG, readHeader, unpackRest, writeHeader } from "./entry.ts";
 
-/** A run of entries that can be read without any other. Compared by reference: a chunk never changes. */
+/**
+ * A run of entries that can be read without any other chunk. A chunk never changes, so chunks are compared by
+ * reference.
+ */
 export interface Chunk {
   readonly bytes: Uint8Array;
   /** Entries in it. Never 0. */
   readonly count: number;
 }
 
-// Filled by each that reads one: what was in it before is of no use to anyone.
+// One object for all reads: each read overwrites it.
 const header: Header = { shared: 0, rest: 0, packed: false, identity: 0, extra: 0, end: 0 };
 
-/** Reads entries one by one. Trusts the bytes: they were built here, or checked by `restore`. */
+/** Reads entries one by one. It does not check the bytes: they were built here, or checked by `restoreAll`. */
 export class Cursor {
-  /** Behind the last entry: nothing else may be read. */
+  /** True after the last entry: nothing else may be read then. */
   done = false;
-  /** The chunk of this entry, and its place among the chunks. */
+  /** The chunk of this entry, and its index among the chunks. */
   chunk: Chunk | undefined = undefined;
   index = 0;
   bytes: Uint8Array = new Uint8Array(0);
@@ -36,7 +39,7 @@ export class Cursor {
     this.jump(0);
   }
 
-  /** Stands on the first entry of a chunk, or is done. */
+  /** Moves to the first entry of a chunk; done if there is no such chunk. */
   jump(index: number): void {
     this.index = index;
     this.chunk = this.#chunks[index];
@@ -86,7 +89,7 @@ export class Cursor {
     copyBytes(this.bytes, at, at + rest, this.key, shared);
   }
 
-  /** Stands on the first entry whose key is not less. Moves only forward. */
+  /** Moves forward to the first entry whose key is not less. Never moves back. */
   seek(key: Uint8Array, start: number, end: number): void {
     const index = findChunk(this.#chunks, key, start, end, this.index);
     if (index > this.index) this.jump(index);
@@ -118,13 +121,13 @@ export class Cursor {
   }
 }
 
-/** Where the first key of a chunk begins in it. */
+/** The offset at which the first key of a chunk begins. */
 export function firstKeyStart(bytes: Uint8Array): number {
   readHeader(bytes, 0, bytes.length, header);
   return header.end;
 }
 
-/** Where the first key of a chunk ends. It is neither shared nor packed. */
+/** The offset at which the first key of a chunk ends. That key is neither shared nor packed. */
 export function firstKeyEnd(bytes: Uint8Array): number {
   return firstKeyStart(bytes) + header.rest;
 }
@@ -170,7 +173,7 @@ export function head(chunk: Chunk, offset: number): Chunk {
   return { bytes, count: countEntries(bytes) };
 }
 
-/** The entries of a chunk from a cursor's on, up to an offset. Only the first is written anew, with its key whole. */
+/** The entries of a chunk from that of a cursor up to an offset. Only the first one is rewritten, with its full key. */
 export function tail(chunk: Chunk, from: Cursor, offset: number): Chunk {
   if (from.start === 0 && offset === chunk.bytes.length) return chunk;
   const { keyLength, identity, extra, end } = from;

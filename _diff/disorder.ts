@@ -1,13 +1,13 @@
-/** Entries that come in any order: collected, sorted in batches, and merged at the end. */
+/** Collects entries that come in any order, sorts them in batches, and merges them at the end. */
 import { compareBytes, copyBytes, withRoom } from "../_bytes/bytes.ts";
 import { CHUNK, ChunkWriter } from "./chunk_writer.ts";
 import { type Chunk, Cursor } from "./cursor.ts";
 
-/** Entries out of order are sorted when there are this many, or this many bytes of them. */
+/** Entries out of order are sorted once there are this many, or this many bytes. */
 const BATCH = 65_536;
 const BATCH_BYTES = 16 * 1024 * 1024;
 
-/** Sorted chunks. In marked ones each extra has one byte more: 1 for "keep the old state". */
+/** Sorted chunks. If they are marked, the extra of each entry has one more byte: 1 for "keep the old state", else 0. */
 export interface Run {
   readonly chunks: readonly Chunk[];
   readonly marked: boolean;
@@ -16,7 +16,7 @@ export interface Run {
 /** Takes entries in any order and makes sorted runs of them. */
 export class Disorder {
   readonly #runs: Run[] = [];
-  /** Key, identity, extra and mark of each entry, one behind the other. */
+  /** Key, identity, extra and mark of each entry, one entry after another. */
   #bytes: Uint8Array = new Uint8Array(64 * 1024);
   #used = 0;
   #count = 0;
@@ -64,7 +64,7 @@ export class Disorder {
     const chunks: Chunk[] = [];
     for (let i = 0; i < count; i++) {
       const entry = order[i] as number;
-      // Of a repeated key the last stands last.
+      // If a key is repeated, only the last entry counts.
       if (i + 1 < count && this.#compare(entry, order[i + 1] as number) === 0) continue;
       this.#write(writer, entry);
       if (writer.length >= CHUNK) chunks.push(writer.take());
@@ -93,14 +93,14 @@ export class Disorder {
   }
 }
 
-/** Where a merge stands in a run. */
+/** The position of a merge in one run. */
 interface Head {
   readonly cursor: Cursor;
   readonly rank: number;
   readonly marked: boolean;
 }
 
-/** Hands over the entries of all runs in order; of a repeated key only that of the last run. */
+/** Calls `take` for the entries of all runs in order; for a repeated key only with that of the last run. */
 export function mergeRuns(
   runs: readonly Run[],
   take: (cursor: Cursor, marked: boolean) => void,
@@ -112,7 +112,7 @@ export function mergeRuns(
   });
   for (let i = heap.length >> 1; i >= 0; i--) sink(heap, i);
   let last = new Uint8Array(256);
-  let length = -1; // before the first key
+  let length = -1; // no key yet
   for (let top = heap[0]; top !== undefined; top = heap[0]) {
     const { cursor, marked } = top;
     if (length < 0 || cursor.compare(last, 0, length) !== 0) {

@@ -1,25 +1,25 @@
 /**
- * An entry of a snapshot as bytes, behind those of the entry before:
+ * An entry of a snapshot as bytes. It directly follows the entry before:
  *
- *     shared     varint   bytes of the key that equal the beginning of the key before; 0 in the first entry of a chunk
- *     rest       varint   twice the bytes that the rest of the key takes, and 1 more if it is packed
- *     lengths    byte     identity + 32 × extra, bytes of each; or 255, and then both as varints
+ *     shared     varint   how many first bytes are those of the key before; 0 in the first entry of a chunk
+ *     rest       varint   twice the number of bytes of the rest of the key, plus 1 if it is packed
+ *     lengths    byte     bytes of the identity + 32 × bytes of the extra; or 255, and then both as varints
  *     …                   the rest of the key, the identity, the extra
  *
  * The identity decides whether the value changed; the extra is kept and not compared.
  *
- * Hashes, UUIDs and padded numbers share little of their beginnings, and look alike all the same. Where a key is as long as
- * the one before and has at each place behind the shared ones the same byte, or a hexadecimal digit for another
- * one, it is packed: only the digits are kept, two a byte.
+ * Hashes, UUIDs and padded numbers share only short beginnings, but have the same form. A key is packed if it is as
+ * long as the one before and if, after the shared bytes, every byte is the same or a hexadecimal digit in place of
+ * another one. Then only the digits are kept, two in a byte.
  *
  * @module
  */
 import { HEX_DIGITS, HEX_VALUES, readVarint, varintLength, writeVarint } from "../_bytes/bytes.ts";
 
-/** What stands in front of the bytes of an entry. */
+/** The header of an entry. */
 export interface Header {
   shared: number;
-  /** Bytes of the rest of the key, as they are kept. */
+  /** How many bytes the rest of the key takes, packed or not. */
   rest: number;
   packed: boolean;
   identity: number;
@@ -30,7 +30,7 @@ export interface Header {
 
 /** The most bytes that a header takes. */
 export const HEADER_ROOM = 33;
-/** In place of the lengths of identity and extra: they follow. */
+/** Stands in place of the lengths of identity and extra: they follow as varints. */
 export const LONG = 255;
 
 /** Writes a header and returns its end. */
@@ -50,7 +50,7 @@ export function writeHeader(
   return lengths === LONG ? writeVarint(extra, target, writeVarint(identity, target, at)) : at;
 }
 
-/** Reads a header. False if it is not whole before `limit`. */
+/** Reads a header. Returns false if it does not end before `limit`. */
 export function readHeader(bytes: Uint8Array, at: number, limit: number, header: Header): boolean {
   header.shared = readVarint(bytes, at, limit);
   at += varintLength(header.shared);
@@ -73,7 +73,7 @@ export function readHeader(bytes: Uint8Array, at: number, limit: number, header:
 }
 
 /**
- * Packs what follows the first `shared` bytes of a key, next to the key before.
+ * Packs the bytes of a key after the first `shared` ones, compared with the key before.
  *
  * @returns The bytes it takes in `target`, or -1 if it cannot be packed.
  */
@@ -102,7 +102,9 @@ export function packRest(
   return (digits + 1) >> 1;
 }
 
-/** Undoes `packRest` in a key that still is the one before. Returns the bytes that were read. */
+/**
+ * Undoes `packRest`. `key` holds the key before, and is changed in place. Returns the number of bytes that were read.
+ */
 export function unpackRest(
   bytes: Uint8Array,
   at: number,

@@ -1,4 +1,4 @@
-/** Making items of what a list gives: by a schema, or by a function. */
+/** Makes items from the values that a list gives: by a schema, or by a function. */
 import { isPromiseLike } from "../_bounds/promise_like.ts";
 import { checkFunction } from "../_errors/checks.ts";
 import { checkSchema, type StandardSchemaV1, validated } from "./standard_schema.ts";
@@ -10,8 +10,8 @@ export interface ItemValues<T> {
 }
 
 /**
- * @param option What the user calls the function.
- * @throws {TypeError} If neither can be used, or both are set.
+ * @param option The name of the user's option for the function.
+ * @throws {TypeError} If one of them cannot be used, or both are set.
  */
 export function checkItemValues({ schema, parse }: ItemValues<unknown>, option: string): void {
   checkSchema(schema);
@@ -21,22 +21,22 @@ export function checkItemValues({ schema, parse }: ItemValues<unknown>, option: 
 }
 
 /**
- * The items of a page, made of what the list gave.
+ * Makes the items of a page from the values that the list gave.
  *
- * @param failed Makes the error for an item that is refused, by its place in the page, from 0.
+ * @param failed Makes the error for an item that is refused. It gets the index of the item in the page.
  */
 export async function itemValues<T>(
   given: readonly unknown[],
   { schema, parse }: ItemValues<T>,
   failed: (place: number, thrown: unknown) => Error,
 ): Promise<readonly T[]> {
-  // Without either, the caller says by T what the items are.
+  // Without either, the caller says by `T` what the items are.
   if (schema === undefined && parse === undefined) return given as readonly T[];
   const items: T[] = [];
   for (const [place, item] of given.entries()) {
     try {
       const made = schema === undefined ? parse?.(item) : validated(schema, item);
-      // Most schemas answer at once, and waiting for each of a million items takes its time.
+      // Most schemas answer synchronously, and an `await` for each of a million items would take time.
       items.push((isPromiseLike(made) ? await made : made) as T);
     } catch (thrown) {
       throw failed(place, thrown);

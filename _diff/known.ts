@@ -1,12 +1,12 @@
-/** Reading what a snapshot knows, a value at a time. */
+/** Reads the values of a snapshot one at a time. */
 import { textBytes } from "../_bytes/bytes.ts";
 import type { Codec } from "./codec.ts";
 import { Cursor } from "./cursor.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /**
- * The values whose keys begin with a prefix, in the byte order of the keys, decoded while they are read. A snapshot never
- * changes, so a poll meanwhile does not disturb it.
+ * The values whose keys begin with a prefix, in the byte order of the keys, decoded while they are read. A snapshot
+ * never changes, so a poll does not disturb the reading.
  */
 export function* knownItems<V>(
   snapshot: Snapshot,

@@ -3,7 +3,7 @@ import { compareBytes, copyBytes, withRoom } from "../_bytes/bytes.ts";
 import { Cursor } from "./cursor.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Finds keys in a snapshot. Those that come in order cost one way through it. */
+/** Finds keys in a snapshot. Keys that are asked for in order cost one pass through it. */
 export class Lookup {
   readonly #snapshot: Snapshot;
   #cursor: Cursor | undefined;
@@ -15,7 +15,7 @@ export class Lookup {
     this.#snapshot = snapshot;
   }
 
-  /** The entry of a key: the cursor is valid until the next call. */
+  /** The entry of a key, as a cursor that is valid until the next call; undefined if there is none. */
   find(key: Uint8Array, start: number, end: number): Cursor | undefined {
     const isBehind = compareBytes(this.#asked, 0, this.#askedLength, key, start, end) <= 0;
     // A cursor moves only forward.

@@ -1,10 +1,11 @@
 /**
- * Builds a snapshot from a listing, next to the one before.
+ * Builds a snapshot from a listing, compared with the snapshot before.
  *
- * As long as the listing is in order, a cursor runs along in the old snapshot. An entry that equals the cursor's costs a compare
- * and is not written; a chunk that ends without a difference is taken over as it is. At the first difference what was equal is
- * copied, and entries are written until the next border of an old chunk, where comparing starts again. So borders stay
- * where they are: one new key makes one new chunk.
+ * As long as the listing is in order, a cursor moves through the old snapshot at the same time. An entry that equals
+ * the cursor's costs a compare and is not written; a chunk that ends without a difference is taken over as it is. At
+ * the first difference in a chunk, the equal entries before it are copied, and entries are written until the next
+ * border of an old chunk, where comparing starts again. So the borders stay where they are: one new key makes one new
+ * chunk.
  *
  * Entries out of order are collected, sorted in batches, and merged with the rest at the end.
  *
@@ -27,16 +28,18 @@ import { Disorder, mergeRuns } from "./disorder.ts";
 import { Lookup } from "./lookup.ts";
 import { Snapshot } from "./snapshot.ts";
 
-/** A chunk that grew beyond this is cut in two; the room between keeps one insertion from moving all borders. */
+/**
+ * A chunk that grows beyond this is cut in two. It is twice `CHUNK`, so that one insertion does not move all borders.
+ */
 const CHUNK_MAX = 2 * CHUNK;
-/** A chunk that shrank below this takes in the next one. */
+/** A chunk that is smaller than this is joined with the next one. */
 const CHUNK_MIN = CHUNK / 4;
-/** Looks at a key, in bytes, before it is taken. Throws if it does not belong here. */
+/** Checks a key, in bytes, before it is added. Throws if it does not belong here. */
 export type Admit = (key: Uint8Array, start: number, end: number) => void;
 
-/** What is common to both builders: keys and bodies as bytes. The body stands in `body`. */
+/** The common part of both builders: takes keys and bodies as bytes. The body stands in `body`. */
 export class Builder {
-  /** Identity, up to `extraStart`, and extra, up to `bodyEnd`, of the entry to be put. */
+  /** The body of the entry to be added: the identity, up to `extraStart`, and the extra, up to `bodyEnd`. */
   protected body: Uint8Array = new Uint8Array(1024);
   protected extraStart = 0;
   protected bodyEnd = 0;
@@ -46,11 +49,11 @@ export class Builder {
   readonly #old: Snapshot;
   readonly #admit: Admit | undefined;
   readonly #cursor: Cursor;
-  /** True: all entries of the current chunk up to the cursor were equal. */
+  /** Whether all entries of the current chunk before the cursor were equal. */
   #clean: boolean;
-  /** For `keep` while not clean: the cursor itself must stay. */
+  /** For `keep` while not clean, since the cursor itself must not move. */
   #lookup: Lookup | undefined;
-  /** Where the first key of the chunk behind `#borderOf` stands, read once a chunk. */
+  /** Where the first key of the chunk after `#borderOf` begins and ends. It is read once for each chunk. */
   #borderOf = -1;
   #borderStart = 0;
   #borderEnd = 0;
@@ -59,8 +62,8 @@ export class Builder {
   #disorder: Disorder | undefined;
 
   /**
-   * @param old The snapshot before. What is equal to it costs least.
-   * @param admit Looks at every key that the old snapshot does not have at this place.
+   * @param old The snapshot before. Entries that are equal to it cost least.
+   * @param admit Checks every key that the old snapshot does not have at this place.
    */
   constructor(old: Snapshot = Snapshot.empty, admit?: Admit) {
     this.#old = old;
@@ -69,7 +72,7 @@ export class Builder {
     this.#clean = this.#isWorthSharing();
   }
 
-  /** The snapshot of all that was added. The builder is done with. */
+  /** The snapshot of all entries that were added. The builder must not be used after this. */
   finish(): Snapshot {
     if (this.#disorder === undefined) return this.#finishOrdered();
     const runs = this.#disorder.finish();
@@ -93,7 +96,7 @@ export class Builder {
     return first && new Cursor([first]).text();
   }
 
-  /** The greatest key so far, likewise. */
+  /** The greatest key so far; undefined in the same cases. */
   get last(): string | undefined {
     if (this.#disorder !== undefined) return undefined;
     if (!this.#clean) return this.#writer.lastKey;
@@ -117,14 +120,14 @@ export class Builder {
     this.#put(key, start, end, false);
   }
 
-  /** Adds what the old snapshot has of a key, if anything. */
+  /** Adds the entry of the old snapshot for a key, if there is one. */
   protected putOld(key: Uint8Array, start: number, end: number): void {
     if (this.#clean && isKey(this.#cursor, key, start, end)) return this.#advance();
     if (this.#clean) this.#stopSharing();
     this.#put(key, start, end, true);
   }
 
-  /** The same two for a key that comes as a string. */
+  /** The same as `put`, for a key that comes as a string. */
   protected putText(key: string): void {
     const end = this.#writeKey(key);
     this.put(this.#keyRoom, 0, end);
@@ -150,7 +153,7 @@ export class Builder {
     this.#disorder.add(key, start, end, this.body, this.extraStart, this.bodyEnd, old);
   }
 
-  /** Writes an entry behind all others. */
+  /** Writes an entry after all others. */
   #putNext(key: Uint8Array, start: number, end: number, old: boolean): void {
     this.#passBorders(key, start, end);
     if (this.#clean) return old ? this.putOld(key, start, end) : this.put(key, start, end);
@@ -175,7 +178,7 @@ export class Builder {
     this.bodyEnd = length;
   }
 
-  /** Adds the entry of a run. In one with marks the last byte says whether the old state is to be kept. */
+  /** Adds the entry of a run. If the run is marked, the last byte says whether to keep the old state. */
   #take(cursor: Cursor, marked: boolean): void {
     const end = marked ? cursor.end - 1 : cursor.end;
     if (marked && cursor.bytes[end] === 1) return this.putOld(cursor.key, 0, cursor.keyLength);
@@ -192,7 +195,7 @@ export class Builder {
     return true;
   }
 
-  /** Takes the cursor's entry as equal. */
+  /** Counts the cursor's entry as equal, and moves on. */
   #advance(): void {
     const cursor = this.#cursor;
     if (cursor.end < cursor.bytes.length) return cursor.next();
@@ -203,14 +206,17 @@ export class Builder {
     if (!this.#clean) this.#writer.startBehind(lastOf(chunk));
   }
 
-  /** A chunk that is too small is written anew, so that it takes in the next one. */
+  /**
+   * Whether the chunk may be taken over. One that is too small is written again, so that it is joined with the next
+   * one.
+   */
   #isWorthSharing(): boolean {
     const { chunk, index } = this.#cursor;
     if (chunk === undefined) return false;
     return chunk.bytes.length >= CHUNK_MIN || index === this.#old.chunks.length - 1;
   }
 
-  /** Copies what was equal in this chunk, to go on behind it. */
+  /** Copies the equal entries of this chunk, to continue after them. */
   #stopSharing(): void {
     const { chunk, start } = this.#cursor;
     this.#clean = false;
@@ -220,7 +226,7 @@ export class Builder {
     }
   }
 
-  /** Ends the chunk if an old one begins at or before this key. */
+  /** Ends the chunk if an old chunk begins at or before this key. */
   #passBorders(key: Uint8Array, start: number, end: number): void {
     const chunks = this.#old.chunks;
     let { index } = this.#cursor;
@@ -241,7 +247,7 @@ export class Builder {
   }
 
   #flushFull(): void {
-    // Without an old border ahead there is nothing to keep in step with.
+    // If no old border follows, no border has to be kept.
     const bounded = this.#cursor.index + 1 < this.#old.chunks.length;
     if (this.#writer.length < (bounded ? CHUNK_MAX : CHUNK)) return;
     if (bounded) this.#chunks.push(this.#writer.takeHalf(CHUNK));

@@ -1,22 +1,22 @@
 /**
- * What was handed out of a delivery whose events are acknowledged one by one, and was not handled yet: what is out with the
- * consumer, and what was set aside.
+ * The items that were handed out and not handled yet, where events are acknowledged one by one: those that are with the
+ * consumer, and those that were set aside.
  *
- * A snapshot goes on without them: it has the newest state of such an item. Here is kept what the consumer handled last and what it
- * was told last, so that the state of a poller can be told exactly at any moment.
+ * A snapshot does not wait for them: it has the newest state of such an item. This class keeps which state the consumer
+ * handled last, and which it was told last, so that the exact state of a poller can be saved at any moment.
  *
  * @module
  */
 
-/** An item that is apart from the snapshot. */
+/** An item that is tracked apart from the snapshot. */
 export interface OpenItem<V> {
   /** The state that was handled last; undefined if none was, or if that was its removal. */
   handled: V | undefined;
   /** The state that was handed out last. */
   told: V;
   /**
-   * `out` with the consumer; `aside`, until it is asked for again; `due`: to be reported by the next poll; `settled`: handled,
-   * ahead of where the delivery in progress has come to.
+   * `out`: with the consumer; `aside`: set aside until it is asked for again; `due`: to be reported by the next poll;
+   * `settled`: handled, although the delivery in progress has not reached its key yet.
    */
   state: "out" | "aside" | "due" | "settled";
 }
@@ -36,7 +36,7 @@ export class OpenItems<V extends { readonly key: string }> {
     return this.#items.get(key);
   }
 
-  /** An item is handed out. */
+  /** Records that an item was handed out. */
   put(told: V, handled: V | undefined): void {
     this.#items.set(told.key, { handled, told, state: "out" });
   }
@@ -52,14 +52,14 @@ export class OpenItems<V extends { readonly key: string }> {
     }
   }
 
-  /** What a snapshot of what was handled must have in their places. */
+  /** For these keys, the values for the snapshot of what was handled. */
   handled(): Map<string, V | undefined> {
     const values = new Map<string, V | undefined>();
     for (const [key, { handled }] of this.#items) values.set(key, handled);
     return values;
   }
 
-  /** What a snapshot of what is in doubt must have in their places: what is settled is not. */
+  /** For these keys, the values for the snapshot of what is in doubt. A settled item is not in doubt. */
   told(): Map<string, V | undefined> {
     const values = new Map<string, V | undefined>();
     for (const [key, { told, state }] of this.#items) {
@@ -68,7 +68,7 @@ export class OpenItems<V extends { readonly key: string }> {
     return values;
   }
 
-  /** Takes out the items that are in one of these states. */
+  /** Removes the items that are in one of these states, and returns them. */
   take(...states: readonly OpenItem<V>["state"][]): OpenItems<V> {
     const taken = new OpenItems<V>();
     for (const [key, item] of this.#items) {

@@ -1,7 +1,7 @@
-/** A part of what is watched: what a poll may list alone. */
+/** A part of what is watched, which a poll may list alone. */
 
 /**
- * A part of a source: the keys that begin with a prefix, a few keys by themselves, or both.
+ * A part of a source: the keys that begin with a prefix, a few single keys, or both.
  *
  * @example
  * ```ts
@@ -15,15 +15,15 @@
 export interface ExternalPart {
   /** All keys that begin with this string. */
   readonly prefix?: string;
-  /** These very keys, whether they exist or not. */
+  /** Exactly these keys, whether they exist or not. */
   readonly keys?: readonly string[];
 }
 
 /**
  * Checks a part that a user gave.
  *
- * @param doing What cannot be done with a wrong one, as errors have it.
- * @throws {TypeError} If it names neither a prefix nor keys, or something that is no key.
+ * @param doing What the caller wants to do with the part, for the error message.
+ * @throws {TypeError} If it has neither a prefix nor keys, or if one of them is not valid.
  */
 export function checkPart(doing: string, part: ExternalPart): ExternalPart {
   if (typeof part !== "object" || part === null) {
@@ -44,7 +44,7 @@ export function checkPart(doing: string, part: ExternalPart): ExternalPart {
   return part;
 }
 
-/** Checks what a server is to be asked for. */
+/** Checks a prefix or a key that a server is to be asked for. */
 export function checkPrefix(doing: string, option: string, text: unknown): void {
   if (typeof text === "string" && text.isWellFormed()) return;
   throw new TypeError(
@@ -57,7 +57,7 @@ export class Part {
   readonly prefix: string | undefined;
   readonly keys: ReadonlySet<string>;
 
-  /** @param prefix Undefined for the keys alone. */
+  /** @param prefix Undefined if the part has only the keys. */
   constructor(prefix: string | undefined, keys: Iterable<string>) {
     this.prefix = prefix;
     this.keys = new Set(keys);

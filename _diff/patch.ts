@@ -8,12 +8,13 @@ import { Snapshot } from "./snapshot.ts";
 /** How values are read from a snapshot, and put into one. */
 export interface Form<V> {
   readonly codec: Codec<V>;
-  /** A snapshot of values in any order; the last of a key counts. */
+  /** Builds a snapshot of values in any order; the last value of a key counts. */
   readonly build: (values: Iterable<V>) => Snapshot;
 }
 
 /**
- * The snapshot with these values: undefined takes a key out. Only the chunks that have one of the keys are written anew.
+ * The snapshot with these values; a key whose value is undefined is removed. Only the chunks that have, or get, one of
+ * the keys are written again.
  */
 export function patch<V extends { readonly key: string }>(
   snapshot: Snapshot,
@@ -36,7 +37,7 @@ export function patch<V extends { readonly key: string }>(
 
 type Edits<V> = Map<string, V | undefined>;
 
-/** The edits of each chunk, in the order of the chunks. A key before the first belongs to the first. */
+/** The edits of each chunk, in the order of the chunks. A key before the first chunk belongs to that one. */
 function byChunk<V>(
   chunks: readonly Chunk[],
   values: ReadonlyMap<string, V | undefined>,
@@ -53,7 +54,7 @@ function byChunk<V>(
   return found;
 }
 
-/** The values of a chunk with those of the edits, which are in order, too. */
+/** The values of a chunk with the edits applied. The edits are in order, too. */
 function* merged<V extends { readonly key: string }>(
   chunk: Snapshot,
   edits: Edits<V>,

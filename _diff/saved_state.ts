@@ -1,8 +1,8 @@
 /**
  * Snapshots as bytes.
  *
- * For each snapshot: a count of chunks, length and count of entries of each, and then the chunks as they are in memory. All
- * of it in the envelope of `_state/seal.ts`.
+ * For each snapshot: the number of chunks, the length and the number of entries of each chunk, and then the chunks as
+ * they are in memory. All of this is in the envelope of `_state/seal.ts`.
  *
  * @module
  */
@@ -24,14 +24,14 @@ import { Snapshot } from "./snapshot.ts";
 /**
  * Several snapshots in one envelope.
  *
- * @param identity What is listed. Not a secret.
+ * @param identity What is listed. It must not be a secret.
  * @throws {ExternalError} with code `"checkpoint"` if it would be too long.
  */
 export function saveAll(identity: string, snapshots: readonly Snapshot[]): Uint8Array {
   return seal(identity, snapshots.flatMap((snapshot) => [...partsOf(snapshot)]));
 }
 
-/** A table of the chunks, and the chunks. */
+/** The table of the chunks, then the chunks. */
 function* partsOf({ chunks }: Snapshot): Iterable<Uint8Array> {
   const table = new Uint8Array(9 + chunks.length * 18);
   let at = writeVarint(chunks.length, table, 0);
@@ -43,12 +43,11 @@ function* partsOf({ chunks }: Snapshot): Iterable<Uint8Array> {
 }
 
 /**
- * The snapshots that `saveAll` wrote: as many as `count` says. The bytes are copied: they may be dropped or changed
- * afterwards.
+ * The snapshots that `saveAll` wrote: exactly `count` of them. The bytes are copied, so they may be changed afterwards.
  *
- * @param identity What errors call it.
- * @param belongs Is told what the state belongs to, and throws if that is something else: before the state is read,
- * since that of something else need not be snapshots.
+ * @param identity The name of the state in errors.
+ * @param belongs Called with the identity that was saved. It throws if that is something else. This happens before the
+ * state is read, since the state of something else need not be snapshots.
  * @throws {ExternalError} with code `"checkpoint"` if the bytes are not whole, or not what `saveAll` writes.
  */
 export function restoreAll<V>(
@@ -70,7 +69,7 @@ export function restoreAll<V>(
   const snapshot = (): Snapshot => {
     const total = number();
     const sizes: number[] = [];
-    // Each chunk takes at least two bytes here, so a wrong total ends at the end of the bytes.
+    // Each chunk takes at least two bytes here, so if the total is wrong, this throws at the end of the bytes.
     for (let i = 0; i < total * 2; i++) sizes.push(number());
     const chunks: Chunk[] = [];
     for (let i = 0; i < sizes.length; i += 2) {
@@ -87,14 +86,14 @@ export function restoreAll<V>(
   return snapshots;
 }
 
-// Filled by each that reads one: what was in it before is of no use to anyone.
+// One object for all reads: each read overwrites it.
 const header: Header = { shared: 0, rest: 0, packed: false, identity: 0, extra: 0, end: 0 };
 
-/** Whether every entry fits, keys rise, counts are right and the codec can read all of it. */
+/** Whether all entries fit, keys are in order, counts are right, and the codec can read all values. */
 function isSound<V>(chunks: readonly Chunk[], codec: Codec<V>): boolean {
   let key: Uint8Array = new Uint8Array(256);
   let before: Uint8Array = new Uint8Array(256);
-  let beforeLength = -1; // before the first key
+  let beforeLength = -1; // no key yet
   for (const { bytes, count } of chunks) {
     if (count === 0) return false;
     let entries = 0;

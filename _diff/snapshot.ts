@@ -2,29 +2,29 @@
  * The diff engine: a keyed listing as sorted, front-coded bytes.
  *
  * ```ts ignore
- * const builder = new ObjectBuilder(old);       // builder.ts; an entry that equals one of `old` costs a compare
+ * const builder = new ObjectBuilder(old);       // builder.ts; an entry that equals one of `old` costs one compare
  * for await (const page of store.list()) {
  *   for (const object of page) {
- *     if (tooYoung(object)) builder.keep(object.key);  // as it was in `old`, absent if it was
+ *     if (tooYoung(object)) builder.keep(object.key);  // its entry in `old`, if it has one
  *     else builder.add(object);                 // any order; the last of a repeated key wins
  *   }
  * }
  * const next = builder.finish();
- * for (const change of changes(old, next, objectCodec)) …;   // changes.ts; lazy, an `ExternalEvent` as it stands
+ * for (const change of changes(old, next, objectCodec)) …;   // changes.ts; lazy, in the shape of `ExternalEvent`
  * old = next;                                   // commit
  * ```
  *
- * - **A scanner of listing bytes** calls `addRaw` and `keepRaw` instead, and makes no strings. Both ways write the same
- *   bytes and may be mixed.
- * - **Ranges side by side**: list each range `after < key <= until` into its own
- *   `new ObjectBuilder(old.slice(after, until))`; `Snapshot.concat(parts)` in the order of the ranges.
+ * - **A scanner of listing bytes** calls `addRaw` and `keepRaw` instead, and creates no strings. Both ways write the
+ *   same bytes and can be mixed.
+ * - **Ranges in parallel**: list each range `after < key <= until` into its own
+ *   `new ObjectBuilder(old.slice(after, until))`; then `Snapshot.concat(parts)` in the order of the ranges.
  * - **Collections**: `ItemBuilder` and `itemCodec` in place of the object ones; all else is the same.
- * - **In the middle of a delivery**, once the event of key K was handled, the state is
- *   `splice(next, old, K)`: `next` up to and including K, `old` behind it.
+ * - **In the middle of a delivery**, once the event of key K was handled, the state is `splice(next, old, K)`: `next`
+ *   up to and including K, and `old` after it.
  * - **Checkpoints**: `saved_state.ts`.
  *
- * A snapshot is a list of chunks, and a chunk is a run of entries (`entry.ts`) in the byte order of their keys. Neither ever
- * changes, and two snapshots share the chunks in which they do not differ.
+ * A snapshot is a list of chunks, and a chunk is a run of entries (`entry.ts`) in the byte order of their keys. Neither
+ * ever changes, and two snapshots share the chunks that are equal in both.
  *
  * @module
  */
@@ -34,7 +34,7 @@ import { ExternalError } from "../_errors/external_error.ts";
 import type { Codec } from "./codec.ts";
 import { behind, type Chunk, Cursor, head, lastOf, tail } from "./cursor.ts";
 
-/** One change. The same shape as `ExternalEvent`. */
+/** One change, in the same shape as `ExternalEvent`. */
 export type Change<V> =
   | { readonly type: "added"; readonly item: V }
   | { readonly type: "modified"; readonly item: V; readonly previous: V }
@@ -42,10 +42,10 @@ export type Change<V> =
 
 /** A sorted listing. See the top of this file. */
 export class Snapshot {
-  /** Nothing at all. */
+  /** A snapshot without entries. */
   static readonly empty: Snapshot = /* @__PURE__ */ new Snapshot([]);
 
-  /** In order, each behind the one before. */
+  /** The chunks, in the order of their keys. */
   readonly chunks: readonly Chunk[];
   /** Entries in all chunks. */
   readonly count: number;
@@ -58,7 +58,7 @@ export class Snapshot {
     this.byteLength = chunks.reduce((sum, chunk) => sum + chunk.bytes.length, 0);
   }
 
-  /** What is known of a key. */
+  /** The value of a key. */
   get<V>(key: string, codec: Codec<V>): V | undefined {
     const cursor = new Cursor(this.chunks);
     const bytes = textBytes(key);
@@ -82,7 +82,7 @@ export class Snapshot {
     return between(this.chunks, from, to);
   }
 
-  /** The key of the entry at a place, counted from 0; undefined if there are not so many. */
+  /** The key of the entry at an index, counted from 0; undefined if there are fewer entries. */
   keyAt(place: number): string | undefined {
     let index = 0;
     for (const { count } of this.chunks) {
@@ -97,9 +97,9 @@ export class Snapshot {
   }
 
   /**
-   * Joins parts whose keys follow on one another.
+   * Joins parts: all keys of a part must be greater than those of the part before.
    *
-   * @throws {ExternalError} with code `"protocol"` if they do not: a store listed keys outside of a range.
+   * @throws {ExternalError} with code `"protocol"` if they are not, since a store listed keys outside of a range.
    */
   static concat(parts: readonly Snapshot[]): Snapshot {
     const chunks: Chunk[] = [];
@@ -123,7 +123,7 @@ export class Snapshot {
   }
 }
 
-/** The entries from one cursor on, up to where another stands. Only the two chunks at the edges are copied. */
+/** The entries from one cursor up to, but not including, another. Only the two chunks at the edges are copied. */
 export function between(chunks: readonly Chunk[], from: Cursor, to: Cursor | undefined): Snapshot {
   const endIndex = to === undefined || to.done ? chunks.length : to.index;
   const endOffset = to === undefined || to.done ? 0 : to.start;
@@ -140,7 +140,7 @@ export function between(chunks: readonly Chunk[], from: Cursor, to: Cursor | und
   return new Snapshot(found);
 }
 
-/** The entries of `next` up to and including `key`, and those of `old` behind it. */
+/** The entries of `next` up to and including `key`, and those of `old` after it. */
 export function splice(next: Snapshot, old: Snapshot, key: string): Snapshot {
   return Snapshot.concat([next.slice(undefined, key), old.slice(key)]);
 }

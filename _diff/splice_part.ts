@@ -1,4 +1,4 @@
-/** A part of a snapshot, and a snapshot with another part. Chunks that the part does not touch are shared. */
+/** Takes a part out of a snapshot, or replaces it. Chunks that the part does not touch are shared. */
 import { textBytes } from "../_bytes/bytes.ts";
 import { CHUNK, ChunkWriter } from "./chunk_writer.ts";
 import { type Chunk, Cursor } from "./cursor.ts";
@@ -12,7 +12,7 @@ export function under({ chunks }: Snapshot, prefix: string): Snapshot {
   return between(chunks, firstOf(chunks, prefix), behindAll(chunks, prefix));
 }
 
-/** The snapshot with other entries for the keys that begin with a prefix. */
+/** The snapshot with the entries of `listed` in place of those whose keys begin with a prefix. */
 export function replaceUnder({ chunks }: Snapshot, prefix: string, listed: Snapshot): Snapshot {
   const before = between(chunks, new Cursor(chunks), firstOf(chunks, prefix));
   const end = behindAll(chunks, prefix);
@@ -20,15 +20,15 @@ export function replaceUnder({ chunks }: Snapshot, prefix: string, listed: Snaps
   return join(join(before, listed), behind);
 }
 
-/** A cursor on the first entry whose key may begin with a prefix. */
+/** A cursor on the first entry whose key is not before the prefix. */
 function firstOf(chunks: readonly Chunk[], prefix: string): Cursor {
   return at(chunks, textBytes(prefix));
 }
 
-/** A cursor behind all entries whose keys begin with a prefix; undefined for the end of the snapshot. */
+/** A cursor on the first entry after all whose keys begin with a prefix; undefined for the end of the snapshot. */
 function behindAll(chunks: readonly Chunk[], prefix: string): Cursor | undefined {
   if (prefix === "") return undefined;
-  // UTF-8 has no byte 0xFF, so the last one has a next.
+  // UTF-8 has no byte 0xFF, so the last byte can be increased.
   const end = textBytes(prefix).slice();
   end[end.length - 1] = (end[end.length - 1] as number) + 1;
   return at(chunks, end);
@@ -41,7 +41,10 @@ function at(chunks: readonly Chunk[], key: Uint8Array): Cursor {
   return cursor;
 }
 
-/** Joins two snapshots, and the chunks where they meet if one is small: else parts would leave ever smaller ones. */
+/**
+ * Joins two snapshots. If one of the chunks where they meet is small, those are joined, too: otherwise polls of parts
+ * would leave smaller and smaller chunks.
+ */
 function join(a: Snapshot, b: Snapshot): Snapshot {
   const left = a.chunks.at(-1);
   const right = b.chunks[0];
@@ -63,7 +66,7 @@ function joined(left: Chunk, right: Chunk): Chunk[] {
   writer.startWith(left, left.bytes.length);
   for (const cursor = new Cursor([right]); !cursor.done; cursor.next()) {
     const { key, keyLength, bytes, identity, extra, end } = cursor;
-    // Asked for what it works out on the way: how much of the key is shared.
+    // Called for its side effect: it finds how much of the key is shared.
     writer.follows(key, 0, keyLength);
     writer.write(key, 0, keyLength, bytes.subarray(identity), extra - identity, end - identity);
     if (writer.length >= 2 * CHUNK) chunks.push(writer.takeHalf(CHUNK));

@@ -1,23 +1,23 @@
-/** What a validation library says of data: the interface of Standard Schema (https://standardschema.dev), version 1. */
+/** The interface of Standard Schema (https://standardschema.dev), version 1, which many validation libraries share. */
 
 /** A schema of zod, valibot, arktype or any other library that follows Standard Schema. */
 export interface StandardSchemaV1<Input = unknown, Output = Input> {
-  /** What the library says of itself and of data. */
+  /** The properties that Standard Schema defines. */
   readonly "~standard": {
     /** The version of the interface. */
     readonly version: 1;
-    /** The library. */
+    /** The name of the library. */
     readonly vendor: string;
-    /** Validates a value, at once or later. */
+    /** Validates a value, synchronously or asynchronously. */
     readonly validate: (
       value: unknown,
     ) => StandardResult<Output> | Promise<StandardResult<Output>>;
-    /** For the compiler alone. */
+    /** The types of the schema. Only for the compiler: it has no value at run time. */
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
 
-/** What a validation gives: the value, or what is wrong with the data. */
+/** The result of a validation: the value, or what is wrong with the data. */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] };
@@ -32,7 +32,7 @@ export interface StandardIssue {
 
 const SHOWN_ISSUES = 3;
 
-/** @throws {TypeError} If an option is no schema, and not undefined. */
+/** @throws {TypeError} If the value is neither a schema nor undefined. */
 export function checkSchema(schema: unknown): void {
   const validate = (schema as Partial<StandardSchemaV1> | null | undefined)?.["~standard"]
     ?.validate;
@@ -41,9 +41,9 @@ export function checkSchema(schema: unknown): void {
 }
 
 /**
- * What a schema makes of a value, at once if it can.
+ * Validates a value with a schema: synchronously, if the schema does so.
  *
- * @throws {Error} Of one line that names the first issues with their paths.
+ * @throws {Error} If the value is not valid. The message is one line, with the first issues and their paths.
  */
 export function validated<T>(schema: StandardSchemaV1<unknown, T>, value: unknown): T | Promise<T> {
   const result = schema["~standard"].validate(value);

@@ -1,13 +1,13 @@
 /**
- * The state of a poller: the last listing of which every change was handled.
+ * The state of a poller: the last listing all of whose changes were handled.
  *
- * And what is in doubt. Of a delivery that broke off nobody knows how much the consumer took in: it may
- * have been told of a new object just before the process died. If that object is gone by the next poll,
- * the last listing and the next agree that it never was, and yet the consumer must hear that it is gone.
- * So every value that an unfinished delivery may have touched is remembered, with the state before the first
- * event is handed over, and reported once more by the next.
+ * It also has the values that are in doubt. If a delivery broke off, nobody knows how many of its events the consumer
+ * handled: it may have been told of a new object just before the process died. If that object is gone by the next poll,
+ * the last listing and the next agree that it never existed, but the consumer must still hear that it is gone. So every
+ * value that an unfinished delivery may have reported is remembered. It is saved with the state before the first event
+ * is handed over, and reported once more by the next delivery.
  *
- * Events that are acknowledged one by one are apart from both until they are handled: see `open_items.ts`.
+ * Items whose events are acknowledged one by one are kept apart from both until they are handled: see `open_items.ts`.
  */
 import { textBytes } from "../_bytes/bytes.ts";
 import { compareKeys } from "../_bytes/order.ts";
@@ -24,32 +24,32 @@ import { restoreAll, saveAll } from "./saved_state.ts";
 import { type Change, Snapshot, splice } from "./snapshot.ts";
 import type { PollOptions } from "./source.ts";
 
-/** What a poll asks of its delivery. */
+/** How a poll wants its changes delivered. */
 type Mode = Pick<PollOptions, "each" | "all">;
 
 /** A listing whose changes are being handled. */
 interface Progress {
   readonly next: Snapshot;
   readonly mode: Mode;
-  /** What of it is told and committed; undefined for all of it. */
+  /** The part of it that is reported and committed; undefined for all of it. */
   readonly part: Part | undefined;
-  /** What is in doubt outside of that part. It stays so. */
+  /** The values that are in doubt outside of that part. They stay in doubt. */
   readonly kept: Snapshot;
   /** The key of the last change that was handed over, and of the last that was handled. */
   given?: string;
   handled?: string;
 }
 
-/** What a tracker is told about the poller it serves. */
+/** What a tracker needs to know about the poller that it serves. */
 export interface TrackerOptions<V> {
-  /** What errors call the source. */
+  /** The name of the source in errors. */
   readonly name: string;
-  /** What is watched, as the JSON of an array: saved state of anything else is refused. Not a secret. */
+  /** What is watched, as the JSON of an array: a saved state of anything else is refused. It must not be a secret. */
   readonly identity: string;
   readonly codec: Codec<V>;
-  /** A snapshot of values in any order; the last of a key counts. */
+  /** Builds a snapshot of values in any order; the last value of a key counts. */
   readonly build: (values: Iterable<V>) => Snapshot;
-  /** The largest share of values a poll may remove. */
+  /** The largest share of the values, from 0 to 1, that a poll may remove. */
   readonly maxRemoved: number;
 }
 
@@ -59,32 +59,37 @@ export class Tracker<V extends { readonly key: string }> {
   /** The values that deliveries before the one in progress may or may not have reported. */
   #doubtful: Snapshot = Snapshot.empty;
   #progress: Progress | undefined;
-  /** What was handed out to be acknowledged by itself, and is not handled yet. */
+  /** The items that were handed out to be acknowledged one by one, and are not handled yet. */
   readonly #open: OpenItems<V> = new OpenItems();
-  /** Where what is watched is kept, if its identity does not say; undefined as long as nobody has said. */
+  /**
+   * Where the watched data is kept, if `identity` does not say so; undefined until `confirm` or `restore` has told it.
+   */
   #origin: string | undefined;
 
   constructor(options: TrackerOptions<V>) {
     this.#options = options;
   }
 
-  /** The last listing of which every change was handled. A poll compares against it. */
+  /** The last listing all of whose changes were handled. A poll compares against it. */
   get committed(): Snapshot {
     return this.#committed;
   }
 
-  /** To be told when a poll begins, before it compares with anything: a delivery not at its end will not get there. */
+  /**
+   * To be called when a poll begins, before it compares anything: a delivery that is not complete by then is broken
+   * off.
+   */
   begin({ each }: Mode): void {
     this.#breakOff();
-    // Whoever reads on to acknowledge is told of it once more.
+    // A reader that acknowledges by reading on gets the items that were set aside once more.
     if (each === undefined) this.#fold(this.#open.take("aside"));
   }
 
   /**
    * The changes that lead to a new listing. Reading them to the end commits it.
    *
-   * @param part The part that was listed alone: outside of it `next` is what was committed, and nothing is told.
-   * @throws {ExternalError} With code `removal-guard`, before the first change, if too many would go.
+   * @param part The only part that was listed: outside of it `next` is the committed listing, and nothing is reported.
+   * @throws {ExternalError} With code `removal-guard`, before the first change, if too many items would be removed.
    */
   deliver(next: Snapshot, mode: Mode = {}, part?: Part): Iterable<Change<V>> {
     this.begin(mode);
@@ -92,7 +97,7 @@ export class Tracker<V extends { readonly key: string }> {
     return this.#start(next, mode, part);
   }
 
-  /** The changes that lead to nothing, whatever their number. Reading them to the end commits that. */
+  /** The changes that lead to an empty listing, without the removal guard. Reading them to the end commits it. */
   withdraw(mode: Mode): Iterable<Change<V>> {
     this.begin(mode);
     return this.#start(Snapshot.empty, mode);
@@ -104,13 +109,13 @@ export class Tracker<V extends { readonly key: string }> {
     return mode.each ? this.#deliverEach(progress) : this.#deliver(progress);
   }
 
-  /** What a delivery that broke off may have reported: the next one will report it once more. */
+  /** The values that a delivery that broke off may have reported: the next one reports them once more. */
   get doubtful(): Snapshot {
     this.#breakOff();
     return this.#doubtful;
   }
 
-  /** Another poll begins: a delivery that is not at its end by now will not get there. */
+  /** Breaks off a delivery that is not complete, since another poll begins. */
   #breakOff(): void {
     const { given, next, mode, kept = Snapshot.empty } = this.#progress ?? {};
     if (given !== undefined && next !== undefined && mode?.each) {
@@ -122,7 +127,7 @@ export class Tracker<V extends { readonly key: string }> {
     this.#fold(this.#open.take("out", "due", "settled"));
   }
 
-  /** Gives up what is apart: what was handled is committed, what was told is in doubt. */
+  /** No longer keeps these items apart: what was handled is committed, and what was reported is in doubt. */
   #fold(items: OpenItems<V>): void {
     this.#committed = patch(this.#committed, items.handled(), this.#options);
     this.#doubtful = patch(this.#doubtful, items.told(), this.#options);
@@ -130,12 +135,12 @@ export class Tracker<V extends { readonly key: string }> {
 
   *#deliver(progress: Progress): Iterable<Change<V>> {
     for (const change of this.#changes(progress)) {
-      // A later poll has begun meanwhile: what is reported and committed is for that one to say.
+      // If a later poll has begun meanwhile, that one decides what is reported and committed.
       if (this.#progress !== progress) return;
       const { key } = change.item;
       progress.given = key;
       yield change;
-      progress.handled = key; // The next one was asked for.
+      progress.handled = key; // The consumer has asked for the next one.
     }
     if (this.#progress === progress) this.#commit(progress);
   }
@@ -146,7 +151,7 @@ export class Tracker<V extends { readonly key: string }> {
     for (const change of this.#changes(progress)) {
       if (this.#progress !== progress) return;
       const { item } = change;
-      // It comes again, or came again, with this very state.
+      // It was set aside before: `again` hands out, or has handed out, this same state.
       if (this.#open.has(item.key)) continue;
       progress.given = item.key;
       const key = textBytes(item.key);
@@ -160,10 +165,10 @@ export class Tracker<V extends { readonly key: string }> {
     this.#committed = next;
     this.#doubtful = kept;
     this.#progress = undefined;
-    this.#open.take("settled"); // The listing has them.
+    this.#open.take("settled"); // The new listing includes them.
   }
 
-  /** The item handed out last for this key was handled. */
+  /** To be called when the item handed out last for this key was handled. */
   handled(key: string): void {
     const item = this.#open.get(key);
     if (item?.state !== "out") return;
@@ -175,13 +180,13 @@ export class Tracker<V extends { readonly key: string }> {
     item.handled = next.get(key, this.#options.codec);
   }
 
-  /** The item handed out last for this key was not handled. */
+  /** To be called when the item handed out last for this key was not handled. */
   setAside(key: string): void {
     const item = this.#open.get(key);
     if (item?.state === "out") item.state = "aside";
   }
 
-  /** Hands out an item that is set aside once more, with its newest state. */
+  /** Hands out an item that was set aside once more, in its newest state. */
   again(key: string): Change<V> | undefined {
     const open = this.#open.get(key);
     if (open?.state !== "aside") return undefined;
@@ -193,7 +198,7 @@ export class Tracker<V extends { readonly key: string }> {
     return previous === undefined ? { type: "added", item } : { type: "modified", item, previous };
   }
 
-  /** Leaves it to the next poll to report an item that is set aside. */
+  /** Leaves an item that was set aside to the next poll to report. */
   putBack(key: string): void {
     const item = this.#open.get(key);
     if (item?.state === "aside") item.state = "due";
@@ -204,7 +209,7 @@ export class Tracker<V extends { readonly key: string }> {
     return this.#open.aside();
   }
 
-  /** The changes since the last listing, and what is in doubt once more, in the order of the keys. */
+  /** The changes since the last listing, and once more the values that are in doubt, in the order of the keys. */
   *#changes({ next, mode, part }: Progress): Iterable<Change<V>> {
     const { codec } = this.#options;
     const found = mode.all ? everything : changes;
@@ -224,7 +229,9 @@ export class Tracker<V extends { readonly key: string }> {
     for (; !doubt.done; doubt = doubts.next()) yield this.#again(doubt.value, listed);
   }
 
-  /** Reports a value anew that has not changed since the last listing: the consumer may know another state. */
+  /**
+   * Reports a value that is in doubt and has not changed since the last listing: the consumer may know another state.
+   */
   #again(value: V, listed: Lookup): Change<V> {
     const key = textBytes(value.key);
     const item = listed.find(key, 0, key.length)?.value(this.#options.codec);
@@ -233,13 +240,13 @@ export class Tracker<V extends { readonly key: string }> {
       : { type: "modified", item, previous: value };
   }
 
-  /** What the deliveries so far may or may not have reported, of the keys with `after < key <= until`. */
+  /** The values with `after < key <= until` that the deliveries so far may or may not have reported. */
   #inDoubt(after?: string, until?: string): Snapshot {
     if (this.#progress?.given === undefined) return this.#doubtful;
     const { codec, build } = this.#options;
     const old = this.#committed.slice(after, until);
     const next = this.#progress.next.slice(after, until);
-    // Doubts of earlier deliveries lie behind `until` too: nothing was said of them in this one.
+    // Values in doubt from earlier deliveries may come after `until`, too: this delivery has not reported them.
     const doubtful = this.#doubtful.slice(after);
     if (old.count + doubtful.count === 0) return next; // A first delivery: all of it.
     return build(function* () {
@@ -248,7 +255,7 @@ export class Tracker<V extends { readonly key: string }> {
     }());
   }
 
-  /** Leaves what is in doubt in a part, and returns the rest. */
+  /** Keeps only the values in doubt that are in a part, and returns the others. */
   #takeDoubtsOutside(part: Part): Snapshot {
     const { codec, build } = this.#options;
     if (this.#doubtful.count === 0) return Snapshot.empty;
@@ -261,7 +268,7 @@ export class Tracker<V extends { readonly key: string }> {
     return build(outside);
   }
 
-  /** Two snapshots that have no key in common. */
+  /** Joins two snapshots that have no key in common. */
   #both(a: Snapshot, b: Snapshot): Snapshot {
     if (b.count === 0) return a;
     const { codec, build } = this.#options;
@@ -271,10 +278,10 @@ export class Tracker<V extends { readonly key: string }> {
     }());
   }
 
-  /** The state, up to the last change that was handled; all that comes behind it may be reported or not. */
+  /** The state up to the last change that was handled. All later values count as in doubt. */
   save(): Uint8Array {
     const { next, mode, kept = Snapshot.empty, given, handled } = this.#progress ?? {};
-    // What was given out to be acknowledged by itself is patched in where it is not.
+    // Items that are acknowledged one by one are patched in below.
     const until = mode?.each ? given : handled;
     const state = next === undefined || until === undefined
       ? this.#committed
@@ -304,7 +311,7 @@ export class Tracker<V extends { readonly key: string }> {
   }
 
   /**
-   * To be told, before anything is listed, where what is watched is kept: what a `restore` could not know.
+   * To be called before anything is listed, with the place where the watched data is kept: `restore` could not know it.
    *
    * @throws {ExternalError} With code `checkpoint` if the restored state was kept elsewhere.
    */
@@ -332,7 +339,7 @@ export class Tracker<V extends { readonly key: string }> {
     throw foreign(identity, found);
   }
 
-  /** Of all that was told, or may have been told, no larger share than `maxRemoved` may be reported as removed. */
+  /** Of all items that were or may have been reported, no larger share than `maxRemoved` may be reported as removed. */
   #guard(next: Snapshot, part: Part | undefined): void {
     const { name, maxRemoved } = this.#options;
     if (maxRemoved === 1) return;
@@ -349,8 +356,8 @@ export class Tracker<V extends { readonly key: string }> {
   }
 
   /**
-   * How many are in doubt that the last listing does not have, and how many of those the next one does not have either: of
-   * the part that it lists.
+   * Counts the values in doubt that the last listing does not have, and those of them, within the listed part, that the
+   * next listing does not have either.
    */
   #countDoubts(next: Snapshot, part: Part | undefined): { told: number; gone: number } {
     const count = { told: 0, gone: 0 };

@@ -1,6 +1,6 @@
 /**
- * What drives the machines of a group: polls what is due while somebody wants events, and lets the sources that have some take turns.
- * It has no stream: whom the events go to is for whoever asks for them.
+ * Drives the machines of a group: polls what is due while somebody wants events, and lets the sources that have events
+ * take turns. It has no stream: its caller decides who gets the events.
  */
 import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalEvent } from "../_diff/source.ts";
@@ -14,16 +14,16 @@ import { Planner } from "./planner.ts";
 import { Row } from "./row.ts";
 import { Teller } from "./teller.ts";
 
-/** A poll that takes longer makes its source a suspect, in milliseconds. */
+/** A poll that takes longer, in milliseconds, makes its source a suspect: its next poll may hang. */
 const SLOW = 1_000;
 
-/** What a conductor tells. */
+/** What a conductor reports. */
 export interface Listener<T> {
-  /** There may be more to take. */
+  /** Called when there may be more events to take. */
   more(): void;
-  /** Nothing of this source is to be handed out or handled any more. */
+  /** Called when no event of this source may be handed out or handled any more. */
   lost(member: Member<T>, reason: unknown): void;
-  /** A callback of the user has thrown. Ends everything, and returns false if it had ended before. */
+  /** Called when a callback of the user has thrown. Ends everything, and returns false if it had ended before. */
   broke(error: unknown): boolean;
 }
 
@@ -34,7 +34,7 @@ export class Conductor<T> {
   readonly #planner: Planner<T>;
   readonly #row: Row<T> = new Row();
   readonly #teller: Teller<T>;
-  /** What is there if events are handed to handlers, to be settled one by one. */
+  /** Set if events are handed to handlers, to be settled one by one. */
   #hands: Hands<T> | undefined;
   #closing = false;
   #ended = false;
@@ -57,7 +57,7 @@ export class Conductor<T> {
     return this.#closing;
   }
 
-  /** Whether closing has come to its end: nothing is left to be read or saved. */
+  /** Whether closing is complete: nothing is left to be read or saved. */
   get isDrained(): boolean {
     if (!this.#closing) return false;
     for (const { state } of this.members.values()) {
@@ -77,7 +77,7 @@ export class Conductor<T> {
   /**
    * Begins to poll a source.
    *
-   * @throws {TypeError} If it cannot be: it is watched already, or its checkpoint's name is taken.
+   * @throws {TypeError} If the source is watched already, or the name of its checkpoint is in use.
    */
   start(member: Member<T>): void {
     const { owner, totals } = this.#setting;
@@ -100,7 +100,7 @@ export class Conductor<T> {
     this.#planner.planFirst(member, schedule.pace);
   }
 
-  /** Polls a source no more, here and now: whatever is under way is aborted, and nothing is saved any more. */
+  /** Stops polling a source at once: whatever is under way is aborted, and nothing is saved any more. */
   stop(member: Member<T>, state: "away" | "gone", reason: unknown): void {
     const { machine } = member;
     member.machine = undefined;
@@ -108,18 +108,18 @@ export class Conductor<T> {
     this.#planner.drop(member);
     machine?.end(reason);
     this.#listener.lost(member, reason);
-    // It may have held what others wait for.
+    // Other sources may be waiting for its place.
     this.#planner.begin();
     this.#listener.more();
   }
 
-  /** Asks for what a source withdraws, instead of polling it: what is under way is broken off. */
+  /** Asks a source for what it withdraws instead of polling it. What is under way is broken off. */
   withdraw(member: Member<T>): void {
     const { machine, state } = member;
     machine?.interrupt();
     machine?.schedule.refresh();
     this.#planner.begun(member);
-    // A poll or a save under way plans the next poll at its end, and so do the handlers that have something of it.
+    // A poll or a save under way plans the next poll at its end, and so do handlers that are running.
     if (state === "polling" || state === "saving" || machine?.isDrained === false) return;
     this.#plan(member);
   }
@@ -134,21 +134,21 @@ export class Conductor<T> {
 
   // Polling
 
-  /** Somebody waits for events, or does so no more: polls begin only in between. */
+  /** Whether somebody waits for events: polls begin only during that time. */
   set wanted(isWanted: boolean) {
     this.#planner.wanted = isWanted;
   }
 
   #poll(member: Member<T>): void {
-    // One that was stopped, and comes back.
+    // A source that was stopped is tried again.
     if (member.state === "stopped") return this.review(member);
     const { machine, state } = member;
     if (machine === undefined || state !== "planned" && state !== "ready") return;
     if (!this.owns(member)) return this.review(member);
-    // Others may have spent what was left of a budget that they share.
+    // Other sources may have spent what was left of a shared budget.
     const isFree = state === "ready" || member.removal !== undefined;
     if (!isFree && !machine.schedule.isAffordable) return this.#plan(member);
-    // It is only time for an item that was set aside.
+    // No poll is due, only an item that was set aside.
     if (this.#hands !== undefined && (state === "ready" || machine.schedule.left > 0)) {
       return this.#queue(member);
     }
@@ -170,7 +170,7 @@ export class Conductor<T> {
 
   #afterPoll(member: Member<T>, machine: Machine<T>): void {
     if (!machine.isDelivering) return this.#goOn(member, machine);
-    // Its state was being saved when the group was closed: what it found is not handed out any more.
+    // The group was closed during the save before the first event: the events found are not handed out any more.
     if (this.#closing && this.#hands !== undefined) return this.#hands.wrapUp(member, machine);
     this.#planner.found(member);
     this.#queue(member);
@@ -182,10 +182,10 @@ export class Conductor<T> {
     this.#listener.more();
   }
 
-  /** Plans the next poll, behind one that has failed or whose events were all handled; or what comes instead. */
+  /** Plans the next poll after one that failed or was handled, or does what has to be done instead. */
   #goOn(member: Member<T>, machine: Machine<T>): void {
     if (machine.ended) return this.#stopped(member, machine);
-    // One that is being removed may have been interrupted: that is no outcome.
+    // A source that is being removed may have been interrupted: that is no outcome.
     if (member.removal === undefined) {
       this.#teller.ended(member, machine.health.failures > 0 ? "failed" : "good");
     }
@@ -203,7 +203,7 @@ export class Conductor<T> {
 
   // Handing over
 
-  /** The source whose turn it is. Its machine is there. */
+  /** The source whose turn it is. It has a machine. */
   #next(): Member<T> | undefined {
     for (let member; (member = this.#row.next()) !== undefined;) {
       if (this.owns(member)) {
@@ -222,7 +222,7 @@ export class Conductor<T> {
       if (member === undefined) return undefined;
       const machine = member.machine as Machine<T>;
       const event = machine.next();
-      // Its source's own code has run: whatever it did to the group counts.
+      // The code of the source has run, and may have changed the group.
       if (member.machine !== machine) continue;
       if (event !== undefined) {
         member.state = "handed";
@@ -232,7 +232,7 @@ export class Conductor<T> {
     }
   }
 
-  /** The event handed over last of this source was handled. */
+  /** Records that the last event of this source was handled. */
   handled(member: Member<T>): void {
     const { machine } = member;
     if (member.state !== "handed" || machine === undefined) return;
@@ -246,7 +246,7 @@ export class Conductor<T> {
     });
   }
 
-  /** From now on events are handed out by what this returns, and each is settled by itself. */
+  /** From now on the returned object hands out the events, and each is settled separately. */
   handOut(): Hands<T> {
     const hands = this.#hands = new Hands({
       next: () => this.#next(),
@@ -263,13 +263,13 @@ export class Conductor<T> {
       const { machine, state } = member;
       machine?.handOut();
       this.#planner.begun(member);
-      // What had been found comes again.
+      // The events that had been found come again.
       if (state === "ready" || state === "handed") this.#plan(member);
     }
     return hands;
   }
 
-  /** All events of a poll were handled, or they broke off. */
+  /** Called when all events of a poll were handled, or they broke off. */
   #delivered(member: Member<T>, machine: Machine<T>): void {
     const isGood = !machine.ended && machine.health.failures === 0;
     if (isGood) member.stops = 0;
@@ -281,7 +281,7 @@ export class Conductor<T> {
   }
 
   #settled(member: Member<T>, machine: Machine<T>, isGood: boolean): void {
-    // What it withdrew was handled.
+    // All that it withdrew was handled.
     if (isGood && member.removal !== undefined && member.hasWithdrawn && !machine.health.aside) {
       return member.removal.resolve();
     }
@@ -290,7 +290,7 @@ export class Conductor<T> {
 
   // Stopping
 
-  /** An error that nothing can be done about has stopped a source. It stays in the group, for its status. */
+  /** Called when an error has ended the machine of a source. The source stays in the group, for its status. */
   #stopped(member: Member<T>, machine: Machine<T>): void {
     member.machine = undefined;
     member.state = "stopped";
@@ -298,7 +298,7 @@ export class Conductor<T> {
     const error = machine.health.lastError;
     let wait = Infinity;
     if (this.#setting.owner !== undefined && !this.#closing) {
-      // Somebody else has claimed it. If it is still ours by then, it is claimed back.
+      // Another process has claimed it. If it is still ours at the next attempt, it is claimed back.
       wait = machine.schedule.afterFailure(member.stops, undefined);
       this.#planner.plan(member, wait);
     }
@@ -308,7 +308,7 @@ export class Conductor<T> {
     this.#listener.more();
   }
 
-  /** A source has left the group. */
+  /** Called when a source has left the group. */
   left(): void {
     this.#planner.begin();
     this.#listener.more();
@@ -316,12 +316,12 @@ export class Conductor<T> {
 
   // Ownership
 
-  /** Does what the owner says now. */
+  /** Starts and stops sources, as the owner decides now. */
   reviewAll(): void {
     for (const member of this.members.values()) this.review(member);
   }
 
-  /** Does what the owner says about a source now. */
+  /** Starts or stops a source, as the owner decides now. */
   review(member: Member<T>): void {
     if (this.#ended || this.#closing || member.state === "gone") return;
     const isOurs = this.owns(member);
@@ -338,7 +338,7 @@ export class Conductor<T> {
     try {
       this.start(member);
     } catch (thrown) {
-      // Another watch of this process has not let go of it yet.
+      // Another watch of this process still uses it.
       member.state = "stopped";
       member.stops++;
       const wait = member.options.interval;
@@ -350,7 +350,7 @@ export class Conductor<T> {
 
   // Ending
 
-  /** Polls no more. Events already found can still be taken. */
+  /** Stops polling. Events already found can still be taken. */
   close(): void {
     if (this.#closing || this.#ended) return;
     this.#closing = true;
@@ -364,7 +364,7 @@ export class Conductor<T> {
     }
   }
 
-  /** A save that failed is tried once more, behind `close`. */
+  /** Tries a save that failed once more, after `close`. */
   #saveOnce(member: Member<T>, machine: Machine<T>): void {
     member.state = "saving";
     machine.saveIfDue().then(() => {
@@ -374,13 +374,13 @@ export class Conductor<T> {
     });
   }
 
-  /** Nothing more is to be polled of a source, behind `close`. */
+  /** Called after `close`, when a source is not to be polled any more. */
   #closed(member: Member<T>, machine: Machine<T>): void {
     if (this.#hands === undefined) this.#listener.more();
     else this.#hands.wrapUp(member, machine);
   }
 
-  /** Ends everything that is under way. Returns false if it had ended before. */
+  /** Ends everything that is under way. Returns false if the conductor had ended before. */
   end(reason: unknown): boolean {
     if (this.#ended) return false;
     this.#ended = true;

@@ -1,4 +1,4 @@
-/** Makes a group what a stream says: one source for each item that there is. */
+/** Keeps a group in line with a stream: one source for each item that there is. */
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import { checkFunction } from "../_errors/checks.ts";
 import { ExternalError } from "../_errors/external_error.ts";
@@ -9,56 +9,57 @@ import type { RemoveOptions } from "./options.ts";
 
 /** What to watch for one item. */
 export interface Followed<T> {
-  /** The source. A new object each time. */
+  /** The source. It must be a new object each time. */
   readonly source: ExternalSource<T>;
-  /** What it is added with. */
+  /** The options that the source is added with. */
   readonly options?: Partial<WatchOptions>;
 }
 
-/** How a group follows what is desired. */
+/** How a group follows a stream of desired items. */
 export interface FollowOptions<D> {
   /**
-   * What tells the items apart.
+   * Returns a key that is different for each item.
    *
-   * @default {the item itself, if it is a string; or its `key`, `url`, `metadata.namespace` and `metadata.name`, or `name`}
+   * @default {the item itself, if it is a string; or its `metadata.namespace` and `metadata.name`, its `key`, `url` or
+   * `name`}
    */
   key?: (item: D) => string;
   /**
-   * What changes whenever the source is to be made anew.
+   * Returns a version of the item. When it changes, the source is replaced by a new one.
    *
    * @default {JSON.stringify}
    */
   version?: (item: D) => string;
   /**
-   * How a source is removed whose item is gone.
+   * How a source is removed when its item is gone.
    *
    * @default {{}} nothing is reported, and its checkpoint stays
    */
   removed?: RemoveOptions;
   /**
-   * How a source is removed that another one takes the place of. If both have one name, and the new one watches something
-   * else, such as another URL, `forget` is needed: the state of the old one is not its own.
+   * How a source is removed when a new one takes its place. If both have the same name, but the new one watches
+   * something else, such as another URL, `forget` is needed: the state of the old one does not fit the new one.
    *
-   * @default {{}} nothing is reported, and the new one goes on from the checkpoint, if it has the same name
+   * @default {{}} nothing is reported, and the new one continues from the checkpoint, if it has the same name
    */
   replaced?: RemoveOptions;
 }
 
-/** What following does to a group. */
+/** What a follower needs from a group. */
 export interface Followable<T> {
   add(source: ExternalSource<T>, options?: Partial<WatchOptions>): void;
   remove(name: string, how: RemoveOptions): Promise<boolean>;
-  /** Something failed for one item alone. */
+  /** Reports a failure that affects only one item. */
   report(error: ExternalError): void;
-  /** Has something called at the end of the group. Returns what takes that back. */
+  /** Calls `callback` at the end of the group. Returns a function that takes that back. */
   atEnd(callback: () => void): () => void;
 }
 
-/** One item that is or was there. */
+/** One item of the stream, or one that is gone and whose source may still have to be removed. */
 interface Place<D> {
-  /** The newest word. */
+  /** The item as last reported; undefined if it is gone. */
   desired: { readonly item: D } | undefined;
-  /** The source that was added last for it, and for which version. */
+  /** The name of the source that was added last for the item, and the version of the item then. */
   name: string | undefined;
   version: string | undefined;
   working: Promise<void> | undefined;
@@ -85,7 +86,7 @@ export class Follower<T, D> {
     this.#options = options;
   }
 
-  /** Follows to the end of the stream or of the group. Rejects if the stream fails. */
+  /** Follows until the stream or the group ends. Rejects if the stream fails. */
   async run(desired: AsyncIterable<ExternalEvent<D>>): Promise<void> {
     const events = desired[Symbol.asyncIterator]();
     let end: () => void = () => {};
@@ -95,7 +96,7 @@ export class Follower<T, D> {
     const takeBack = this.#group.atEnd(() => {
       this.#ended = true;
       end();
-      // It may answer only with the event it waits for: nobody waits for that.
+      // Not awaited: it may settle only when the stream has its next event.
       events.return?.().catch(() => {});
     });
     try {
@@ -126,7 +127,7 @@ export class Follower<T, D> {
     place.working ??= this.#work(key, place);
   }
 
-  /** Does what the newest word says, until there is no newer one. */
+  /** Does what the newest event says, until there is no newer one. */
   async #work(key: string, place: Place<D>): Promise<void> {
     let done: Place<D>["desired"] | "nothing" = "nothing";
     while (done !== place.desired && !this.#ended) {
@@ -145,10 +146,10 @@ export class Follower<T, D> {
   async #replace(place: Place<D>, desired: { readonly item: D }): Promise<void> {
     const version = versionOf(desired.item, this.#options.version);
     if (place.name !== undefined && place.version === version) return;
-    // Before anything is removed: a definition that is wrong leaves the source as it is.
+    // Before anything is removed: if `make` fails, the old source stays as it is.
     const { source, options } = this.#make(desired.item);
     await this.#remove(place, this.#options.replaced);
-    // A newer word has come meanwhile.
+    // A newer event may have come meanwhile.
     if (place.desired !== desired || this.#ended) return;
     this.#group.add(source, options);
     place.name = source.name;
@@ -169,7 +170,7 @@ export class Follower<T, D> {
   }
 }
 
-/** What may tell items apart that come from sources of this package or from a cluster. */
+/** The fields that usually identify an item of a source of this package or of a cluster. */
 interface Named {
   readonly key?: unknown;
   readonly url?: unknown;

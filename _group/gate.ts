@@ -1,7 +1,7 @@
-/** How many polls may be under way at once: of all, of one host, and of those that may hang. */
+/** Limits how many polls are under way at once: of all sources, of one host, and of those that may hang. */
 import { Queue } from "./queue.ts";
 
-/** A number of polls that may be under way at once, and who waits for one of them to end. */
+/** A limit of polls under way, and the sources that wait for one of them to end. */
 export class Lane<E> {
   readonly limit: number;
   underWay = 0;
@@ -18,17 +18,17 @@ export class Lane<E> {
 
 /** What the gate needs to know of a source. */
 export interface Passenger {
-  /** What it asks, if it says so. */
+  /** The host that it polls, if the source tells it. */
   readonly host: string | undefined;
-  /** Whether it has yet to show that its polls end soon. */
+  /** Whether its polls may hang: it has not shown yet that they end soon. */
   readonly isSuspect: boolean;
   /** Whether it is waiting at the gate. */
   isParked: boolean;
 }
 
 /**
- * A source for which there is no room is parked, so that it is not in the way of those behind it. As soon as there may be
- * room for it, `putBack` is called with it, to be asked for again.
+ * Lets polls begin while there is room. A source for which there is none is parked, so that it does not block those
+ * after it. As soon as there may be room, `putBack` is called with it, so that it asks again.
  */
 export class Gate<E extends Passenger> {
   readonly #all: Lane<E>;
@@ -39,7 +39,7 @@ export class Gate<E extends Passenger> {
 
   constructor(polls: number, perHost: number, putBack: (source: E) => void) {
     this.#all = new Lane(polls);
-    // Half of the polls are for sources that are known to answer: those that hang are not in their way.
+    // Half of the polls are kept for sources that are known to answer, so that those that hang do not block them.
     this.#suspects = new Lane(Math.ceil(polls / 2));
     this.#perHost = perHost;
     this.#putBack = putBack;
@@ -54,7 +54,7 @@ export class Gate<E extends Passenger> {
     return this.#all.isFull;
   }
 
-  /** Lets a source in, and returns what is to be called once when its poll has ended; or parks it. */
+  /** Lets a source in, and returns a function to call once when its poll has ended; or parks it. */
   enter(source: E): (() => void) | undefined {
     const lanes = this.#lanesOf(source);
     const full = lanes.find((lane) => lane.isFull);
@@ -62,7 +62,7 @@ export class Gate<E extends Passenger> {
       source.isParked = true;
       full.parked.push(source);
     } else for (const lane of lanes) lane.underWay++;
-    // It may have been called for a lane that has room for another still.
+    // The source may have been put back for a lane that still has room for another one.
     for (const lane of lanes) this.#call(lane);
     if (full !== undefined) return undefined;
     this.#all.underWay++;
@@ -76,19 +76,19 @@ export class Gate<E extends Passenger> {
     };
   }
 
-  /** To be called for a source that is not to be polled after all, or not before it asks again. */
+  /** To be called for a source that is not to be polled after all, or that will ask again later. */
   leave(source: E): void {
     source.isParked = false;
     for (const lane of this.#lanesOf(source)) this.#call(lane);
     this.#forget(source.host);
   }
 
-  /** Calls the next of a lane that has room. */
+  /** Puts back the next source of a lane that has room. */
   #call(lane: Lane<E>): void {
     while (!lane.isFull) {
       const next = lane.parked.shift();
       if (next === undefined) return;
-      if (!next.isParked) continue; // It left.
+      if (!next.isParked) continue; // It has left meanwhile.
       next.isParked = false;
       this.#putBack(next);
       return;

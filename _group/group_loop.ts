@@ -1,4 +1,4 @@
-/** The loop behind a group: what comes and goes, whom its events go to, and every way to end it. */
+/** The loop behind a group: which sources come and go, who gets the events, and every way to end it. */
 import type { ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
@@ -28,10 +28,10 @@ export class GroupLoop<T> {
   readonly #breath = new Breath();
   readonly #onEnd: (() => void)[] = [];
   #controller!: ReadableStreamDefaultController<GroupEvent<T>>;
-  /** The source whose event the reader has. */
+  /** The source of the event that the reader has. */
   #current: Member<T> | undefined;
   #concurrency = 1;
-  /** Whether what has arrived is being taken in, before more is handed out. */
+  /** Whether handing out waits for a break that lets the runtime process what has arrived. */
   #breathing = false;
   /** Ends the read that is pending. */
   #pulled: (() => void) | undefined;
@@ -54,7 +54,7 @@ export class GroupLoop<T> {
     return this.conductor.ended;
   }
 
-  /** Has something called at the end, however it comes. Returns what takes that back. */
+  /** Calls `callback` at the end, however the group ends. Returns a function that takes that back. */
   atEnd(callback: () => void): () => void {
     this.#onEnd.push(callback);
     return () => {
@@ -73,7 +73,7 @@ export class GroupLoop<T> {
     this.#onEnd.push(() => signal.removeEventListener("abort", onAbort));
   }
 
-  /** Gets the stream one event. Synchronous while there are some: this is the hot path. */
+  /** Puts one event into the stream. Synchronous while there are events: this is the hot path. */
   pull(): void | Promise<void> {
     if (!this.#hasBegun) this.#begin();
     this.#acknowledge();
@@ -110,7 +110,7 @@ export class GroupLoop<T> {
     return new Promise((resolve) => this.#pulled = resolve);
   }
 
-  /** Something has happened that a pending read may wait for. */
+  /** To be called when there may be an event for a pending read or a handler. */
   #serve(): void {
     if (this.#handling !== undefined) return this.#fill(this.#handling);
     if (this.#pulled === undefined || this.#isTaking || this.#ended) return;
@@ -119,7 +119,7 @@ export class GroupLoop<T> {
     this.#pulled = undefined;
   }
 
-  /** Hands over the next event. Returns false if there is none, and the group goes on. */
+  /** Hands over the next event. Returns false if there is none and the group has not ended. */
   #deliver(): boolean {
     this.#isTaking = true;
     const taken = this.conductor.take();
@@ -137,7 +137,9 @@ export class GroupLoop<T> {
     return true;
   }
 
-  /** Hands the events to handlers from now on: the stream is not to be read any more, it only tells the end. */
+  /**
+   * Hands the events to handlers from now on. The stream must not be read any more; it only shows when the group ends.
+   */
   handle(handler: Handler<GroupEvent<T>>, limits: HandlingLimits): void {
     if (this.#ended) return;
     const { conductor } = this;
@@ -165,7 +167,7 @@ export class GroupLoop<T> {
     return undefined;
   }
 
-  /** Starts as many handlers as may run at once. Polls begin only while one more could. */
+  /** Starts as many handlers as may run at once. Polls begin only while one more may run. */
   #fill(handling: Handling<GroupEvent<T>, GroupHandout<T>>): void {
     if (this.#ended || this.#isTaking) return;
     this.#isTaking = true;
@@ -217,7 +219,7 @@ export class GroupLoop<T> {
     member.stopListening = () => signal.removeEventListener("abort", onAbort);
   }
 
-  /** Does something with one source, or with all. Returns whether there was such a source. */
+  /** Calls `what` with one source, or with all. Returns whether there was such a source. */
   each(name: string | undefined, what: (member: Member<T>) => void): boolean {
     const { members } = this.conductor;
     if (name === undefined) {
@@ -233,7 +235,7 @@ export class GroupLoop<T> {
     return this.remover.remove(name, how);
   }
 
-  /** Something failed for an item of a stream that is followed: there is no source that could tell of it. */
+  /** Reports a failure for an item of a stream that is followed: it has no source that could report it. */
   report(error: ExternalError): void {
     const { onError } = this.#setting.defaults;
     if (onError === undefined) return void console.warn(oneLine(error.message));
@@ -249,7 +251,7 @@ export class GroupLoop<T> {
   close(): void {
     if (this.#ended) return;
     this.conductor.close();
-    // Events found are still to be read; the next pull after the last of them closes the stream.
+    // Events already found can still be read; the next pull after the last of them closes the stream.
     if (this.conductor.isDrained) this.finish();
   }
 
@@ -257,12 +259,12 @@ export class GroupLoop<T> {
     this.#end(reason === undefined ? closedError() : reason);
   }
 
-  /** Closes the stream: whoever reads it sees its end. */
+  /** Closes the stream. */
   finish(): void {
     if (this.#end(closedError())) this.#controller.close();
   }
 
-  /** Ends the stream with an error, untouched. Returns false if the group had ended before. */
+  /** Ends the stream with exactly this error. Returns false if the group had ended before. */
   fail(error: unknown): boolean {
     const ends = this.#end(error);
     if (ends) this.#controller.error(error);

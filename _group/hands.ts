@@ -1,4 +1,6 @@
-/** What a group does for handlers that run side by side: hands out in turns, and takes what became of each event. */
+/**
+ * The part of a group for handlers that run side by side: hands out events of all sources in turns, and settles them.
+ */
 import type { Failed } from "../_watch/handling.ts";
 import type { Handout } from "../_watch/handouts.ts";
 import type { Machine } from "../_watch/machine.ts";
@@ -16,15 +18,15 @@ export interface GroupHandout<T> {
 
 /** The conductor, as far as it is needed here. */
 export interface HandsHost<T> {
-  /** The source whose turn it is. Its machine is there. */
+  /** The source whose turn it is. It has a machine. */
   next(): Member<T> | undefined;
-  /** There may be more to hand out of a source. */
+  /** Puts a source in line, as it may have more to hand out. */
   queue(member: Member<T>): void;
-  /** Has a source asked again in so many milliseconds. */
+  /** Asks a source again in `wait` milliseconds. */
   plan(member: Member<T>, wait: number): void;
-  /** The events of a poll were all handled or set aside, or they broke off. */
+  /** Called when the events of a poll were all handled or set aside, or they broke off. */
   delivered(member: Member<T>, machine: Machine<T>): void;
-  /** What was handled was saved, behind `close`. */
+  /** Called after `close`, when what was handled was saved. */
   wrappedUp(member: Member<T>, machine: Machine<T>): void;
 }
 
@@ -43,7 +45,7 @@ export class Hands<T> {
       if (member === undefined) return undefined;
       const machine = member.machine as Machine<T>;
       const handout = machine.take();
-      if (member.machine !== machine) continue; // Its source's own code has run, and did something to the group.
+      if (member.machine !== machine) continue; // The code of the source has run, and has changed the group.
       if (handout === undefined) {
         this.#look(member, machine);
         continue;
@@ -55,7 +57,7 @@ export class Hands<T> {
     }
   }
 
-  /** A handler has ended. */
+  /** To be called when a handler has ended. */
   settle({ member, machine, handout }: GroupHandout<T>, failed: Failed | undefined): void {
     if (member.machine !== machine) return;
     member.out--;
@@ -68,22 +70,22 @@ export class Hands<T> {
     if (member.machine === machine && member.state === "ready") this.#host.queue(member);
   }
 
-  /** There is nothing to hand out of a source for now. */
+  /** Decides what a source with nothing to hand out waits for. */
   #look(member: Member<T>, machine: Machine<T>): void {
     if (machine.ended || machine.mayPoll) return this.#host.delivered(member, machine);
-    // The rest of its events are out. What was set aside may come again meanwhile.
+    // All its other events are with handlers. Items that were set aside may come again meanwhile.
     const wait = retryWait(machine);
     if (wait < Infinity) this.#host.plan(member, wait);
   }
 
-  /** Nothing more is handed out. */
+  /** Stops handing out events of a source, and saves what was handled. */
   close(member: Member<T>, machine: Machine<T>): void {
     this.#closing = true;
     // The end of a poll, or of a save, does the same.
     if (member.state !== "polling" && member.state !== "saving") this.wrapUp(member, machine);
   }
 
-  /** Behind `close`: saves what was handled, once all that was out of a source is settled. */
+  /** After `close`: saves what was handled, once no event of the source is with a handler. */
   wrapUp(member: Member<T>, machine: Machine<T>): void {
     if (member.out > 0 || member.isWrappedUp || member.machine !== machine) return;
     member.isWrappedUp = true;
@@ -95,8 +97,8 @@ export class Hands<T> {
 }
 
 /**
- * Milliseconds until an item that was set aside is due. Never none: what cannot be handed out now would be asked for
- * without end.
+ * Milliseconds until an item that was set aside is due. Never 0: an item that cannot be handed out now would be asked
+ * for in an endless loop.
  */
 export function retryWait<T>({ retryAt }: Machine<T>): number {
   return retryAt === undefined ? Infinity : Math.max(Math.ceil(retryAt - performance.now()), 1);

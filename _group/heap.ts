@@ -1,10 +1,10 @@
-/** A binary heap that knows where each of its entries stands, so that any of them can be taken out or moved. */
+/** A binary heap that knows the position of each entry, so that any entry can be removed or moved. */
 
-/** What a heap orders: by `due`, and among equals by who came first. The heap keeps `place` and `order`. */
+/** An entry of a heap, ordered by `due`, then by who came first. The heap maintains `place` and `order`. */
 export interface Placed {
   /** The smallest comes out first. Changed by the heap alone. */
   due: number;
-  /** Where it stands in the heap; -1 if it is in none. */
+  /** The index in the heap; -1 if it is in none. */
   place: number;
   order: number;
 }
@@ -22,7 +22,7 @@ export class Heap<E extends Placed> {
     return this.#entries[0];
   }
 
-  /** Puts an entry in, or moves it. */
+  /** Adds an entry, or moves it. */
   set(entry: E, due: number): void {
     const isIn = entry.place >= 0;
     entry.due = due;
@@ -34,7 +34,7 @@ export class Heap<E extends Placed> {
     this.#settle(entry);
   }
 
-  /** Takes an entry out, if it is in. */
+  /** Removes an entry, if it is in the heap. */
   delete(entry: E): void {
     const { place } = entry;
     if (place < 0) return;

@@ -1,4 +1,4 @@
-/** One source of a group: what it is doing, and the machine that polls it while it is this process's own. */
+/** One source of a group: what it is doing, and the machine that polls it while this process owns it. */
 import type { ExternalSource } from "../_diff/source.ts";
 import type { Machine } from "../_watch/machine.ts";
 import type { WatchOptions } from "../_watch/options.ts";
@@ -7,9 +7,9 @@ import type { Passenger } from "./gate.ts";
 import type { Placed } from "./heap.ts";
 
 /**
- * What a source is doing: `away` while it is not polled here, `planned` until its next poll is due and there is room for it,
- * `polling`, `ready` with events that wait for their turn, `handed` with an event at the consumer, `saving`, `stopped` by an
- * error that nothing can be done about, and `gone` from the group.
+ * What a source is doing: `away` while this process does not poll it, `planned` until its next poll is due and there is
+ * room for it, `polling`, `ready` with events that wait for their turn, `handed` while the consumer has an event,
+ * `saving`, `stopped` by an error that ended its machine, and `gone` from the group.
  */
 export type MemberState =
   | "away"
@@ -24,14 +24,14 @@ export type MemberState =
 /** How the last poll ended. */
 export type MemberOutcome = "good" | "failed" | "stopped";
 
-/** Why and how a source is taken out. */
+/** How a source is being removed. */
 export interface Removal {
   forget: boolean;
-  /** Settles when what it withdraws was handled, or never will be. */
+  /** Settles when the events that it withdraws were handled, or can never be handled. */
   readonly settled: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
-  /** Settles when the source is out of the group, and forgotten if it is to be. */
+  /** Settles when the source has left the group, and its state was deleted, if it is to be. */
   done: Promise<void>;
 }
 
@@ -45,32 +45,32 @@ export class Member<T> implements Placed, Passenger {
   // What the gate needs to know.
   readonly host: string | undefined;
   isParked = false;
-  /** Until its first good poll, and from one that failed or took long to the next that did not. */
+  /** True until its first good poll, and after one that failed or took long, until the next good and fast one. */
   isSuspect = true;
 
   readonly source: ExternalSource<T>;
   readonly options: WatchOptions;
   readonly phase: number;
   state: MemberState = "away";
-  /** Whether it stands in the row of those that wait for their turn. */
+  /** Whether it is in the row of sources that wait for their turn. */
   isInRow = false;
-  /** Whether its poll has events of which none was handed over yet. */
+  /** Whether its poll has found events, and none of them was handed over yet. */
   isFresh = false;
-  /** Whether it has not been polled since it was added or gained. */
+  /** Whether it has not been polled yet since it was added, or since this process got it. */
   isNew = false;
   outcome: MemberOutcome | undefined;
-  /** How often in a row it was stopped by an error while it was this process's own. */
+  /** How many times in a row an error has stopped it while this process owned it. */
   stops = 0;
   removal: Removal | undefined;
-  /** Handlers that have an event of it. */
+  /** How many of its events are with handlers. */
   out = 0;
-  /** Whether what was handled of it is saved, or being saved, behind `close`. */
+  /** Whether what was handled is saved, or being saved, after `close`. */
   isWrappedUp = false;
-  /** Whether the last poll asked for what it withdraws. */
+  /** Whether the last poll asked the source for what it withdraws. */
   hasWithdrawn = false;
   stopListening: (() => void) | undefined;
   #machine: Machine<T> | undefined;
-  /** The last machine, of which there is a status to show. */
+  /** The last machine, for its status. */
   #shown: Machine<T> | undefined;
 
   constructor(source: ExternalSource<T>, options: WatchOptions, phase: number) {
@@ -85,7 +85,7 @@ export class Member<T> implements Placed, Passenger {
     return this.source.name;
   }
 
-  /** What polls it; undefined while nothing does. */
+  /** The machine that polls it; undefined while none does. */
   get machine(): Machine<T> | undefined {
     return this.#machine;
   }
@@ -97,7 +97,7 @@ export class Member<T> implements Placed, Passenger {
 
   get status(): WatchStatus {
     const status = this.#shown?.status ?? NEVER_POLLED;
-    // Its machine has ended with the loss of the source, which may come back.
+    // The machine ended when the source was lost, but the source may come back.
     return this.state === "away" ? { ...status, phase: "idle" } : { ...status };
   }
 }

@@ -12,65 +12,68 @@ export type GroupEvent<T> = ExternalEvent<T> & {
   readonly source: string;
 };
 
-/** How to watch many sources as one. What a watch takes holds for every source that is not added with something else. */
+/** How to watch many sources as one. The options of a watch hold for every source that is not added with its own. */
 export interface GroupOptions extends WatchOptions {
   /**
-   * The most requests to make, on average, by all sources together. A source that is added with a `maxRequests` of its own
-   * has that instead: one {@linkcode RequestBudget} for all sources of a host bounds the requests to that host.
+   * The most requests that all sources together make, on average. A source that is added with its own `maxRequests` has
+   * that instead: one {@linkcode RequestBudget} for all sources of a host limits the requests to that host.
    *
-   * @default {undefined} as many as it takes
+   * @default {undefined} no limit
    */
   maxRequests?: RequestLimit;
   /**
-   * Names the group in metrics.
+   * The name of the group in metrics.
    *
    * @default {"group"}
    */
   name?: string;
   /**
-   * How many polls may be under way at once: a whole number. Half of them are kept for sources whose last poll was good and took no
-   * longer than a second, so that sources that hang are not in the way of the others.
+   * How many polls may be under way at once: a whole number. Half of them are kept for sources whose last poll was good
+   * and took no longer than a second, so that sources that hang do not block the others.
    *
    * @default {64}
    */
   polls?: number;
   /**
-   * How many polls may ask one host at once: a whole number. Holds for sources that tell their `host`, as `HttpPoller` does.
+   * How many polls of one host may be under way at once: a whole number. This holds for sources that have a `host`,
+   * such as `HttpPoller`.
    *
    * @default {polls}
    */
   pollsPerHost?: number;
   /**
-   * Decides which of the sources this process polls. The state of a source is claimed then before its first poll, where the
-   * checkpoint store can, so that whoever had the source before cannot overwrite it.
+   * Decides which of the sources this process polls. With an owner, the state of a source is claimed before its first
+   * poll, if the checkpoint store can, so that the process that had the source before cannot overwrite it.
    *
    * @default {undefined} all of them
    */
   owner?: GroupOwner;
   /**
-   * Called after every poll that ended otherwise than the one before of that source: the first one, a failure, the recovery from it,
-   * and what stops the source for good. If it throws, the stream ends with what it threw.
+   * Called after a poll whose outcome differs from that of the poll before it of the same source: the first poll, a
+   * failure, the recovery from it, and an error that stops the source. If it throws, the stream ends with what it
+   * threw.
    */
   onStatus?: (name: string, status: WatchStatus) => void;
   /**
-   * Whether metrics name the source they are of, or only tell of all sources in total: every source is a series of each metric.
+   * Whether metrics name their source, or only give totals of all sources. With names, every source is a series of its
+   * own in each metric.
    *
    * @default {"sources"}
    */
   telemetry?: "sources" | "totals";
 }
 
-/** How to take a source out of a group. */
+/** How to remove a source from a group. */
 export interface RemoveOptions {
   /**
-   * Hands over a `removed` for everything that is known of the source first. The source is polled no more from the call
-   * on; the promise settles when the last of these events was handled. For sources that have `withdraw`.
+   * First hands over a `removed` for every known item of the source. The source is no longer polled after the call; the
+   * promise settles when the last of these events was handled. For sources that have `withdraw`.
    *
    * @default {false}
    */
   report?: boolean;
   /**
-   * Deletes the state in the checkpoint store: a source that is added under this name later begins afresh.
+   * Deletes the state in the checkpoint store: a source that is added under this name later starts from nothing.
    *
    * @default {false}
    */
@@ -79,7 +82,7 @@ export interface RemoveOptions {
 
 const DEFAULT_POLLS = 64;
 
-/** What a group works with. */
+/** The checked options of a group. */
 export interface GroupSetting {
   readonly name: string;
   readonly polls: number;
@@ -87,11 +90,11 @@ export interface GroupSetting {
   readonly owner: GroupOwner | undefined;
   readonly onStatus: GroupOptions["onStatus"];
   readonly totals: boolean;
-  /** What holds for every source. */
+  /** The options for every source. */
   readonly defaults: WatchOptions;
 }
 
-/** A source that stands for any, to check the defaults with. */
+/** A dummy source, to check the defaults with. */
 const ANY: ExternalSource<unknown> = {
   name: "any",
   poll: () => Promise.resolve([]),
@@ -110,7 +113,7 @@ export function checkGroup(options: GroupOptions): GroupSetting {
     maxRequests,
     ...rest
   } = options;
-  // One for all of them, and not one for each.
+  // One budget for all sources, not one for each.
   const defaults = maxRequests === undefined
     ? rest
     : { ...rest, maxRequests: RequestBudget.of(maxRequests) };

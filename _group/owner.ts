@@ -1,9 +1,9 @@
 /** Who decides which sources of a group this process polls. */
 
 /**
- * Tells which sources of a group are this process's own, so that replicas share them.
+ * Tells which sources of a group this process owns, so that replicas share them.
  *
- * @example All sources whose names begin with a letter of the first half
+ * @example Own all sources whose names begin with a letter from a to m
  * ```ts
  * import type { GroupOwner } from "@koprs/external/kubernetes";
  *
@@ -15,8 +15,11 @@
  * ```
  */
 export interface GroupOwner {
-  /** Whether this process may poll the source now. Asked often: it must be quick, and may be asked at any time. */
+  /** Whether this process may poll the source now. It is called often and at any time, so it must be quick. */
   owns(name: string): boolean;
-  /** Yields whenever what `owns` says may have changed. Each iteration of it gets every change. */
+  /**
+   * Yields whenever the result of `owns` may have changed. Several iterations may run at once, and each gets every
+   * change.
+   */
   readonly changes: AsyncIterable<void>;
 }

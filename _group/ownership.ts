@@ -1,7 +1,10 @@
 /** Listens to the owner of a group's sources. */
 import type { GroupOwner } from "./owner.ts";
 
-/** Tells of every change, until what it returns is called. What the owner's iteration throws is told once, and ends it. */
+/**
+ * Calls `changed` at every change, until the returned function is called. If the owner's iteration throws, calls
+ * `failed` once and ends.
+ */
 export function followOwner(
   owner: GroupOwner,
   listener: { changed: () => void; failed: (error: unknown) => void },
@@ -20,7 +23,7 @@ export function followOwner(
   });
   return () => {
     stopped = true;
-    // It may answer only when the change comes that it waits for: nobody waits for that.
+    // Not awaited: it may settle only when the next change comes.
     changes.return?.().catch(() => {});
   };
 }

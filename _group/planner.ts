@@ -1,4 +1,4 @@
-/** When polls begin: what is due, as far as there is room, and only while somebody waits for events. */
+/** Decides when polls begin: when they are due, there is room for them, and somebody waits for events. */
 import type { Pace } from "../_watch/pace.ts";
 import { Gate } from "./gate.ts";
 import type { Member } from "./member.ts";
@@ -19,16 +19,16 @@ export class Planner<T> {
   readonly #gate: Gate<Member<T>>;
   readonly #telemetry: GroupTelemetry;
   readonly #onDue: (member: Member<T>) => void;
-  /** Polls whose events wait for their first turn. */
+  /** How many polls have events that wait for their first turn. */
   #fresh = 0;
-  /** Sources that wait for their first poll. */
+  /** How many sources wait for their first poll. */
   #newcomers = 0;
   #isWanted = false;
   #ended = false;
 
   /**
-   * @param onDue Is called with a source that is due: it is to `enter`, if it is to be polled.
-   * @param counts What the metrics tell beside.
+   * @param onDue Called with a source that is due. It must call `enter` before it polls.
+   * @param counts Further counts for the metrics.
    */
   constructor(
     { name, polls, pollsPerHost }: PlannerSetting,
@@ -42,13 +42,16 @@ export class Planner<T> {
     this.#telemetry = new GroupTelemetry(name, { ...counts, polls: () => this.#gate.underWay });
   }
 
-  /** Somebody waits for events, or does so no more. */
+  /** Whether somebody waits for events. */
   set wanted(isWanted: boolean) {
     this.#isWanted = isWanted;
     if (isWanted) this.begin();
   }
 
-  /** Begins what is due, as far as there is room. To be called whenever there may be more of either. */
+  /**
+   * Begins the polls that are due, while there is room. To be called whenever more may be due or there may be more
+   * room.
+   */
   begin(): void {
     if (!this.#isWanted || this.#ended) return;
     while (!this.#gate.isFull && this.#gate.underWay + this.#fresh < this.#polls) {
@@ -56,11 +59,14 @@ export class Planner<T> {
       if (member === undefined) return this.#timetable.sleep();
       this.#onDue(member);
     }
-    // The end of a poll, or the first turn of its events, makes room.
+    // No timer is needed: the end of a poll, or the first turn of its events, makes room.
     this.#timetable.wake();
   }
 
-  /** Plans the first poll. One alone need not wait; those that come together are spread over the interval. */
+  /**
+   * Plans the first poll. If no other source waits for its first poll, it is due at once. Sources that come together
+   * are spread over the interval.
+   */
   planFirst(member: Member<T>, { interval, jitter }: Pace): void {
     const isAlone = this.#newcomers++ === 0;
     member.isNew = true;
@@ -68,7 +74,7 @@ export class Planner<T> {
     this.plan(member, isAlone ? 0 : waitFor(member.phase, now, interval, jitter));
   }
 
-  /** Plans a poll in so many milliseconds. */
+  /** Plans a poll in `wait` milliseconds. */
   plan(member: Member<T>, wait: number): void {
     if (member.isParked) this.#gate.leave(member);
     this.#timetable.plan(member, wait);
@@ -80,7 +86,10 @@ export class Planner<T> {
     return shareTowards(member.phase, this.#timetable.now, interval, jitter);
   }
 
-  /** Lets a poll begin. Returns what is to be called at its end; undefined if there is no room: it is due again then. */
+  /**
+   * Lets a poll begin. Returns a function to call at its end; undefined if there is no room, and the poll is due again
+   * once there is.
+   */
   enter(member: Member<T>): (() => void) | undefined {
     const leave = this.#gate.enter(member);
     if (leave === undefined) return undefined;
@@ -89,19 +98,19 @@ export class Planner<T> {
     return leave;
   }
 
-  /** A poll has found events, which wait for their first turn. */
+  /** To be called when a poll has found events, which wait for their first turn. */
   found(member: Member<T>): void {
     member.isFresh = true;
     this.#fresh++;
   }
 
-  /** Its events have had their first turn, or are gone. */
+  /** To be called when its events have had their first turn, or are gone. */
   begun(member: Member<T>): void {
     if (member.isFresh) this.#fresh--;
     member.isFresh = false;
   }
 
-  /** Plans nothing of a source any more. */
+  /** Removes all plans for a source. */
   drop(member: Member<T>): void {
     this.#timetable.delete(member);
     this.#noLongerNew(member);
@@ -114,7 +123,7 @@ export class Planner<T> {
     member.isNew = false;
   }
 
-  /** Begins nothing any more. */
+  /** Begins no more polls. */
   close(): void {
     this.#ended = true;
     this.#timetable.wake();

@@ -1,4 +1,4 @@
-/** A queue: first in, first out, at the same cost however long it is. */
+/** A first-in, first-out queue whose operations cost the same at any length. */
 export class Queue<E> {
   #items: E[] = [];
   #head = 0;
@@ -14,7 +14,7 @@ export class Queue<E> {
   shift(): E | undefined {
     if (this.#head === this.#items.length) return undefined;
     const item = this.#items[this.#head++];
-    // What was taken out must not be held.
+    // Items that were taken out must not stay in memory.
     if (this.#head === this.#items.length) {
       this.#items = [];
       this.#head = 0;

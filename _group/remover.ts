@@ -1,4 +1,4 @@
-/** Takes sources out of a group: at once, or when all that was known of them was reported as removed. */
+/** Removes sources from a group: at once, or when all known items of them were reported as removed. */
 import { oneLine } from "../_errors/one_line.ts";
 import { forgetState } from "../_watch/checkpointer.ts";
 import type { Conductor } from "./conductor.ts";
@@ -12,7 +12,7 @@ export class Remover<T> {
     this.#conductor = conductor;
   }
 
-  /** Resolves with false if there is no such source. Settles when nothing of it can come any more. */
+  /** Resolves with false if there is no such source. Settles when no event of it can come any more. */
   async remove(name: string, how: RemoveOptions): Promise<boolean> {
     const member = this.#conductor.members.get(name);
     if (member === undefined || this.#conductor.ended) return false;
@@ -34,7 +34,7 @@ export class Remover<T> {
   async #remove(member: Member<T>, removal: Removal, report: boolean): Promise<void> {
     const conductor = this.#conductor;
     try {
-      // What is not polled here is reported where it is.
+      // A source that another process polls is reported there.
       if (report && member.machine !== undefined) {
         conductor.withdraw(member);
         await removal.settled;
@@ -45,7 +45,7 @@ export class Remover<T> {
       member.stopListening?.();
       const { checkpoint } = member.options;
       try {
-        // Where another process has it, that one deletes it.
+        // If another process owns the source, that process deletes its state.
         if (removal.forget && checkpoint !== undefined && isOurs) {
           await forgetState(checkpoint, member.name);
         }
@@ -74,7 +74,7 @@ function check<T>({ source, options }: Member<T>, report: boolean, forget: boole
 
 function newRemoval(forget: boolean): Removal {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  promise.catch(() => {}); // Whoever asked for it waits for `done`.
+  promise.catch(() => {}); // Nobody may be waiting for this one: the caller waits for `done`.
   return { forget, settled: promise, resolve, reject, done: promise };
 }
 

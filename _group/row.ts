@@ -1,4 +1,4 @@
-/** The sources that have events, in a row: the first has its turn, and then stands at the end. */
+/** The sources that have events, in a row: the first one has its turn, and then goes to the end. */
 import type { Member } from "./member.ts";
 import { Queue } from "./queue.ts";
 
@@ -9,14 +9,14 @@ export class Row<T> {
     return this.#queue.size;
   }
 
-  /** Puts a source at the end, unless it stands in the row. */
+  /** Puts a source at the end, unless it is in the row already. */
   push(member: Member<T>): void {
     if (member.isInRow) return;
     member.isInRow = true;
     this.#queue.push(member);
   }
 
-  /** Takes the first one out, if it still has something. */
+  /** Takes out the first one that still has something to hand out. */
   next(): Member<T> | undefined {
     for (;;) {
       const member = this.#queue.shift();

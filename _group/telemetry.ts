@@ -5,7 +5,7 @@ import { VERSION } from "../_watch/version.ts";
 const SCOPE = "@koprs/external";
 const GROUP = "koprs.external.group";
 
-/** What the gauges read of a group whenever a metric reader collects. */
+/** What the gauges read from a group whenever a metric reader collects. */
 export interface Gauges {
   /** Sources in the group. */
   sources(): number;
@@ -29,9 +29,9 @@ export class GroupTelemetry {
     this.#observed = { name, gauges };
   }
 
-  /** A poll has begun, so many milliseconds after it was due. */
+  /** Records that a poll began `lag` milliseconds after it was due. */
   begun(lag: number): void {
-    // From here and not from the start: a group nobody reads must not be held by the gauges.
+    // Here and not in the constructor: otherwise the gauges would keep a group in memory that nobody reads.
     live.add(this.#observed);
     lagOf().record(lag / 1000, { [GROUP]: this.#observed.name });
   }

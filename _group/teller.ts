@@ -1,11 +1,11 @@
-/** What a group tells its user of its sources. */
+/** Reports to the user what happens to the sources of a group. */
 import { callBack } from "../_bounds/promise_like.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { FailureInfo } from "../_watch/options.ts";
 import type { Member, MemberOutcome } from "./member.ts";
 import type { GroupOptions } from "./options.ts";
 
-/** Calls the user's callbacks. What they throw, or reject with, goes to `broke`. */
+/** Calls the user's callbacks. `broke` gets what they throw or reject with. */
 export class Teller<T> {
   readonly #onStatus: GroupOptions["onStatus"];
   readonly #broke: (error: unknown) => void;
@@ -15,12 +15,12 @@ export class Teller<T> {
     this.#broke = broke;
   }
 
-  /** Something failed of a source that its machine cannot tell of. */
+  /** Reports a failure of a source that has no machine to report it. */
   failed({ options }: Member<T>, error: ExternalError, info: FailureInfo): void {
     callBack(() => options.onError?.(error, info), this.#broke);
   }
 
-  /** A poll has ended so: tells of it if the one before ended otherwise. */
+  /** To be called when a poll has ended. Reports it if the poll before had another outcome. */
   ended(member: Member<T>, outcome: MemberOutcome): void {
     if (member.outcome === outcome) return;
     member.outcome = outcome;

@@ -10,12 +10,15 @@ export class Timetable<E extends Placed> {
   #stopTimer: (() => void) | undefined;
   #firesAt = Infinity;
 
-  /** @param onDue Is called by the timer when an entry is due. */
+  /** @param onDue Called by the timer when an entry is due. */
   constructor(onDue: () => void) {
     this.#onDue = onDue;
   }
 
-  /** Milliseconds of a clock that goes with the wall clock, but never back: else all would wait for that long. */
+  /**
+   * The time in milliseconds. It follows the wall clock but never goes back: otherwise all entries would wait that much
+   * longer.
+   */
   get now(): number {
     return this.#now();
   }
@@ -24,12 +27,12 @@ export class Timetable<E extends Placed> {
     return this.#heap.size;
   }
 
-  /** Plans an entry in so many milliseconds, or moves it. */
+  /** Plans an entry in `wait` milliseconds, or moves it. */
   plan(entry: E, wait: number): void {
     this.#heap.set(entry, this.now + wait);
   }
 
-  /** Puts an entry back with the time it was due at. */
+  /** Puts an entry back with the time at which it was due. */
   putBack(entry: E): void {
     this.#heap.set(entry, entry.due);
   }
@@ -38,7 +41,7 @@ export class Timetable<E extends Placed> {
     this.#heap.delete(entry);
   }
 
-  /** Takes out the entry that has been due for longest. Undefined if none is. */
+  /** Takes out the entry that has been due for longest. Undefined if none is due. */
   takeDue(): E | undefined {
     const { top } = this.#heap;
     if (top === undefined || top.due > this.now) return undefined;
@@ -46,22 +49,25 @@ export class Timetable<E extends Placed> {
     return top;
   }
 
-  /** Has `onDue` called, once, when the next entry is due. To be called again whenever the entries changed. */
+  /**
+   * Sets the timer that calls `onDue` once, when the next entry is due. To be called again whenever the entries have
+   * changed.
+   */
   sleep(): void {
     const { top } = this.#heap;
     if (top === undefined) return this.wake();
-    // A timer that fires too early is set anew then: cheaper than with each entry that moved.
+    // A timer that fires too early is set again then. That costs less than setting it for every entry that moves.
     if (this.#stopTimer !== undefined && this.#firesAt <= top.due) return;
     this.wake();
     this.#firesAt = top.due;
-    // Timers know no part of a millisecond, and one that fires early would fire again and again.
+    // Timers take whole milliseconds, and one that fires early would fire again and again.
     this.#stopTimer = startTimer(Math.max(Math.ceil(top.due - this.now), 0), () => {
       this.#stopTimer = undefined;
       this.#onDue();
     });
   }
 
-  /** Sets no timer. */
+  /** Stops the timer. */
   wake(): void {
     this.#stopTimer?.();
     this.#stopTimer = undefined;

@@ -11,14 +11,16 @@ import { GroupLoop } from "./group_loop.ts";
 import type { GroupEvent, GroupOptions, RemoveOptions } from "./options.ts";
 
 /**
- * The changes of many sources as one stream, which says of each event what source it is of. Sources come and go while it is
- * read. What holds for a watch holds for each of them; and of all together:
+ * The changes of many sources as one stream. Each event has the name of its source. Sources can be added and removed
+ * while the stream is read. Each source behaves as in a watch of its own. For all of them together:
  *
  * - Polls begin only while somebody reads. An event counts as handled when the next one is asked for.
- * - Sources take turns: one event of each that has some. None waits for another to come to its end.
- * - A source that fails or hangs touches no other. An error that would end a watch stops its source alone: it is polled no
- *   more, its status tells, and `onError` is told with a wait of `Infinity`.
- * - At most `polls` polls are under way at once. The first polls are spread over the interval, and kept apart from then on.
+ * - Sources take turns: one event of each that has some. No source waits until another has handed over all its
+ *   events.
+ * - A source that fails or hangs affects no other. An error that would end a watch stops only its source: it is no
+ *   longer polled, its status says so, and `onError` is called with a wait of `Infinity`.
+ * - At most `polls` polls are under way at once. The first polls are spread over the interval, and later ones are
+ *   kept apart.
  *
  * @example
  * ```ts
@@ -38,9 +40,9 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
   readonly #loop: GroupLoop<T>;
 
   /**
-   * Polls nothing before the first read.
+   * Creates a group. It polls nothing before the first read.
    *
-   * @param options How to watch. What a watch takes holds for every source that is not added with something else.
+   * @param options How to watch. The options of a watch hold for every source that is not added with its own.
    * @throws {TypeError} If an option is of the wrong type.
    * @throws {RangeError} If an option is out of range.
    */
@@ -60,12 +62,13 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
   }
 
   /**
-   * Adds a source. One that comes alone is polled at once; of those that come together, the first polls are spread over the
-   * interval.
+   * Adds a source. If it is the only new one, it is polled at once. If many are added together, their first polls are
+   * spread over the interval.
    *
-   * @param source What to poll. It serves one group or watch at a time.
-   * @param options What is to be otherwise than for the group. A `signal` removes the source.
-   * @throws {TypeError} If the group has a source of this name, or has ended, or an option is of the wrong type.
+   * @param source What to poll. Only one group or watch at a time can use it.
+   * @param options Options that differ from those of the group. An abort of a `signal` removes the source.
+   * @throws {TypeError} If the group has a source of this name, or has ended, or the source is being watched already,
+   * or an option is of the wrong type.
    * @throws {RangeError} If an option is out of range.
    */
   add(source: ExternalSource<T>, options?: Partial<WatchOptions>): void {
@@ -73,34 +76,35 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
   }
 
   /**
-   * Removes a source: its poll under way is aborted, and no event of it is handed over from the call on, but for those that
-   * `report` asks for.
+   * Removes a source: its poll under way is aborted, and after the call no event of it is handed over, except for those
+   * that `report` asks for.
    *
    * @param name The name of the source.
-   * @param how Whether to report what is known of it as removed first, and whether to forget its state.
-   * @returns Whether there was such a source. Settles when nothing of it can come any more.
-   * @throws {TypeError} If the source cannot report, or its store cannot forget.
-   * @throws {ExternalError} With code `checkpoint` if its state could not be deleted: the source is removed all the same.
+   * @param how Whether to report every known item as removed first, and whether to delete its state.
+   * @returns Whether there was such a source. Settles when no event of it can come any more.
+   * @throws {TypeError} If the source has no `withdraw` to report with, or its checkpoint store cannot delete.
+   * @throws {ExternalError} With code `checkpoint` if its state could not be deleted. The source is removed all the
+   * same.
    */
   remove(name: string, how?: RemoveOptions): Promise<boolean> {
     return this.#loop.remover.remove(name, how ?? {});
   }
 
   /**
-   * Makes the group what a stream says: a source is added for each item that there is, replaced when the item has changed, and
-   * removed when it is gone. The newest word about an item counts, however fast they come. Other sources of the group, and
-   * other streams that it follows, are left alone.
+   * Keeps the group in line with a stream: a source is added for each item, replaced when the item has changed, and
+   * removed when the item is gone. The newest event of an item counts, however fast they come. Other sources of the
+   * group, and those of other streams that it follows, are left alone.
    *
-   * An item for which something throws, be it `make`, is reported to `onError` with code `invalid`, and leaves its source as it
-   * was. If the stream fails, the group stays as it is.
+   * If something throws for an item, such as `make`, that is reported to `onError` with code `invalid`, and the source
+   * of the item stays as it was. If the stream fails, the group stays as it is.
    *
-   * What the stream knew before a restart is gone from the group: a watch to follow is one without a checkpoint, or with
-   * `replay`.
+   * After a restart the group is empty, so the stream must report all items again: follow a watch without a checkpoint,
+   * or one with `replay`.
    *
    * @param desired The items as events, such as a watch.
    * @param make Makes the source for an item.
-   * @param options What tells the items apart, when they have changed, and how sources are removed.
-   * @returns Resolves when the stream or the group has ended. Rejects with what the stream failed with.
+   * @param options How to tell the items apart, when an item counts as changed, and how sources are removed.
+   * @returns Resolves when the stream or the group has ended. Rejects with the error of the stream.
    * @throws {TypeError} If an argument is of the wrong type.
    */
   async follow<D>(
@@ -112,16 +116,17 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
   }
 
   /**
-   * Hands every event to a handler, up to `concurrency` of them side by side over all sources, and never two of one item at
-   * once. Sources take turns. What holds for `handle` of a watch holds here: an event was handled once what the handler
-   * returned has resolved; one that fails sets its item aside, which comes again with its newest state.
+   * Calls a handler for every event, up to `concurrency` of them at once over all sources, and never two for the same
+   * item. Sources take turns. The rest is as in `handle` of a watch: an event is handled once the promise that its
+   * handler returned has resolved; if a handler fails, its item is set aside, and comes again in its newest state.
    *
-   * Polls begin only while another handler could. Of a source that is removed or lost the handlers under way are aborted.
+   * Polls begin only while another handler may start. If a source is removed or lost, its running handlers are aborted.
    *
    * @param handler Handles one event. It may be called again for an item that it handled just before a crash.
-   * @param options How many at once, and for how long.
-   * @returns Resolves when the group has closed. Rejects with what the stream would error with.
-   * @throws {TypeError} At once, if the handler or an option cannot be used, or if the group is being read or handled already.
+   * @param options How many handlers may run at once, and how long each may take.
+   * @returns Resolves when the group has closed. Rejects with the error of the stream.
+   * @throws {TypeError} At once, if the handler or an option cannot be used, or if the group is being read or handled
+   * already.
    * @throws {RangeError} At once, if a number is out of range.
    */
   handle(
@@ -140,7 +145,7 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
   }
 
   /**
-   * How one source is doing, as of now.
+   * How one source is doing now.
    *
    * @param name The name of the source.
    * @returns Undefined if there is no such source.
@@ -150,7 +155,7 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
   }
 
   /**
-   * How each source is doing, as of now.
+   * How each source is doing now.
    *
    * @returns Pairs of name and status, in the order in which the sources were added.
    */
@@ -159,12 +164,14 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
   }
 
   /**
-   * Polls one source, or all of them, as soon as there is room and somebody reads: ends the wait, also one after a failure.
+   * Polls one source, or all of them, as soon as there is room and somebody reads, without waiting for the interval or
+   * a back-off.
    *
    * @param name The name of the source. Default: all.
-   * @param part What of it to poll alone, as {@linkcode ExternalWatch.refresh} does. Without a name: of all sources that can.
-   * @returns Whether there was such a source. One that another replica polls hears nothing of it.
-   * @throws {TypeError} If the source cannot be polled in parts, or the part is none.
+   * @param part The only part to poll, as in {@linkcode ExternalWatch.refresh}. Without a name: of all sources that
+   * have parts.
+   * @returns Whether there was such a source. If another replica polls it, nothing happens.
+   * @throws {TypeError} If the source cannot be polled in parts, or `part` is not valid.
    */
   refresh(name?: string, part?: ExternalPart): boolean {
     if (part !== undefined) checkPart("refresh a part", part);
@@ -175,7 +182,7 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
   }
 
   /**
-   * Polls one source, or all of them, as `refresh` does, and hands over all that is known once more: what did not change as
+   * Polls one source, or all of them, as `refresh` does, and hands over every known item once more: unchanged ones as
    * `modified`.
    *
    * @param name The name of the source. Default: all.
@@ -188,16 +195,14 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
     });
   }
 
-  /**
-   * Polls no more. Events already found can still be read; then the stream closes. Polls under way are aborted.
-   */
+  /** Stops polling: polls under way are aborted. Events already found can still be read; then the stream closes. */
   close(): void {
     this.#loop.close();
   }
 
   /**
-   * Reads the events one by one, as `for await` over the group itself does. Leaving the loop, or `return`, ends the group at
-   * once, also while a `next` is pending.
+   * Reads the events one by one, as `for await` over the group itself does. Leaving the loop, or `return`, ends the
+   * group at once, even while a `next` is pending.
    *
    * @param options With `preventCancel`, leaving the loop keeps the group going, for another reader.
    * @returns The iterator. It holds the stream's lock until it ends.
@@ -220,7 +225,7 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
     return this.values(options);
   }
 
-  /** Ends the group at once, also while a reader or a pipe holds the stream. */
+  /** Ends the group at once, even while a reader or a pipe holds the stream. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#loop.finish();
     return Promise.resolve();

@@ -4,31 +4,31 @@ import { ExternalError } from "../_errors/external_error.ts";
 import { askedWait } from "../_http/rate_limit.ts";
 import type { Cluster } from "./cluster.ts";
 
-/** The longest answer: a list of objects, 500 a page, each of 1.5 MiB at most. */
+/** The most bytes of one answer. The longest answers are lists, of up to 500 objects a page. */
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /** What the API server answered. */
 export interface ApiAnswer {
   readonly status: number;
-  /** The JSON of it. */
+  /** The parsed JSON. */
   readonly body: unknown;
 }
 
 /** One request. */
 export interface ApiRequest {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** From the root, its parts encoded, with its query. */
+  /** The path from the root, with its parts encoded, and the query. */
   readonly path: string;
   readonly body?: unknown;
-  /** What is done, for errors: "renew the lease 'a'". */
+  /** What the request does, for errors: "renew the lease 'a'". */
   readonly doing: string;
   readonly signal?: AbortSignal | undefined;
   readonly onRequest?: (() => void) | undefined;
-  /** Statuses that are no error, beside those of success. */
+  /** Statuses that are not errors, besides those of success. */
   readonly allow?: readonly number[];
 }
 
-/** Asks the API server, and reads what it says of a failure. */
+/** Sends requests to the API server, and reads why one has failed. */
 export class KubernetesApi {
   readonly #client: HttpClient;
 
@@ -48,7 +48,7 @@ export class KubernetesApi {
     });
   }
 
-  /** The answer, whose status is a success or one of those allowed. */
+  /** Sends a request, and returns the answer if its status is a success or allowed. Rejects otherwise. */
   async ask(request: ApiRequest): Promise<ApiAnswer> {
     const { method = "GET", path, body, doing, allow = [] } = request;
     const reply = await this.#client.exchange({
@@ -69,7 +69,7 @@ export class KubernetesApi {
     }
     if (allow.includes(status)) return { status, body: answer };
     const { retryAfter, rateLimit } = askedWait(status, (name) => headers.get(name));
-    // The API server says which verb of which resource the account may not use.
+    // The message of the API server says which verb of which resource the account may not use.
     const { message } = (answer ?? {}) as { message?: unknown };
     const why = typeof message === "string" && message !== "" ? `: ${message}` : "";
     const limited = rateLimit === undefined ? "" : `: ${rateLimit}`;

@@ -1,4 +1,4 @@
-/** How to reach a cluster: from inside a pod, or as a kubeconfig says. */
+/** How to reach a cluster: from inside a pod, or by a kubeconfig. */
 import { reasonOf, redactError } from "../_errors/redact.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { fetchTrusting, isTrusted, read, readNow, variable } from "./runtime.ts";
@@ -22,9 +22,9 @@ const SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 export interface Cluster {
   /** The URL of the API server, without a `/` at its end. */
   readonly url: string;
-  /** Who asks. A function is asked before each request. */
+  /** The token for the requests, or a function that returns it. The function is called before each request. */
   readonly bearerToken?: string | (() => string | Promise<string>);
-  /** What makes the requests, where the cluster's certificates need one of its own. */
+  /** The `fetch` for the requests, if the cluster's certificates need a special one. */
   readonly fetch?: typeof fetch;
   /** The namespace of the pod, or of the kubeconfig's context. */
   readonly namespace?: string;
@@ -39,7 +39,7 @@ export interface InClusterOptions {
    */
   folder?: string;
   /**
-   * What makes the requests: it has to trust the cluster's certificate authority.
+   * The `fetch` for the requests. It must trust the cluster's certificate authority.
    *
    * @default {globalThis.fetch} with the `ca.crt` of the folder, on Deno and Bun
    */
@@ -47,11 +47,11 @@ export interface InClusterOptions {
 }
 
 /**
- * The cluster that this process runs in, by the service account of its pod. The token is read before each request, as
- * Kubernetes replaces it about every hour.
+ * The cluster that this process runs in, with the service account of its pod. The token is read before each request,
+ * since Kubernetes replaces it about every hour.
  *
- * On Deno and Bun the cluster's certificate authority is passed to `fetch`. Node's `fetch` takes none: start Node with
- * `NODE_EXTRA_CA_CERTS=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`, or pass a `fetch`. Deno needs
+ * On Deno and Bun the cluster's certificate authority is passed to `fetch`. Node's `fetch` does not accept one: start
+ * Node with `NODE_EXTRA_CA_CERTS=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`, or pass a `fetch`. Deno needs
  * `--allow-read` of the folder, `--allow-net`, and `--allow-env=KUBERNETES_SERVICE_HOST,KUBERNETES_SERVICE_PORT`.
  *
  * @example
@@ -64,7 +64,7 @@ export interface InClusterOptions {
  * for await (const event of watchExternal(new HttpPoller(url, cluster), 30_000)) console.log(event.type);
  * ```
  *
- * @param options Where the service account is, and what makes the requests.
+ * @param options Where the service account is mounted, and the `fetch` to use.
  * @returns How to reach the cluster.
  * @throws {ExternalError} With code `invalid` if this process does not run in a pod, the pod has no service account, or
  * the runtime's `fetch` cannot be made to trust the cluster.
@@ -93,11 +93,11 @@ export function inCluster(options?: InClusterOptions): Cluster {
   };
 }
 
-/** What is needed of a `KubeConfig` of `@kubernetes/client-node`, or of a kubeconfig of one's own. */
+/** The part that is needed of a `KubeConfig` of `@kubernetes/client-node`, or of your own kubeconfig reader. */
 export interface KubeConfigLike {
-  /** The cluster of the context that is current. */
+  /** The cluster of the current context. */
   getCurrentCluster(): KubeConfigCluster | null | undefined;
-  /** The user of the context that is current. */
+  /** The user of the current context. */
   getCurrentUser(): KubeConfigUser | null | undefined;
 }
 
@@ -105,11 +105,11 @@ export interface KubeConfigLike {
 export interface KubeConfigCluster {
   /** The URL of the API server. */
   readonly server: string;
-  /** The certificate authority, in PEM and base64. */
+  /** The certificate authority: PEM, encoded as base64. */
   readonly caData?: string | undefined;
-  /** The path of that. */
+  /** The path of a file with the certificate authority, in PEM. */
   readonly caFile?: string | undefined;
-  /** Whether certificates are not to be checked. Not supported: pass a `fetch`. */
+  /** Whether to skip the check of certificates. Not supported without a `fetch` that does so. */
   readonly skipTLSVerify?: boolean | undefined;
 }
 
@@ -117,17 +117,17 @@ export interface KubeConfigCluster {
 export interface KubeConfigUser {
   /** A bearer token. */
   readonly token?: string | undefined;
-  /** A client's certificate. Not supported without a `fetch` that has it. */
+  /** A client certificate. Not supported without a `fetch` that uses it. */
   readonly certData?: string | undefined;
-  /** The path of that. */
+  /** The path of a client certificate. Not supported without a `fetch` that uses it. */
   readonly certFile?: string | undefined;
 }
 
 /**
- * A cluster as a kubeconfig says: by a `KubeConfig` of `@kubernetes/client-node`, or anything of its shape.
+ * The cluster of a kubeconfig: of a `KubeConfig` of `@kubernetes/client-node`, or anything of its shape.
  *
- * Tokens are used as they stand. A client's certificate, and a program that hands out tokens, need a `fetch` that
- * knows them.
+ * Tokens are used as they are. A client certificate needs a `fetch` that uses it, and so does a program that provides
+ * tokens.
  *
  * @example
  * ```ts
@@ -141,9 +141,10 @@ export interface KubeConfigUser {
  * ```
  *
  * @param config The kubeconfig.
- * @param options What makes the requests, where it is not the runtime's `fetch`.
- * @returns How to reach the cluster of the context that is current.
- * @throws {ExternalError} With code `invalid` if the kubeconfig has no current cluster, or asks for what needs a `fetch`.
+ * @param options The `fetch` for the requests, if it is not the runtime's own.
+ * @returns How to reach the cluster of the current context.
+ * @throws {ExternalError} With code `invalid` if the kubeconfig has no current cluster, or needs a special `fetch` and
+ * none was given.
  */
 export function fromKubeConfig(
   config: KubeConfigLike,
@@ -177,7 +178,7 @@ export function fromKubeConfig(
   };
 }
 
-/** The fetch for a cluster with an authority of its own. */
+/** The `fetch` for a cluster with its own certificate authority. */
 function withFetch(
   given: typeof fetch | undefined,
   authority: () => string,
@@ -225,7 +226,7 @@ function optional(path: string): string | undefined {
   try {
     return readNow(path).trim() || undefined;
   } catch {
-    return undefined; // Pods may be given a token alone.
+    return undefined; // A pod may have only a token.
   }
 }
 

@@ -1,4 +1,7 @@
-/** Checkpoints as ConfigMaps: each write names the version that it replaces. */
+/**
+ * Checkpoints in ConfigMaps. Each write names the version that it replaces, so that it fails if another one was
+ * written.
+ */
 import type { Found, Records } from "../_state/fenced.ts";
 import { checkpointHash } from "../_state/name.ts";
 import { ExternalError } from "../_errors/external_error.ts";
@@ -10,9 +13,9 @@ import { fromBase64, toBase64 } from "../_bytes/base64.ts";
 const LABEL = "external.koprs.dev/checkpoints";
 const KEY = "external.koprs.dev/source";
 const MARK = "external.koprs.dev/mark";
-/** What the API server lets a ConfigMap hold, in bytes before they are written in base64. */
+/** The most bytes of a ConfigMap that the API server accepts, before encoding as base64. */
 export const MAX_CONFIG_MAP_BYTES: number = 1024 * 1024;
-/** ConfigMaps that one answer of a listing holds: each may be of 1.4 MB. */
+/** How many ConfigMaps one page of a listing has: each may have 1.4 MB. */
 const PAGE = 50;
 
 interface ConfigMapBody {
@@ -64,7 +67,7 @@ export class ConfigMaps implements Records {
     }
     return {
       version,
-      // One that was made by hand, or edited so.
+      // A ConfigMap that was created or edited by hand has no mark.
       mark: String(metadata?.annotations?.[MARK] ?? `version ${version}`),
       ...(state !== undefined && { state }),
     };
@@ -86,13 +89,13 @@ export class ConfigMaps implements Records {
           name,
           ...(version !== undefined && { resourceVersion: version }),
           labels: { [LABEL]: this.#prefix },
-          // JSON, as not every string can be sent as it is.
+          // As JSON, since not every string can be sent as it is.
           annotations: { [KEY]: JSON.stringify(key), [MARK]: mark },
         },
         ...(state !== undefined && { binaryData: { state: toBase64(state) } }),
       },
       doing: `write the ConfigMap '${name}'`,
-      // 409: another version, or one is there. 404: the ConfigMap is gone, or else the namespace.
+      // 409: it has another version, or exists already. 404: the ConfigMap or its namespace is gone.
       allow: version === undefined ? [409] : [409, 404],
     });
     if (answer.status === 409 || answer.status === 404) return undefined;
@@ -118,7 +121,7 @@ export class ConfigMaps implements Records {
   /** The keys that have a state. */
   async *list(): AsyncGenerator<string, void> {
     const { signal } = new AbortController();
-    const seen = new Set<string>(); // A listing that expired is begun again.
+    const seen = new Set<string>(); // A listing that expires begins again.
     for await (const page of this.#pages({ signal })) {
       for (const item of page) {
         const key = await this.#keyOf(item);
@@ -129,7 +132,7 @@ export class ConfigMaps implements Records {
     }
   }
 
-  /** The key of a ConfigMap with a state; undefined if it says another one than its name, such as a copy. */
+  /** The key of a ConfigMap with a state; undefined if the key does not fit its name, such as in a copy. */
   async #keyOf({ metadata, binaryData }: ConfigMapBody): Promise<string | undefined> {
     if (binaryData?.state === undefined) return undefined;
     let key: unknown;
@@ -149,7 +152,7 @@ export class ConfigMaps implements Records {
 function versionOf(body: unknown, name: string): string {
   const version = (body as ConfigMapBody).metadata?.resourceVersion;
   if (typeof version === "string" && version !== "") return version;
-  // Without one, a write would replace whatever is there.
+  // Without a version, a write would replace whatever is there.
   throw new ExternalError(
     "protocol",
     `Cannot use the ConfigMap '${name}' as the API server tells no resourceVersion of it`,

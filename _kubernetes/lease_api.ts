@@ -1,4 +1,4 @@
-/** The Leases of the replicas, as the API server keeps them. */
+/** Reads and writes the Leases of the replicas at the API server. */
 import type { Peer } from "./membership.ts";
 import { KubernetesApi } from "./api.ts";
 import type { Cluster } from "./cluster.ts";
@@ -12,15 +12,18 @@ export interface Lease {
   readonly version: string;
 }
 
-/** A Lease that was listed, and the replica it is of. */
+/** A Lease that was listed, with what its replica has published. */
 export interface ListedLease extends Peer {
   readonly lease: Lease;
 }
 
-/** A renewal that went through. */
+/** A renewal that succeeded. */
 export interface Renewed {
   readonly lease: Lease;
-  /** Whether somebody else had written the Lease since: the others may have read what this replica did not say. */
+  /**
+   * Whether somebody else had written the Lease meanwhile: the others may have read something that this replica did not
+   * write.
+   */
   readonly edited: boolean;
 }
 
@@ -47,12 +50,12 @@ export class LeaseApi {
     this.#leaseSeconds = leaseSeconds;
   }
 
-  /** A name that no other Lease has. */
+  /** A new name that no other Lease has. */
   newName(): string {
     return `${this.#group}-${crypto.randomUUID().slice(0, 13)}`;
   }
 
-  /** A new Lease. */
+  /** Creates a Lease. */
   async create(
     name: string,
     identity: string,
@@ -69,7 +72,7 @@ export class LeaseApi {
     return leaseOf(body as LeaseBody, name);
   }
 
-  /** The Lease, renewed; undefined if it is gone or another's. */
+  /** Renews the Lease; undefined if it is gone or another replica holds it. */
   async renew(
     lease: Lease,
     identity: string,
@@ -88,7 +91,7 @@ export class LeaseApi {
     let answer = await put(lease);
     const edited = answer.status === 409;
     if (edited) {
-      // Somebody has edited it, or the answer to a write of its own was lost.
+      // Somebody has edited it, or the answer to an earlier write of this replica was lost.
       const found = await this.#api.ask({
         path: `${this.#path}/${lease.name}`,
         doing: `read the lease '${lease.name}'`,
@@ -103,7 +106,7 @@ export class LeaseApi {
     return { lease: leaseOf(answer.body as LeaseBody, lease.name), edited };
   }
 
-  /** What the Leases of the group say. */
+  /** Lists the Leases of the group. */
   async list(signal: AbortSignal): Promise<ListedLease[]> {
     const query = new URLSearchParams({ labelSelector: `${LABEL}=${this.#group}` });
     const { body } = await this.#api.ask({
@@ -115,13 +118,13 @@ export class LeaseApi {
     return (Array.isArray(items) ? items : []).flatMap((item) => listedOf(item as LeaseBody));
   }
 
-  /** Deletes the Lease of another replica, unless that has renewed it since. */
+  /** Deletes the Lease of another replica, unless that replica has renewed it meanwhile. */
   async sweep({ name, version }: Lease, signal: AbortSignal): Promise<void> {
     const body = { preconditions: { resourceVersion: version } };
     await this.#delete(name, { body, signal });
   }
 
-  /** Deletes a Lease of this replica's own, whatever has become of it. */
+  /** Deletes a Lease of this replica, even if it was changed. */
   async release(name: string): Promise<void> {
     await this.#delete(name, {});
   }
@@ -154,7 +157,7 @@ export class LeaseApi {
       },
       spec: {
         holderIdentity,
-        // For people: what decides is whether the lease changes.
+        // Only for people to read. A replica counts as alive while its Lease changes.
         renewTime: now,
         leaseDurationSeconds: Math.max(1, Math.ceil(this.#leaseSeconds)),
       },
@@ -166,7 +169,7 @@ function leaseOf({ metadata }: LeaseBody, name: string): Lease {
   return { name, version: String(metadata?.resourceVersion ?? "") };
 }
 
-/** What a Lease says; nothing where it is none of a replica, such as one made by hand. */
+/** What a Lease says; an empty array if it is not of a replica, such as one that was created by hand. */
 function listedOf({ metadata, spec }: LeaseBody): ListedLease[] {
   const { name, resourceVersion, annotations } = metadata ?? {};
   const id = spec?.holderIdentity;
@@ -183,6 +186,6 @@ function viewOf(text: unknown): string[] | undefined {
     const view: unknown = JSON.parse(String(text));
     return Array.isArray(view) && view.every((id) => typeof id === "string") ? view : undefined;
   } catch {
-    return undefined; // Edited by hand: its replica writes it anew with its next renewal.
+    return undefined; // Edited by hand: its replica overwrites it at its next renewal.
   }
 }

@@ -1,4 +1,4 @@
-/** Replicas share sources: each has a Lease, and all work out the same shares. */
+/** Lets replicas share sources: each has a Lease, and all compute the same shares. */
 import { checkPositive } from "../_errors/checks.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { Logger } from "../_errors/logger.ts";
@@ -9,34 +9,38 @@ import { type Lease, LeaseApi, type ListedLease } from "./lease_api.ts";
 import type { Cluster } from "./cluster.ts";
 import { Membership } from "./membership.ts";
 
-/** A replica renews so many times within a lease. */
+/** How many times a replica renews its Lease within the length of the lease. */
 const RENEWALS = 3;
-/** A lease that was not renewed for so many times its length belongs to a replica that died. */
+/** A Lease that was not renewed for so many times its length belongs to a dead replica. */
 const DEAD = 2;
-/** The most times in a row that a view is published without a pause. */
+/** How many times in a row a view is published without a pause, at most. */
 const MAX_ROUNDS = 5;
 
 /** How replicas share sources. */
 export interface LeaseOwnerOptions {
   /** The namespace of the Leases. */
   namespace: string;
-  /** Names the replicas that share: those of another group have nothing to do with them. A valid name of Kubernetes. */
+  /**
+   * The name of the group of replicas that share sources. Replicas of other groups do not count. It must be a valid
+   * Kubernetes name of at most 40 characters.
+   */
   group: string;
   /**
-   * Names this replica, for people: a random part is added.
+   * The name of this replica, for people to read. A random part is added to it.
    *
-   * @default {"replica"} pass the name of the pod
+   * @default {"replica"} the name of the pod is a good choice
    */
   identity?: string;
   /**
-   * After so many seconds without a renewal a replica has lost its sources to the others. A shorter lease moves them sooner, and
-   * writes more often: every replica renews three times a lease.
+   * After so many seconds without a renewal a replica loses its sources to the others. A shorter lease moves them
+   * sooner but writes more often: every replica renews three times in the length of a lease.
    *
    * @default {15}
    */
   leaseSeconds?: number;
   /**
-   * Is told when the API server cannot be reached, what follows from that, and when the members change.
+   * Where to log that the API server cannot be reached, what follows from that, and that the members have changed.
+   * `false` logs nothing.
    *
    * @default {console}
    */
@@ -44,17 +48,19 @@ export interface LeaseOwnerOptions {
 }
 
 /**
- * Decides which sources of a `WatchGroup` this replica polls. Every replica has a Lease in `coordination.k8s.io/v1`, labelled
- * with the group; sources are shared by rendezvous hashing, so that one that joins or leaves moves its own share only.
+ * Decides which sources of a `WatchGroup` this replica polls. Every replica has a Lease in `coordination.k8s.io/v1`,
+ * with the group as a label. Sources are shared by rendezvous hashing, so that a replica that joins or leaves moves
+ * only its own share.
  *
- * - A replica that joins takes over a source only after the one that had it has let go.
- * - One that was killed or cut off loses its sources after `leaseSeconds`, as the others see it on clocks of their own;
- *   it stops by itself before that.
- * - `close` lets go and deletes the Lease: the others take over with their next renewal.
- * - While the API server is away a replica goes on with what it has, for 0.8 of the lease, and then stops until it is back.
+ * - A replica that joins takes over a source only after the replica that had it has let it go.
+ * - A replica that was killed or cut off loses its sources after `leaseSeconds`, as the others measure it by their
+ *   own clocks; it stops polling by itself before that.
+ * - `close` lets go of all sources and deletes the Lease: the others take over at their next renewal.
+ * - While the API server cannot be reached, a replica keeps its sources for 0.8 of the lease, and then stops polling
+ *   until it can be reached again.
  *
- * It needs the verbs `create`, `list`, `get`, `update` and `delete` on `leases`. It begins with the first iteration of
- * {@linkcode changes}, and must be closed.
+ * The account needs the verbs `create`, `list`, `get`, `update` and `delete` on `leases`. The owner starts with the
+ * first iteration of {@linkcode changes}, and must be closed.
  *
  * @example
  * ```ts ignore
@@ -64,7 +70,7 @@ export interface LeaseOwnerOptions {
  * ```
  */
 export class LeaseOwner implements GroupOwner {
-  /** What the Lease of this replica names as its holder. */
+  /** The holder that the Lease of this replica names. */
   readonly identity: string;
   readonly #api: LeaseApi;
   readonly #membership: Membership;
@@ -73,7 +79,7 @@ export class LeaseOwner implements GroupOwner {
   readonly #listeners: Set<() => void> = new Set();
   readonly #aborter: AbortController = new AbortController();
   #lease: Lease | undefined;
-  /** The name of the Lease that was created last, be it that no answer has come. */
+  /** The name of the Lease that was created last, even if no answer has come. */
   #name: string | undefined;
   #listed: readonly ListedLease[] = [];
   #running: Promise<void> | undefined;
@@ -83,7 +89,7 @@ export class LeaseOwner implements GroupOwner {
   #closed = false;
 
   /**
-   * Makes no request yet.
+   * Creates an owner. It makes no request yet.
    *
    * @param cluster The cluster.
    * @param options How replicas share sources.
@@ -113,8 +119,8 @@ export class LeaseOwner implements GroupOwner {
   }
 
   /**
-   * Whether the Lease is held, so that sources may be polled here. Not before the first renewal, not while the API server is
-   * away for longer than is safe, not after `close`: what a readiness probe asks.
+   * Whether the Lease is held, so that sources may be polled here: what a readiness probe needs. False before the first
+   * renewal, while the API server cannot be reached for longer than is safe, and after `close`.
    */
   get isHeld(): boolean {
     return !this.#closed && performance.now() < this.#membership.safeUntil;
@@ -125,12 +131,12 @@ export class LeaseOwner implements GroupOwner {
     return !this.#closed && this.#membership.owns(name, performance.now());
   }
 
-  /** Yields whenever what {@linkcode owns} says may have changed; ends when the owner is closed. */
+  /** Yields whenever the result of {@linkcode owns} may have changed; ends when the owner is closed. */
   get changes(): AsyncIterable<void> {
     return { [Symbol.asyncIterator]: () => this.#iterate() };
   }
 
-  /** Lets go of all sources, and deletes the Lease so that the others take over at once. Harmless when called twice. */
+  /** Lets go of all sources, and deletes the Lease so that the others take over at once. A second call does no harm. */
   async close(): Promise<void> {
     if (this.#closed) return await this.#running;
     this.#closed = true;
@@ -138,7 +144,7 @@ export class LeaseOwner implements GroupOwner {
     this.#wake?.();
     this.#aborter.abort(new DOMException("The owner was closed", "AbortError"));
     await this.#running;
-    // By its name: the answer to what wrote it last may not have come.
+    // By its name, not its version: the answer to the last write may not have come.
     const name = this.#name;
     if (name === undefined) return;
     try {
@@ -194,7 +200,7 @@ export class LeaseOwner implements GroupOwner {
     }
   }
 
-  /** Renews the lease, and reads what the others say; again as long as the members change. */
+  /** Renews the lease, and reads what the others have published; repeats this while the members change. */
   async #round(): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       await this.#renew();
@@ -202,7 +208,7 @@ export class LeaseOwner implements GroupOwner {
       this.#listed = await this.#api.list(this.#aborter.signal);
       this.#membership.observe(this.#listed, askedAt, performance.now());
       if (!this.#membership.mustPublish) break;
-      // What was lost is let go of before that is published.
+      // Sources that were lost are let go before that is published.
       this.#notify();
     }
     this.#tellMembers();
@@ -220,7 +226,7 @@ export class LeaseOwner implements GroupOwner {
     } else {
       const renewed = await this.#api.renew(this.#lease, this.identity, view, signal);
       this.#lease = renewed?.lease;
-      // Whoever looked meanwhile may have taken this replica for gone: it begins anew.
+      // Another replica may have counted this one as gone meanwhile, so it starts from nothing.
       if (renewed?.edited !== false) {
         this.#log(
           "warn",
@@ -234,7 +240,7 @@ export class LeaseOwner implements GroupOwner {
     this.#membership.renewed(view, askedAt, performance.now());
   }
 
-  /** Removes the leases of replicas that died long ago. */
+  /** Deletes the Leases of replicas that died long ago. */
   async #sweep(): Promise<void> {
     const dead = this.#membership.expired(performance.now(), this.#leaseTime * DEAD);
     for (const { id, lease } of this.#listed) {
@@ -247,7 +253,7 @@ export class LeaseOwner implements GroupOwner {
     const follows = left > 0
       ? `sources are kept for ${Math.ceil(left / 1000)} s`
       : "no source is polled until it is renewed";
-    // Once when it begins, and once when sources are let go of.
+    // Logged once when it begins, and once when the sources are let go.
     if (this.#failures === 0 || (left <= 0 && this.#failures > 0)) {
       this.#log(left > 0 ? "warn" : "error", `${messageOf(thrown)}: ${follows}`);
     }

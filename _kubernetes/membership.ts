@@ -1,48 +1,49 @@
 /**
- * Which sources a replica may poll, from what the replicas say of themselves.
+ * Decides which sources a replica may poll, from what all replicas have published.
  *
- * Each replica publishes the members it counts on, its view. It polls a source that the view gives it, and that no
- * other live replica's published view gives to that one. So a replica that joins waits until the others have let go, and
- * two that see different members never poll the same source:
+ * Each replica publishes its view: the members that it counts as alive. It polls a source if its own view gives the
+ * source to it, and if no other live replica has published a view that gives the source to itself. So a replica that
+ * joins waits until the others have let go, and two replicas that see different members never poll the same source:
  *
- * 1. A new view is taken at once for what it takes away.
- * 2. It is published.
- * 3. For what it gives, the views of the others are read after that. Of two replicas that want the same source, at
- *    least one reads what the other has published, and waits.
+ * 1. Sources that a new view takes away from this replica are let go at once.
+ * 2. The new view is published.
+ * 3. Sources that it gives to this replica are polled only once the views of the others were read after that. Of two
+ *    replicas that want the same source, at least one reads what the other has published, and waits.
  *
- * Whether another replica lives is told by its renewals, seen on a clock of one's own: clocks of others, and clocks
- * that jump, are not looked at. A replica that could not renew stops before the others may take its sources.
+ * Whether another replica is alive is known from its renewals, measured by this replica's own clock: the clocks of
+ * others, and clocks that jump, are not used. A replica that could not renew stops before the others may take its
+ * sources.
  */
 import { Rendezvous } from "./rendezvous.ts";
 
-/** What one replica says of itself, as it was read. */
+/** What one replica has published, as it was read. */
 export interface Peer {
   readonly id: string;
   /** Changes with every renewal. */
   readonly stamp: string;
-  /** The members that it counts on. */
+  /** The members that it counts as alive. */
   readonly view: readonly string[];
 }
 
 interface Seen {
   stamp: string;
   view: Rendezvous;
-  /** When the stamp was last seen to change, on the own clock. */
+  /** When the stamp was last seen to change, by this replica's own clock. */
   changedAt: number;
-  /** Whether it had renewed in time when it was last read. Never judged between two readings. */
+  /** Whether it had renewed in time when it was last read. This never changes between two reads. */
   lives: boolean;
 }
 
-/** A replica stops at this share of the lease after its last renewal began; the others wait for all of it. */
+/** A replica stops at this share of the lease after its last renewal began; the others wait for the whole lease. */
 const SAFE_SHARE = 0.8;
 
 export class Membership {
   readonly #id: string;
   readonly #leaseTime: number;
   readonly #peers: Map<string, Seen> = new Map();
-  /** The members that count now. */
+  /** The members that count as alive now. */
   #view: Rendezvous;
-  /** What was published last, and whether the others were read after that. */
+  /** The view that was published last, when that was, and whether the others were read after it. */
   #published: Rendezvous | undefined;
   #publishedAt = -Infinity;
   #confirmed = false;
@@ -50,7 +51,7 @@ export class Membership {
   readonly #held: Set<string> = new Set();
 
   /**
-   * @param id This replica. No other may have it.
+   * @param id The id of this replica. No other may have the same.
    * @param leaseTime Milliseconds after which a replica that did not renew has lost its sources.
    */
   constructor(id: string, leaseTime: number) {
@@ -64,7 +65,7 @@ export class Membership {
     return this.#view.members;
   }
 
-  /** Whether the view has to be published before it gives anything. */
+  /** Whether the view has to be published before it gives a source to this replica. */
   get mustPublish(): boolean {
     return this.#published === undefined || !this.#published.equals(this.#view);
   }
@@ -75,21 +76,21 @@ export class Membership {
   }
 
   /**
-   * Takes in what all replicas say.
+   * Reads what all replicas have published.
    *
    * @param peers Every replica that was listed, this one included or not.
    * @param askedAt When the listing was asked for.
-   * @param now When it came.
+   * @param now When it was received.
    */
   observe(peers: Iterable<Peer>, askedAt: number, now: number): void {
     const listed = new Set<string>();
-    // Nearly all say the same: what they say is made sense of once.
+    // Nearly all replicas have the same view, so each view is built only once.
     const views = new Map([[this.#view.key, this.#view]]);
     for (const { id, stamp, view } of peers) {
       if (id === this.#id) continue;
       listed.add(id);
       const seen = this.#peers.get(id);
-      // One that is new here is taken to live: it may have renewed a moment ago.
+      // A replica that is new here counts as alive: it may have renewed a moment ago.
       if (seen === undefined || seen.stamp !== stamp) {
         const key = JSON.stringify(view);
         const known = views.get(key) ?? new Rendezvous(view);
@@ -99,14 +100,17 @@ export class Membership {
         seen.lives = now - seen.changedAt < this.#leaseTime;
       }
     }
-    // One that is gone has let go, and said so by that.
+    // A replica whose Lease is gone has let go of its sources.
     for (const id of this.#peers.keys()) if (!listed.has(id)) this.#peers.delete(id);
     const living = [...this.#peers].filter(([, { lives }]) => lives).map(([id]) => id);
     this.#adopt(new Rendezvous([this.#id, ...living]));
     if (askedAt >= this.#publishedAt && !this.mustPublish) this.#confirmed = true;
   }
 
-  /** Ids of replicas that did not renew for so long, on the own clock: their leases may be removed. */
+  /**
+   * The ids of replicas that did not renew for `time` milliseconds, by this replica's clock: their Leases may be
+   * deleted.
+   */
   expired(now: number, time: number): string[] {
     return [...this.#peers].filter(([, { changedAt }]) => now - changedAt >= time).map(([id]) =>
       id
@@ -114,7 +118,7 @@ export class Membership {
   }
 
   /**
-   * This replica's renewal went through.
+   * To be called when this replica's renewal has succeeded.
    *
    * @param view The members that it published.
    * @param askedAt When it was sent.
@@ -122,7 +126,7 @@ export class Membership {
    */
   renewed(view: readonly string[], askedAt: number, now: number): void {
     const published = new Rendezvous(view);
-    // After a gap others may have taken what was held: this one begins anew.
+    // After a gap others may have taken the sources that were held: this replica starts from nothing.
     const lapsed = now >= this.#safeUntil;
     if (lapsed) this.#held.clear();
     this.#safeUntil = askedAt + this.#leaseTime * SAFE_SHARE;
@@ -132,7 +136,7 @@ export class Membership {
     this.#confirmed = false;
   }
 
-  /** This replica's lease is gone, or another's: nothing is held any more. */
+  /** To be called when this replica's Lease is gone, or held by another: no source is held any more. */
   lost(): void {
     this.#held.clear();
     this.#published = undefined;
@@ -150,7 +154,7 @@ export class Membership {
     if (this.#held.has(source)) return true;
     if (!this.#confirmed) return false;
     for (const [id, { view, lives }] of this.#peers) {
-      // One of the same view, as nearly all are at nearly all times, gives it to this one.
+      // A peer with the same view, as nearly always, gives the source to this replica.
       if (lives && !view.equals(this.#view) && view.winner(source) === id) return false;
     }
     this.#held.add(source);

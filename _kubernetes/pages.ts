@@ -1,24 +1,24 @@
-/** Lists of the API server, page by page. */
+/** Lists objects of the API server, page by page. */
 import type { PollOptions } from "../_diff/source.ts";
 import { checkPositive } from "../_errors/checks.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { KubernetesApi } from "./api.ts";
 import type { Cluster } from "./cluster.ts";
 
-/** What every object of Kubernetes has. */
+/** The fields of every object of Kubernetes. */
 export interface KubernetesObject {
   /** The group and version of its kind. */
   readonly apiVersion: string;
   /** Its kind. */
   readonly kind: string;
-  /** What is known of every object. */
+  /** The metadata of every object. */
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string;
     readonly uid: string;
-    /** Changes with every write, also of its status. */
+    /** Changes with every write, even of only the status. */
     readonly resourceVersion: string;
-    /** Changes with every write of its spec, where the kind has one. */
+    /** Changes with every write of the spec, if the kind has one. */
     readonly generation?: number;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export interface KubernetesObject {
 /** Which objects to list, and how. */
 export interface KubernetesPagesOptions {
   /**
-   * The most objects a page holds.
+   * The most objects in one page.
    *
    * @default {500}
    */
@@ -55,12 +55,13 @@ interface List {
 }
 
 /**
- * The `list` of a `CollectionPoller` for objects of Kubernetes, as {@linkcode KubernetesObject}s or what you say they are.
+ * Makes the `list` of a `CollectionPoller` for objects of Kubernetes: {@linkcode KubernetesObject}s, or a type that you
+ * name.
  *
- * A list that expires between two pages (410) is begun again once in the same poll.
+ * If a list expires between two pages (410), it is begun again, at most once in each poll.
  *
- * Take `metadata.uid` for the key where an object that was deleted and made again is another one, its namespace and name
- * where it is the same. For the version take `metadata.generation` of objects whose status you write yourself: with
+ * As the key, take `metadata.uid` if an object that was deleted and created again counts as another one, or else its
+ * namespace and name. As the version, take `metadata.generation` for objects whose status you write yourself: with
  * `metadata.resourceVersion` your own writes would come back as changes.
  *
  * @example
@@ -81,7 +82,7 @@ interface List {
  * @param cluster The cluster.
  * @param path The path of the list, such as `/apis/example.com/v1/namespaces/default/things`.
  * @param options Which objects to list, and how.
- * @returns What lists the objects, page by page.
+ * @returns A function that lists the objects, page by page.
  * @throws {TypeError} If the cluster, the path or an option cannot be used.
  * @throws {RangeError} If a number is out of range.
  */
@@ -120,12 +121,12 @@ export function kubernetesPages<T extends KubernetesObject = KubernetesObject>(
         doing: `list '${path}'`,
         signal: poll.signal,
         onRequest: poll.onRequest,
-        // Only a list that goes on can have expired.
+        // Only a list that is continued can have expired.
         allow: token !== undefined && !restarted ? [410] : [],
       });
       if (status === 410) {
-        // What was listed so far comes again, and its last word counts. What was deleted meanwhile is
-        // found to be gone by the next poll.
+        // The objects listed so far come again, and the last state of each counts. The next poll finds the ones that
+        // were deleted meanwhile to be gone.
         restarted = true;
         token = undefined;
         tokens.clear();
@@ -141,9 +142,9 @@ export function kubernetesPages<T extends KubernetesObject = KubernetesObject>(
   };
 }
 
-/** The items. Those of built-in kinds come without what kind they are, which the list says. */
+/** The items of a list. Items of built-in kinds have no `apiVersion` and `kind`: these follow from the list. */
 function itemsOf<T>({ apiVersion, kind, items }: List, path: string): readonly T[] {
-  // A list without items has null in old servers.
+  // Old servers give null for a list without items.
   if (items === null) return [];
   if (!Array.isArray(items) || typeof kind !== "string" || !kind.endsWith("List")) {
     throw broken(path, "the answer is no list of objects");
@@ -152,7 +153,7 @@ function itemsOf<T>({ apiVersion, kind, items }: List, path: string): readonly T
   return items.map((item) => ({ ...own, ...item }));
 }
 
-/** Absent, or empty, behind the last page. */
+/** The `continue` token, which is missing or empty after the last page. */
 function nextOf({ metadata }: List, path: string): string | undefined {
   const next = metadata?.continue;
   if (next === undefined || next === null || next === "") return undefined;

@@ -9,9 +9,9 @@ interface Runtimes {
 }
 
 /**
- * A `fetch` that also trusts the authority of this certificate; undefined where the runtime's takes none.
+ * A `fetch` that also trusts the authority of this certificate; undefined if the runtime's `fetch` does not accept one.
  *
- * @param ca In PEM, one certificate or several.
+ * @param ca One certificate or several, in PEM.
  */
 export function fetchTrusting(ca: string): typeof fetch | undefined {
   const { Deno, Bun } = globalThis as Runtimes;
@@ -32,7 +32,7 @@ export function isTrusted(ca: string): boolean {
     const trusted = readFileSync(path, "utf8").replace(/\s+/g, "");
     return certificates(ca).every((certificate) => trusted.includes(certificate));
   } catch {
-    return false; // Node has said so at its start.
+    return false; // Node has warned about that at its start.
   }
 }
 
@@ -46,12 +46,12 @@ export function variable(name: string): string | undefined {
   return process.env[name] || undefined;
 }
 
-/** A file that has to be there, at once. */
+/** Reads a file synchronously. Throws if it is missing. */
 export function readNow(path: string): string {
   return readFileSync(path, "utf8");
 }
 
-/** A file that may have changed since. */
+/** Reads a file that may have changed since the last read. */
 export function read(path: string): Promise<string> {
   return readFile(path, "utf8");
 }

@@ -1,4 +1,4 @@
-/** The items that handlers failed for: each comes again after a back-off of its own. */
+/** The items whose handlers failed: each is handed out again after a back-off of its own. */
 import { steadyClock } from "../_bounds/steady_clock.ts";
 import { type Pace, waitAfterFailure } from "./pace.ts";
 
@@ -10,38 +10,38 @@ interface Waiting {
 export class Aside {
   readonly #pace: Pace;
   readonly #now: () => number = steadyClock();
-  /** How often in a row each item has failed that was not handled since. */
+  /** How many times in a row each item has failed. A handled item is taken out. */
   readonly #failures = new Map<string, number>();
-  /** Those that wait for their time, the next to come first. */
+  /** The items that wait for their next attempt, the earliest first. */
   readonly #waiting: Waiting[] = [];
 
   constructor(pace: Pace) {
     this.#pace = pace;
   }
 
-  /** Items that were not handled since they failed, those that are being tried again included. */
+  /** How many items have failed and were not handled since, including those that are being tried again. */
   get size(): number {
     return this.#failures.size;
   }
 
-  /** Milliseconds until the next item is due: 0 if one is. Undefined if none waits. */
+  /** Milliseconds until the next item is due: 0 if one is due now. Undefined if none waits. */
   get left(): number | undefined {
     const next = this.#waiting[0];
     return next && Math.max(next.due - this.#now(), 0);
   }
 
-  /** How often handling this item has failed in a row. */
+  /** How many times in a row this item has failed. */
   failures(key: string): number {
     return this.#failures.get(key) ?? 0;
   }
 
-  /** An item that was aside before: it is due now. */
+  /** Adds an item that was set aside before, such as by an earlier run. It is due now. */
   add(key: string): void {
     this.#failures.set(key, 0);
     this.#wait(key, this.#now());
   }
 
-  /** Returns what attempt it was that has failed, and the milliseconds to wait for the next one. */
+  /** Records a failed attempt. Returns its number, and the milliseconds to wait before the next one. */
   failed(key: string): { readonly attempt: number; readonly wait: number } {
     const attempt = this.failures(key) + 1;
     this.#failures.set(key, attempt);
@@ -50,12 +50,12 @@ export class Aside {
     return { attempt, wait };
   }
 
-  /** Returns whether the item had failed before. */
+  /** Records that the item was handled. Returns whether it had failed before. */
   handled(key: string): boolean {
     return this.#failures.delete(key);
   }
 
-  /** An item that is due. It waits no more. */
+  /** Takes out an item that is due. Undefined if none is due. */
   take(): string | undefined {
     return this.left === 0 ? this.#waiting.shift()?.key : undefined;
   }

@@ -1,8 +1,8 @@
-/** What a source of one's own may get wrong about its events. */
+/** Checks the events that a source gives: users write sources of their own. */
 import type { ExternalEvent } from "../_diff/source.ts";
 import { kindOf } from "../_errors/kind_of.ts";
 
-/** Whether it is one: the common case, at little cost. */
+/** Whether this is an event. It costs little, as it is called for every event. */
 export function isEvent(event: ExternalEvent<unknown>): boolean {
   switch (event?.type) {
     case "added":
@@ -14,7 +14,7 @@ export function isEvent(event: ExternalEvent<unknown>): boolean {
   }
 }
 
-/** What is wrong with what is no event. `nth` counts from 1. */
+/** The error for a value that is no event. `nth` is its number in the poll, counted from 1. */
 export function eventFault(event: unknown, nth: number): TypeError {
   const its = `event ${nth} of its poll`;
   if (typeof event !== "object" || event === null) {

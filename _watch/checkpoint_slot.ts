@@ -1,4 +1,7 @@
-/** The place of one watch in a checkpoint store: taken by one at a time, and bounded in time and size. */
+/**
+ * The state of one watch in a checkpoint store. Only one watch at a time holds the name, and each load and save has a
+ * time limit.
+ */
 import { limit } from "../_bounds/limits.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
@@ -7,17 +10,17 @@ import { MAX_STATE_BYTES } from "../_state/seal.ts";
 
 /** How long a load or a save may take, in milliseconds. */
 const TIMEOUT = 60_000;
-/** A load that took too long may take twice as long the next time, up to 32 times: a large state may need it. */
+/** After each load that timed out, the next one may take twice as long, up to 32 times: a large state may need it. */
 const MOST_DOUBLINGS = 5;
-/** A save may take longer for what it has to write: at this many bytes a millisecond, a second for each megabyte. */
+/** A save gets more time for a larger state: one millisecond for this many bytes, so a second for each megabyte. */
 const SLOWEST = 1_000;
 
 // Two watches under one name would overwrite each other's state.
 const inUse = new WeakMap<CheckpointStore, Set<string>>();
 
-// A save goes on when it takes too long, and when its watch ends. No other save under its name begins before it
-// has settled: a late one would overwrite a newer state. The next watch of that name waits for it with its load,
-// or it would load what was before, and find its own state overwritten.
+// A save that timed out, or whose watch has ended, still goes on. No other save under its name begins before it has
+// settled: the late one would overwrite a newer state. The next watch of that name waits for it before it loads:
+// otherwise it would load the older state, and its own saves could be overwritten.
 const underWay = new WeakMap<CheckpointStore, Map<string, Promise<unknown>>>();
 
 export class CheckpointSlot {
@@ -40,18 +43,18 @@ export class CheckpointSlot {
     this.#name = name;
   }
 
-  /** Gives the name back. A load or a save under way is waited for no longer. */
+  /** Gives the name back, and no longer waits for a save or a delete under way. A load ends by its own signal. */
   release(): void {
     inUse.get(this.#store)?.delete(this.#name);
     this.#released.abort();
   }
 
-  /** Whether a save is under way, be it one that took too long. */
+  /** Whether a save is under way, even one that timed out. */
   get isSaving(): boolean {
     return underWay.get(this.#store)?.has(this.#name) === true;
   }
 
-  /** Loads the state, or claims it. Rejects with the signal's reason as soon as that aborts. */
+  /** Loads the state, or claims it if the store can. Rejects with the signal's reason as soon as the signal aborts. */
   async load(signal: AbortSignal, claim: boolean): Promise<Uint8Array | undefined> {
     const timeout = TIMEOUT * 2 ** Math.min(this.#lateLoads, MOST_DOUBLINGS);
     const limits = limit(signal, timeout, () => {
@@ -73,22 +76,22 @@ export class CheckpointSlot {
   }
 
   /**
-   * Waits until no save under this name is under way. The state is to be taken from the source no sooner: so it is the
-   * newest, and may use the memory of the one before.
+   * Waits until no save under this name is under way. The state must be taken from the source only after that: then
+   * it is the newest, and may use the memory of the one before.
    */
   async turn(): Promise<void> {
     const earlier = underWay.get(this.#store)?.get(this.#name);
     if (earlier !== undefined) await this.#within(TIMEOUT, earlier);
   }
 
-  /** Saves the state. To be called right behind `turn`. */
+  /** Saves the state. To be called directly after `turn`. */
   async save(state: Uint8Array): Promise<void> {
-    // Released since: the next watch of this name may be loading by now.
+    // If the name was given back meanwhile, the next watch of this name may be loading by now.
     this.#released.signal.throwIfAborted();
     await this.#within(TIMEOUT + Math.round(state.length / SLOWEST), this.#begin(state));
   }
 
-  /** Deletes the state. To be called right behind `turn`. */
+  /** Deletes the state. To be called directly after `turn`. */
   async delete(): Promise<void> {
     this.#released.signal.throwIfAborted();
     await this.#within(TIMEOUT, call(() => this.#store.delete?.(this.#name)));
@@ -99,7 +102,7 @@ export class CheckpointSlot {
     try {
       return await this.#within(TIMEOUT, call(() => this.#store.locate?.(this.#name)));
     } catch {
-      return undefined; // It is shown with an error, which must not be lost for it.
+      return undefined; // The place is only a detail of another error, which must still be reported.
     }
   }
 
@@ -126,7 +129,7 @@ function unanswered(timeout: number): ExternalError {
   return new ExternalError("timeout", `its store did not answer within ${timeout} ms`);
 }
 
-/** Throws for what could not be loaded again. */
+/** Throws if the state could not be loaded again. */
 export function checkState(state: Uint8Array): void {
   if (!(state instanceof Uint8Array)) {
     throw new TypeError("'save' of the source must return a Uint8Array");
@@ -139,7 +142,7 @@ export function checkState(state: Uint8Array): void {
   }
 }
 
-/** What a function resolves with, or the rejection of what it throws. */
+/** Calls a function, and turns what it throws into a rejection. */
 function call<T>(method: () => T | PromiseLike<T>): Promise<T> {
   return new Promise((resolve) => resolve(method()));
 }

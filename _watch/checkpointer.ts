@@ -1,4 +1,4 @@
-/** What a watch loads and saves of its source, and when. */
+/** Loads and saves the state of a source, and decides when a save is due. */
 import type { ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
@@ -26,14 +26,14 @@ export class Checkpointer {
   /** The state saved or loaded last: "large" if it is too large to be compared. */
   #last: Uint8Array | "large" | undefined;
   #due = false;
-  /** Whether it has become due since the state that is being saved was taken. */
+  /** Whether another save has become due since the state that is being saved was taken. */
   #dueAgain = false;
   #failures = 0;
 
   /**
    * Takes the source's name in this store, until `release`.
    *
-   * @param claim Whether the state is claimed where the store can, so that earlier claimants cannot overwrite it.
+   * @param claim Whether to claim the state, if the store can, so that earlier claimants cannot overwrite it.
    */
   constructor(source: ExternalSource<unknown>, store: CheckpointStore, claim: boolean) {
     if (!isRestorable(source)) {
@@ -53,12 +53,12 @@ export class Checkpointer {
     this.#slot.release();
   }
 
-  /** Saves that failed in a row. */
+  /** How many saves in a row have failed. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** Loads the state, once, before the first poll. Rejects with the signal's reason as soon as that aborts. */
+  /** Loads the state, once, before the first poll. Rejects with the signal's reason as soon as the signal aborts. */
   async load(signal: AbortSignal): Promise<Failure | undefined> {
     if (this.#loaded) return undefined;
     const { name } = this.#source;
@@ -88,18 +88,18 @@ export class Checkpointer {
     return undefined;
   }
 
-  /** Whether the source goes on from a state that was loaded. */
+  /** Whether the source was restored from a state that was loaded. */
   get restored(): boolean {
     return this.#restored;
   }
 
-  /** The error of state that cannot be trusted, with the place where it is kept. */
+  /** The error about a state that cannot be trusted, with the place where the state is kept. */
   async located(error: ExternalError): Promise<ExternalError> {
     const place = await this.#slot.locate();
     return place === undefined ? error : withPlace(error, place);
   }
 
-  /** To be called when the state that announces a delivery was saved. */
+  /** To be called after the save that comes before the first event of a delivery. */
   announced(): void {
     this.#steps.restart();
   }
@@ -110,7 +110,7 @@ export class Checkpointer {
     this.#changed = true;
   }
 
-  /** To be called when nothing is out with a handler: then what was handled is saved without delay. */
+  /** To be called when no event is with a handler: then what was handled is saved without delay. */
   settled(): void {
     if (this.#changed) this.#due = this.#dueAgain = true;
   }
@@ -120,7 +120,7 @@ export class Checkpointer {
     return this.#steps.isDue;
   }
 
-  /** To be called when a poll was handled whole. */
+  /** To be called when all events of a poll were handled. */
   delivered(): void {
     this.#due = this.#changed || this.#last === undefined ||
       this.#last !== "large" && this.#isOther(this.#last);
@@ -128,31 +128,32 @@ export class Checkpointer {
   }
 
   #isOther(last: Uint8Array): boolean {
-    // What is being saved may be the very memory that `save` would change.
+    // `save` may write into the memory that is being saved.
     if (this.#slot.isSaving) return true;
     try {
       return !equal(last, this.#source.save());
     } catch {
-      return true; // `save` will say why.
+      return true; // Saving reports the reason.
     }
   }
 
-  /** Whether there is something to save behind a delivery. */
+  /** Whether there is something to save after a delivery. */
   get isDue(): boolean {
     return this.#due;
   }
 
-  /** Saves the state. Resolves with the failure, if it failed: one that may pass is to be tried again. */
+  /** Saves the state. Resolves with the failure, if it failed. One that is not fatal is to be tried again. */
   async save(): Promise<Failure | undefined> {
     const ended = this.#steps.begin();
     const changed = this.#changed;
     try {
       await this.#slot.turn();
-      // What is handled from here on, while the state is being written, is for the next one.
+      // Events that are handled from here on, while the state is being written, belong to the next save.
       this.#dueAgain = this.#changed = false;
       const state = this.#source.save();
       checkState(state);
-      // Nothing new, such as before the first event of a source that does not remember what is in doubt.
+      // The state may be unchanged, such as before the first event of a source that does not save what it is about to
+      // report.
       const isKnown = this.#last instanceof Uint8Array && equal(this.#last, state);
       if (!isKnown) await this.#slot.save(state);
       this.#remember(state);
@@ -169,12 +170,12 @@ export class Checkpointer {
   }
 
   #remember(state: Uint8Array): void {
-    // A copy: a source may use the memory again.
+    // A copy, since a source may use its memory again.
     this.#last = state.length > SMALL ? "large" : state.slice();
   }
 }
 
-/** Deletes the state that is kept under a name, behind whatever is being saved. Nobody may be watching it. */
+/** Deletes the state that is kept under a name, after any save under way. Rejects if a watch uses the name. */
 export async function forgetState(store: CheckpointStore, name: string): Promise<void> {
   const slot = new CheckpointSlot(store, name);
   try {

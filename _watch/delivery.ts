@@ -7,14 +7,14 @@ export class Delivery<T> {
   readonly telemetry: PollTelemetry;
   /** Events handed over so far. */
   count = 0;
-  /** Whether all were handed over, and some of them are still with their handlers. */
+  /** Whether all events were handed over. Some of them may still be with their handlers. */
   isExhausted = false;
-  /** What `Resync.begin` gave. */
+  /** What `Resync.begin` returned when the poll began. */
   readonly resync: number | undefined;
   readonly #events: Iterator<ExternalEvent<T>>;
   #ahead: IteratorResult<ExternalEvent<T>> | undefined;
 
-  /** @throws {TypeError} If a source gave something else than events. */
+  /** @throws {TypeError} If the source gave something that cannot be iterated over. */
   constructor(
     events: Iterable<ExternalEvent<T>>,
     telemetry: PollTelemetry,
@@ -49,7 +49,7 @@ export class Delivery<T> {
     throw eventFault(next.value, this.count + 1);
   }
 
-  /** Lets a generator run its `finally`. The state of the source stays uncommitted. */
+  /** Ends the iteration early: a generator runs its `finally`. The source does not commit the poll. */
   release(): void {
     this.#events.return?.();
   }

@@ -1,13 +1,16 @@
-/** A moment to come. It is never further away than the wait that was chosen, whatever became of the wall clock. */
+/**
+ * A moment in the future. It is never further away than the wait it was made with, even if the wall clock is set
+ * back.
+ */
 export class Due {
   /** In milliseconds since the epoch. */
   readonly at: number;
-  /** Milliseconds to it when it was chosen. */
+  /** The wait it was made with, in milliseconds. */
   readonly wait: number;
 
   /** @param wait Milliseconds from now. */
   constructor(wait: number) {
-    // Timers know no part of a millisecond. But a wait that is shorter than one must not become none.
+    // Timers take whole milliseconds. But a wait of less than one must not become 0.
     this.wait = Math.floor(wait) || wait;
     this.at = Date.now() + this.wait;
   }

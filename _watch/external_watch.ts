@@ -11,8 +11,8 @@ import { PollLoop } from "./loop.ts";
  * The changes of one source, as a stream that polls when it is read: nothing is requested before the
  * first read, polls never overlap, and an event counts as handled when the next one is asked for.
  *
- * A failing poll does not end the stream. Ending the loop, `cancel`, `close` or an abort of the signal
- * does, and stops the poll under way.
+ * A failing poll does not end the stream. Leaving the `for await` loop, `cancel`, `close` or an abort of the signal
+ * ends it, and aborts the poll under way.
  *
  * @example
  * ```ts
@@ -49,53 +49,57 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
     return this.#loop.source;
   }
 
-  /** How the watch is doing, as of now: good for a health endpoint. */
+  /** How the watch is doing now, such as for a health endpoint. */
   get status(): WatchStatus {
     return this.#loop.status;
   }
 
   /**
-   * Settles once the first good poll has been handled whole, however many events it had. Rejects if the
-   * watch ends before that: with the reason of the abort or the `cancel`, with the error of the stream, or
-   * with an `AbortError`. A rejection nobody looks at is not reported.
+   * Resolves once all events of the first good poll have been handled, even if it had none. Rejects if the watch ends
+   * before that: with the reason of the abort or the `cancel`, with the error of the stream, or with an `AbortError`.
+   * It never causes an unhandled rejection.
    */
   get synced(): Promise<void> {
     return this.#loop.synced;
   }
 
   /**
-   * Polls now, or as soon as the events found are handled: ends the wait, also one after a failure. While
-   * a poll is under way, asks for another right after it, since that one may have looked too early.
+   * Polls now, or as soon as the events of the last poll are handled, without waiting for the interval or a back-off.
+   * While a poll is under way, another one follows right after it, since the first may have looked too early.
    *
-   * With a part, polls that part alone, such as what a notification named: for sources with `parts`. Many that come
-   * together are one poll, or one of everything where they are too many. The next poll of everything comes when it would
-   * have come anyway. A failure is backed off from and tried again; a part that is asked for meanwhile waits with it. No
-   * part is polled before everything was.
+   * With a part, polls only that part, such as the key that a notification named. The source must have `parts`. Keys
+   * that are asked for at the same time are polled together, and each prefix by a poll of its own; very many become one
+   * poll of everything. Polls of everything keep their schedule. A failed poll of a part is tried again after a
+   * back-off, and the parts asked for meanwhile wait for that, too. No part is polled before the first good poll of
+   * everything.
    *
-   * @param part What to poll. An empty list of keys is nothing to do.
-   * @throws {TypeError} If the source cannot be polled in parts, or the part is none.
+   * @param part What to poll. If it is an empty list of keys, nothing is polled.
+   * @throws {TypeError} If the source cannot be polled in parts, or `part` is not valid.
    */
   refresh(part?: ExternalPart): void {
     this.#loop.refresh(part);
   }
 
   /**
-   * Hands every event to a handler, up to `concurrency` of them side by side, and never two of one item at once. An event
-   * was handled once what the handler returned has resolved; what is saved is exactly that, whatever the concurrency.
+   * Calls a handler for every event, up to `concurrency` of them at once, and never two for the same item. An event is
+   * handled once its handler has returned and the promise that it returned, if any, has resolved. The checkpoint
+   * records exactly which events were handled, at any concurrency.
    *
-   * A handler that throws, rejects, or takes longer than `timeout` sets its item aside: that is reported to `onError` with
-   * code `handler`, the key and the attempt, and all others go on, polls too. The item comes again after a back-off of its
-   * own (`minBackoff`, doubled with each attempt up to `maxBackoff`), with its newest state, as `removed` if it is gone;
-   * until it was handled, also behind a restart. More than 10,000 such items hold back new events.
+   * If a handler throws, rejects, or takes longer than `timeout`, its item is set aside. `onError` is called with an
+   * error that has the code `handler`, the key and the attempt. Polls and all other items go on. The item is handed out
+   * again after a back-off of its own (`minBackoff`, doubled with each attempt up to `maxBackoff`), in its newest
+   * state, or as `removed` if it is gone, until it is handled; with a checkpoint also after a restart. While 10,000
+   * such items or more are waiting, no new events are handed out.
    *
-   * The next poll comes when all events of the last were handled or set aside. `close` waits for the handlers under way,
-   * and hands out no more; leaving what was not handed out to the next start. An abort, and `Symbol.asyncDispose`, abort
-   * their signals.
+   * The next poll begins when all events of the last one were handled or set aside. `close` hands out no more events,
+   * and waits for the running handlers; events that were not handed out are left to the next start. An abort of the
+   * watch's `signal`, and `Symbol.asyncDispose`, abort the signals of the handlers.
    *
-   * A source without `acknowledgement`, one of your own, has its events handled one by one, since asking it for the next says
-   * that the one before was handled. A failure ends the delivery like a failed poll: all from there on comes again.
+   * If a source of your own has no `acknowledgement`, its events are handled one by one, since asking for the next
+   * event tells it that the one before was handled. A failed handler then counts like a failed poll: its event, and
+   * all after it, come again.
    *
-   * @example Sixteen at a time
+   * @example Up to sixteen handlers at once
    * ```ts
    * import { ObjectStorePoller, watchExternal } from "@koprs/external";
    * import { MemoryStore } from "@koprs/external/stores/memory";
@@ -115,8 +119,8 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    * ```
    *
    * @param handler Handles one event. It may be called again for an item that it handled just before a crash.
-   * @param options How many at once, and for how long.
-   * @returns Resolves when the watch has closed. Rejects with what the stream would error with.
+   * @param options How many handlers may run at once, and how long each may take.
+   * @returns Resolves when the watch has closed. Rejects with the error of the stream.
    * @throws {TypeError} At once, if the handler or an option cannot be used, or if the watch is being read or handled
    * already.
    * @throws {RangeError} At once, if a number is out of range.
@@ -137,16 +141,17 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
   }
 
   /**
-   * Polls now, as `refresh` does, and hands over all that is known once more: what did not change as `modified`, with a
-   * `previous` that is equal where the source remembers it. If that poll fails or its events break off, the next one does.
+   * Polls now, as `refresh` does, and hands over every known item once more. An unchanged item comes as `modified`,
+   * with a `previous` that is equal to it if the source remembers it. If that poll fails, or its events break off,
+   * the next poll does the same.
    */
   resync(): void {
     this.#loop.resync();
   }
 
   /**
-   * Polls no more. Events already found can still be read; then the stream closes. A poll under way is
-   * aborted. Under `handle` nothing more is handed out, and the stream closes once the handlers under way have ended.
+   * Stops polling: a poll under way is aborted. Events already found can still be read; then the stream closes. Under
+   * `handle`, no more events are handed out, and the stream closes once the running handlers have ended.
    */
   close(): void {
     this.#loop.close();
@@ -154,7 +159,7 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
 
   /**
    * Reads the events one by one, as `for await` over the watch itself does. Leaving the loop, or `return`, ends the
-   * watch at once, also while a `next` is pending: that is done then, and the poll under way is aborted.
+   * watch at once, even while a `next` is pending: that one resolves as done, and the poll under way is aborted.
    *
    * @param options With `preventCancel`, leaving the loop keeps the watch going, for another reader.
    * @returns The iterator. It holds the stream's lock until it ends.
@@ -179,13 +184,13 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
     return this.values(options);
   }
 
-  /** Ends the watch at once, also while a reader or a pipe holds the stream. */
+  /** Ends the watch at once, even while a reader or a pipe holds the stream. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#loop.dispose();
   }
 }
 
-/** Resolves when a stream has closed, rejects with its error, and gives the lock back. */
+/** Resolves when a stream has closed, or rejects with its error. Either way, releases the lock. */
 export async function untilClosed(reader: ReadableStreamDefaultReader<unknown>): Promise<void> {
   try {
     await reader.closed;
@@ -215,7 +220,7 @@ export async function untilClosed(reader: ReadableStreamDefaultReader<unknown>):
  * }
  * ```
  *
- * @param source What to poll. It serves one live watch at a time.
+ * @param source What to poll. Only one live watch at a time can use it.
  * @param options The interval in milliseconds, or all options.
  * @returns The stream of changes. It polls only while it is read.
  * @throws {TypeError} If an option is of the wrong type, or the source is being watched already.

@@ -1,4 +1,4 @@
-/** What was thrown, as a watch reports it: with the name of its source. */
+/** Turns what was thrown into the errors that a watch reports, with the name of its source. */
 import { ExternalError } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import { reasonOf } from "../_errors/redact.ts";
@@ -6,11 +6,11 @@ import { reasonOf } from "../_errors/redact.ts";
 /** A failure, and whether it ends the watch. */
 export interface Failure {
   readonly error: ExternalError;
-  /** Going on would lose changes: state cannot be trusted, or is not ours any more. */
+  /** Whether going on would lose changes, since the state cannot be trusted or belongs to somebody else by now. */
   readonly fatal: boolean;
 }
 
-/** The failure of a poll. An `ExternalError` keeps its identity where that is possible. */
+/** The failure of a poll. An `ExternalError` is not copied, if possible. */
 export function pollFailure(source: string, thrown: unknown): Failure {
   if (thrown instanceof ExternalError) {
     return { error: ofSource(thrown, source), fatal: isFatal(thrown) };
@@ -20,12 +20,15 @@ export function pollFailure(source: string, thrown: unknown): Failure {
   return { error, fatal: false };
 }
 
-/** Why a watch that was closed has ended. */
+/** The `AbortError` of a watch that was closed. */
 export function closedError(source: string): DOMException {
   return new DOMException(`The watch of '${oneLine(source)}' was closed`, "AbortError");
 }
 
-/** A failure to load or save a checkpoint. It is taken to pass, unless the store said otherwise. */
+/**
+ * A failure to load, save or delete a checkpoint. It counts as temporary, unless the store says otherwise with the
+ * code `checkpoint`.
+ */
 export function checkpointFailure(
   source: string,
   verb: "load" | "save" | "delete",
@@ -37,14 +40,14 @@ export function checkpointFailure(
   return { error: new ExternalError("checkpoint", message, options), fatal: false };
 }
 
-/** State that a source does not take back. */
+/** The error for a state that a source cannot be restored from. */
 export function restoreFailure(source: string, thrown: unknown): ExternalError {
   if (isFatal(thrown)) return ofSource(thrown, source);
   const message = `Cannot restore '${source}' from its checkpoint: ${reasonOf(thrown)}`;
   return new ExternalError("checkpoint", message, { cause: thrown, source });
 }
 
-/** The error with the place of the checkpoint, for whoever is told to delete it or to put back a copy. */
+/** The error with the place of the checkpoint, for whoever has to delete it or to put a backup there. */
 export function withPlace(error: ExternalError, place: string): ExternalError {
   return copyOf(error, `${error.message} (it is kept in '${place}')`, error.source);
 }
@@ -55,8 +58,8 @@ export function isFatal(thrown: unknown): thrown is ExternalError {
 }
 
 /**
- * The error with the name of the source that is watched. The error itself where it can be: one that is frozen, or that
- * names something else, such as a store that several sources share, is copied.
+ * The error with the name of the watched source. The error itself is changed, if possible. It is copied if it is
+ * frozen, or if it names something else, such as a store that several sources share.
  */
 function ofSource(error: ExternalError, source: string): ExternalError {
   if (error.source === source || error.source === undefined && setSource(error, source)) {
@@ -81,7 +84,7 @@ function copyOf(error: ExternalError, message: string, source: string | undefine
   });
 }
 
-/** What the server had to say about it, where there was one. */
+/** The status and the `retryAfter` of the error, where it has them. */
 function answerOf(thrown: unknown): { status?: number; retryAfter?: number } {
   const { status, retryAfter } = thrown instanceof ExternalError ? thrown : {};
   return {
@@ -90,7 +93,7 @@ function answerOf(thrown: unknown): { status?: number; retryAfter?: number } {
   };
 }
 
-/** An item that its handler failed for. What it threw stays whole in the message, but for secrets. */
+/** The error for an item whose handler failed. The message has all that the handler threw, except for secrets. */
 export function handlerFailure(
   source: string,
   key: string | undefined,

@@ -1,8 +1,8 @@
-/** How events are handled side by side, and what a handler is told beside its event. */
+/** The options of `handle`, and the context that a handler gets. */
 import { checkCount, checkPositive } from "../_errors/checks.ts";
 import type { ExternalEvent } from "../_diff/source.ts";
 
-/** How to handle events side by side. */
+/** How many handlers may run at once, and how long each may take. */
 export interface HandleOptions {
   /**
    * How many handlers may run at once: a whole number. No two of them ever have the same key.
@@ -11,24 +11,24 @@ export interface HandleOptions {
    */
   concurrency?: number;
   /**
-   * Milliseconds. A handler that takes longer has failed: its signal is aborted, its place is given to another, and its
-   * item comes again. What it does from then on is up to itself: one that ignores its signal may still run beside the next
-   * attempt.
+   * How long a handler may take, in milliseconds. One that takes longer has failed: its signal is aborted, another
+   * handler may start in its place, and its item comes again. A handler that ignores its signal may still be running
+   * during the next attempt.
    *
-   * @default {undefined} none: a handler that never ends holds its place, and the next poll, for good
+   * @default {undefined} no limit: a handler that never ends blocks its place, and the next poll, forever
    */
   timeout?: number;
 }
 
-/** What a handler is told beside its event. */
+/** What a handler gets besides its event. */
 export interface HandleContext {
-  /** Aborts at the timeout, and when the watch ends otherwise than by `close`. */
+  /** Aborts at the timeout, and when the watch ends, except by `close`. */
   readonly signal: AbortSignal;
   /** How many times this item has been handed out since it was last handled, this time included: 1, 2, … */
   readonly attempt: number;
 }
 
-/** Handles one event. It was handled once what this returns has resolved. */
+/** Handles one event. The event is handled once what this returns has resolved. */
 export type Handler<E> = (event: E, context: HandleContext) => unknown;
 
 /** Checks what `handle` was given. `E` is the event of a watch or of a group. */

@@ -1,24 +1,27 @@
 /**
- * Runs handlers side by side: at most so many at once, each bounded in time, each with a signal of its own. What is handed out,
- * of how many sources, is for the supply to say.
+ * Runs handlers concurrently. It limits how many run at once and how long each takes, and gives each a signal of its
+ * own. The supply decides what is handed out, and of how many sources.
  */
 import { isPromiseLike } from "../_bounds/promise_like.ts";
 import { startTimer } from "../_bounds/timer.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { HandleContext, Handler } from "./handle_options.ts";
 
-/** What was thrown by a handler. */
+/** The failure of a handler: what it threw. */
 export interface Failed {
   readonly thrown: unknown;
 }
 
-/** What a runner of handlers draws on. `H` is what is handed out. */
+/** Where the events for the handlers come from. `H` is what is handed out. */
 export interface HandlingSupply<H> {
-  /** What to hand out now. Undefined if there is nothing, or if it has to wait: then `fill` is to be called once there is. */
+  /**
+   * What to hand out now. Undefined if there is nothing, or if it has to wait: `fill` is to be called once there is
+   * something.
+   */
   take(): H | undefined;
-  /** A handler has ended. */
+  /** Called when a handler has ended. */
   settle(handout: H, failed?: Failed): void;
-  /** Less is handed out than could be, as there is no more for now. Called behind `settle` only. */
+  /** Called only after `settle`, if more handlers may run but `take` has nothing more for now. */
   hasRoom(): void;
 }
 
@@ -29,7 +32,7 @@ export interface HandlingLimits {
   readonly timeout: number | undefined;
 }
 
-/** What is seen of a runner, whatever the events are. */
+/** The part of a `Handling` that does not depend on the type of the events. */
 export type Runner = Pick<Handling<never, never>, "running" | "fill" | "abort">;
 
 export class Handling<E, H extends { readonly event: E; readonly attempt: number }> {
@@ -45,12 +48,12 @@ export class Handling<E, H extends { readonly event: E; readonly attempt: number
     this.#supply = supply;
   }
 
-  /** Handlers under way. */
+  /** How many handlers are running. */
   get running(): number {
     return this.#running.size;
   }
 
-  /** Starts as many handlers as may run at once. */
+  /** Starts handlers until the limit is reached or nothing is left to hand out. */
   fill(): void {
     if (this.#filling) return;
     this.#filling = true;
@@ -65,14 +68,14 @@ export class Handling<E, H extends { readonly event: E; readonly attempt: number
     }
   }
 
-  /** Ends all that is under way: signals abort, and what becomes of the handlers is nobody's concern any more. */
+  /** Aborts the signals of all running handlers, and ignores their results. */
   abort(reason: unknown): void {
     const running = [...this.#running.keys()];
     this.#running.clear();
     for (const context of running) context.end(reason);
   }
 
-  /** The same for some of it: their places are free at once. */
+  /** Does the same for some handlers. Their places are free at once. */
   drop(which: (handout: H) => boolean, reason: unknown): void {
     for (const [context, handout] of [...this.#running]) {
       if (!which(handout) || !this.#running.delete(context)) continue;
@@ -105,18 +108,18 @@ export class Handling<E, H extends { readonly event: E; readonly attempt: number
   }
 
   #settle(handout: H, context: Context, failed?: Failed, abortWith?: unknown): void {
-    // It has timed out before, or all has ended.
+    // The handler has timed out or was dropped before.
     if (!this.#running.delete(context)) return;
     context.stopTimer?.();
     if (abortWith !== undefined) context.end(abortWith);
     this.#supply.settle(handout, failed);
-    if (this.#filling) return; // The loop goes on by itself.
+    if (this.#filling) return; // The loop in `fill` goes on by itself.
     this.fill();
     if (this.#running.size < this.#limits.concurrency) this.#supply.hasRoom();
   }
 }
 
-/** The context of one handler. Few handlers look at their signal, so it is made when it is asked for. */
+/** The context of one handler. Few handlers use their signal, so it is created on first access. */
 class Context implements HandleContext {
   readonly attempt: number;
   stopTimer: (() => void) | undefined;

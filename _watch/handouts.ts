@@ -1,12 +1,15 @@
-/** What is handed out of one source to be handled side by side, and in which order. */
+/** Decides which events of one source are handed to handlers, and in which order. */
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import { Aside } from "./aside.ts";
 import type { Pace } from "./pace.ts";
 
-/** Of so many items aside, no new event is handed out until some are handled. */
+/** While this many items are set aside, no new event is handed out. */
 const MOST_ASIDE = 10_000;
 
-/** An event that was handed out. Its key is undefined where the item of a plain source has none that could be shown. */
+/**
+ * An event that was handed out. Its key is undefined if the source has no `acknowledgement` and the item has no
+ * usable key.
+ */
 export interface Handout<T> {
   readonly event: ExternalEvent<T>;
   readonly key: string | undefined;
@@ -14,24 +17,24 @@ export interface Handout<T> {
   readonly attempt: number;
 }
 
-/** Where new events come from, and whether what is aside may come now. */
+/** Where new events come from, and whether items that were set aside may come now. */
 export interface EventSupply<T> {
   next(): ExternalEvent<T> | undefined;
   mayRetry(): boolean;
-  /** The source could not give an item that was aside. */
+  /** Called when the source failed to give an item that was set aside. */
   notAgain(key: string, thrown: unknown): void;
 }
 
 export class Handouts<T> {
   readonly aside: Aside;
   readonly #source: ExternalSource<T>;
-  /** The keys of what is out. */
+  /** The keys of the events that are with handlers. */
   readonly #out = new Set<string | undefined>();
-  /** The next event, if its key is out. */
+  /** The next event, if another one of the same key is still with a handler. */
   #held: Handout<T> | undefined;
-  /** Whether the last one was tried again: then it is the turn of a new one. */
+  /** Whether the last handout was an item tried again: then a new event is next. */
   #retried = false;
-  /** Of a plain source: what failed last. */
+  /** The handout that failed last; only for a source without `acknowledgement`. */
   #failed: Handout<T> | undefined;
 
   constructor(source: ExternalSource<T>, pace: Pace) {
@@ -40,21 +43,21 @@ export class Handouts<T> {
     for (const key of source.acknowledgement?.asideKeys() ?? []) this.aside.add(key);
   }
 
-  /** Whether nothing that was handed out is still to be settled. */
+  /** Whether everything that was handed out is settled. */
   get isDrained(): boolean {
     return this.#out.size === 0 && this.#held === undefined;
   }
 
-  /** Whether so much is aside that new events have to wait. */
+  /** Whether so many items are set aside that new events have to wait. */
   get isFull(): boolean {
     return this.aside.size >= MOST_ASIDE;
   }
 
   /**
-   * What to hand out now: in turn what is aside and due, and what is new.
+   * What to hand out now: in turn an item that was set aside and is due, and a new event.
    *
-   * Without an acknowledgement, asking for an event tells the source that the one before was handled. So there is only
-   * ever one out.
+   * Asking a source without `acknowledgement` for an event tells it that the one before was handled. So only one of
+   * its events is handed out at a time.
    */
   take(supply: EventSupply<T>): Handout<T> | undefined {
     if (this.#source.acknowledgement === undefined && this.#out.size > 0) return undefined;
@@ -65,7 +68,7 @@ export class Handouts<T> {
     return handout;
   }
 
-  /** An item is out no more. */
+  /** Records that a handler has ended. */
   settled(handout: Handout<T>, failed: boolean): void {
     this.#out.delete(handout.key);
     if (this.#source.acknowledgement !== undefined) return;
@@ -73,7 +76,7 @@ export class Handouts<T> {
     else if (this.#failed?.key === handout.key) this.#failed = undefined;
   }
 
-  /** Forgets the event that was held: its delivery has ended. */
+  /** Forgets the event that was held, since its delivery has ended. */
   release(): void {
     this.#held = undefined;
   }
@@ -86,7 +89,7 @@ export class Handouts<T> {
       this.#held = this.#handout(event);
     }
     const held = this.#held;
-    // A source that reports a key twice: never two handlers for one key.
+    // A source may report a key twice. There must never be two handlers for one key.
     if (this.#out.has(held.key)) return undefined;
     this.#held = undefined;
     this.#retried = false;
@@ -104,7 +107,7 @@ export class Handouts<T> {
         acknowledgement?.setAside(key);
         supply.notAgain(key, thrown);
       }
-      if (event === undefined) continue; // The next poll has it, or it comes later.
+      if (event === undefined) continue; // The next poll reports it, or it is tried again later.
       this.#retried = true;
       return { event, key, attempt: this.aside.failures(key) + 1 };
     }
@@ -123,7 +126,7 @@ export class Handouts<T> {
   }
 }
 
-/** What errors may call an item of a plain source. */
+/** The name for an item in errors, if the source has no `acknowledgement`. */
 function shownKey(item: unknown): string | undefined {
   if (typeof item !== "object" || item === null) {
     return typeof item === "string" || typeof item === "number" ? String(item) : undefined;

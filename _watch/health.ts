@@ -1,10 +1,10 @@
-/** What a watch knows of how it is doing: its phase, its counts, its last success and failure. */
+/** The health of a watch: its phase, its counts, its last success and failure. */
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { Schedule } from "./schedule.ts";
 import type { WatchPhase, WatchStatus } from "./status.ts";
 import { observe, type Observed } from "./telemetry.ts";
 
-/** What held before the poll whose events are delivered. It holds again if they break off. */
+/** The values from before the poll whose events are being delivered. They are put back if the events break off. */
 interface Before {
   readonly failures: number;
   readonly partFailures: number;
@@ -19,7 +19,7 @@ export class Health implements Observed {
   lastError: ExternalError | undefined;
   /** Events handed over. */
   events = 0;
-  /** Items that handlers failed for; undefined where there are no handlers. */
+  /** How many items are set aside; undefined without handlers. */
   aside: number | undefined;
   readonly #schedule: Schedule;
   #polls = 0;
@@ -32,7 +32,7 @@ export class Health implements Observed {
   #startedAt = 0;
   #stopObserving: (() => void) | undefined;
 
-  /** @param totals Whether metrics do not name the source: then no gauge reads of it. */
+  /** @param totals Whether metrics leave out the name of the source: then the gauges do not report this watch. */
   constructor(source: string, schedule: Schedule, totals = false) {
     this.source = source;
     this.#schedule = schedule;
@@ -48,7 +48,7 @@ export class Health implements Observed {
     return this.#failures;
   }
 
-  /** Polls that failed in a row before the good one whose events are delivered. */
+  /** Polls that failed in a row before the good one whose events are being delivered. */
   get failuresBefore(): number {
     return this.#recovered;
   }
@@ -83,7 +83,7 @@ export class Health implements Observed {
   }
 
   pollBegins(): void {
-    // From here and not from the start: a watch nobody reads must not be held by the gauges.
+    // Here and not in the constructor: otherwise the gauges would keep a watch in memory that nobody reads.
     if (this.#stopObserving === undefined) {
       this.#startedAt = Date.now();
       this.#stopObserving = this.totals ? () => {} : observe(this);
@@ -92,7 +92,7 @@ export class Health implements Observed {
     this.#polls++;
   }
 
-  /** A good poll of a part says nothing of the polls of everything, and of when the last good one was. */
+  /** A good poll of a part changes neither the failures of polls of everything nor the time of the last success. */
   pollSucceeded(isPart: boolean): void {
     this.phase = "delivering";
     const [failures, partFailures] = [this.#failures, this.#partFailures];
@@ -104,14 +104,14 @@ export class Health implements Observed {
     this.#failures = 0;
   }
 
-  /** Forgets that a poll was good: else one that always breaks off would never be backed off from. */
+  /** Undoes `pollSucceeded`. Otherwise there would be no growing back-off if the events of every poll break off. */
   takeBack(): void {
     this.#failures = this.#before.failures;
     this.#partFailures = this.#before.partFailures;
     this.#lastSuccess = this.#before.lastSuccess;
   }
 
-  /** Returns how many polls in a row have failed now: of everything, or of parts. */
+  /** Returns how many polls of this kind, of everything or of parts, have failed in a row now. */
   pollFailed(error: ExternalError, isPart: boolean): number {
     this.phase = "idle";
     this.lastError = error;

@@ -1,10 +1,10 @@
-/** Parts that are polled more often than all of a source. */
+/** Parts of a source that are polled more often than all of it. */
 import { checkPositive } from "../_errors/checks.ts";
 import { checkPrefix } from "../_diff/part.ts";
 import { Due } from "./due.ts";
 
 /**
- * A part that changes often, such as the folder of the day.
+ * A part that changes often, such as the folder of the current day.
  *
  * @example
  * ```ts
@@ -19,11 +19,12 @@ import { Due } from "./due.ts";
  */
 export interface HotPart {
   /**
-   * What its keys begin with, or what tells that before every poll. When it becomes another one, the one before is polled once
-   * more. If the function throws, the poll fails with code `invalid`, and is tried again.
+   * The prefix of its keys, or a function that returns it, called before every poll of the part. When the prefix has
+   * changed, the old one is polled once more as well. If the function throws, the poll fails with code `invalid`, and
+   * is tried again.
    */
   readonly prefix: string | (() => string);
-  /** Milliseconds from the end of one good poll of this part, or of everything, to the next of this part. */
+  /** Milliseconds from the end of a good poll, of this part or of everything, to the next poll of this part. */
   readonly interval: number;
 }
 
@@ -58,7 +59,10 @@ class Hot {
     this.#due = new Due(this.#lengthen(this.#part.interval));
   }
 
-  /** What to poll now: nobody is to miss what was written to a folder just before it was left. */
+  /**
+   * The prefixes to poll now. After a change this includes the old one: something may have been written there just
+   * before.
+   */
   prefixes(): string[] {
     const { prefix } = this.#part;
     const now = typeof prefix === "string" ? prefix : prefix();
@@ -71,7 +75,7 @@ class Hot {
 
 export class HotParts {
   readonly #hots: readonly Hot[];
-  /** Those that were asked for since they were planned. */
+  /** The parts that `due` has returned since they were last planned. */
   #asked: Hot[] = [];
 
   /** @param lengthen Adds the jitter to an interval. */
@@ -79,12 +83,12 @@ export class HotParts {
     this.#hots = parts.map((part) => new Hot(part, lengthen));
   }
 
-  /** Milliseconds until the next one is due; Infinity if none is. */
+  /** Milliseconds until the next part is due; Infinity if none is planned. */
   get left(): number {
     return Math.min(...this.#hots.map(({ left }) => left));
   }
 
-  /** What is due. Throws what a function of the user's throws; then it is due again. */
+  /** The prefixes that are due. Throws what a `prefix` function throws; its part is still due then. */
   *due(): Iterable<string> {
     for (const hot of this.#hots) {
       if (hot.left > 0) continue;
@@ -93,13 +97,13 @@ export class HotParts {
     }
   }
 
-  /** Plans those that were polled. */
+  /** Plans the next poll of each part that was polled. */
   plan(): void {
     for (const hot of this.#asked) hot.plan();
     this.#asked = [];
   }
 
-  /** Plans all of them, behind a poll of everything. */
+  /** Plans the next poll of every part, after a poll of everything. */
   planAll(): void {
     for (const hot of this.#hots) hot.plan();
     this.#asked = [];

@@ -2,7 +2,7 @@
 
 /**
  * Iterates over a stream, as its own async iterator does, with one difference: `return` ends a pending `next` at
- * once. The iterator of a plain `ReadableStream` lets it wait for the next event, which may never come.
+ * once. With the iterator of a plain `ReadableStream`, `return` waits for the next event, which may never come.
  *
  * @example
  * ```ts
@@ -23,7 +23,7 @@ export class StreamIterator<E> {
   #ended = false;
 
   /**
-   * Takes the stream's lock until it ends.
+   * Locks the stream until the iteration ends.
    *
    * @param stream What to read.
    * @param options With `preventCancel`, `return` leaves the stream as it is, for another reader.
@@ -34,7 +34,8 @@ export class StreamIterator<E> {
     this.#reader = stream.getReader();
     this.#reader.closed.then(() => this.#end(), () => {
       if (this.#ended) return; // The lock was given back.
-      // An error ends it only with the `next` that tells of it: the pending one, or the one that comes.
+      // An error ends the iteration only together with the `next` that rejects with it: the pending one, or else the
+      // next call.
       this.#failed = true;
       this.#last?.catch(() => this.#end());
     });
@@ -63,7 +64,7 @@ export class StreamIterator<E> {
     return { done: true, value: value as undefined };
   }
 
-  /** Itself. */
+  /** Returns the iterator itself. */
   [Symbol.asyncIterator](): StreamIterator<E> {
     return this;
   }
@@ -79,7 +80,7 @@ export class StreamIterator<E> {
     try {
       return await read;
     } catch (error) {
-      // Giving the lock back rejects what was pending.
+      // Releasing the lock rejects a pending read.
       if (this.#ended && !this.#failed) return { done: true, value: undefined };
       throw error;
     }

@@ -46,7 +46,7 @@ export class PollLoop<T> {
     else signal?.addEventListener("abort", this.#onAbort);
   }
 
-  /** Gets the stream one event. Synchronous while there are events: this is the hot path. */
+  /** Puts one event into the stream. Synchronous while there are events: this is the hot path. */
   pull(): void | Promise<void> {
     const saving = this.#machine.handled();
     if (saving !== undefined) return this.#afterSaving(saving);
@@ -66,13 +66,13 @@ export class PollLoop<T> {
   close(): void {
     if (this.#ended) return;
     this.#closing = true;
-    // Events found are still to be read; the next pull after the last of them closes the stream.
+    // Events already found can still be read; the next pull after the last of them closes the stream.
     const isDelivering = this.#machine.isDelivering;
     this.#machine.stop();
     if (this.#handling !== undefined) return this.#wakeUp?.();
     if (isDelivering) return;
     if (!this.#machine.saveIsDue) return this.#finish();
-    // A save under way closes the stream at its end. One that failed is tried once more first.
+    // If a save is under way, the stream closes at its end. If it failed, it is tried once more first.
     this.#wakeUp?.();
   }
 
@@ -85,7 +85,10 @@ export class PollLoop<T> {
     return Promise.resolve();
   }
 
-  /** Hands the events to handlers from now on: the stream is not to be read any more, it only tells the end. */
+  /**
+   * Hands the events to handlers from now on. The stream must not be read any more; it only shows when the watch
+   * ends.
+   */
   handle(handler: Handler<ExternalEvent<T>>, limits: HandlingLimits): void {
     if (this.#ended || this.#closing) return;
     const machine = this.#machine;
@@ -99,7 +102,7 @@ export class PollLoop<T> {
     this.#drive(handling, limits).catch((error) => this.#fail(error));
   }
 
-  /** Hands out what there is, and polls whenever all of it was handled or set aside. */
+  /** Hands out events, and polls whenever all of them were handled or set aside. */
   async #drive(handling: Runner, limits: HandlingLimits) {
     const machine = this.#machine;
     while (!this.#ended) {
@@ -119,7 +122,7 @@ export class PollLoop<T> {
     }
   }
 
-  /** Waits until a poll is due, or an item that was set aside, or until something happens. */
+  /** Waits until a poll or an item that was set aside is due, or until `#wakeUp` is called. */
   async #pause(hasRoom: boolean): Promise<void> {
     const { retryAt, mayPoll, schedule, health } = this.#machine;
     const waits: number[] = [];
@@ -154,7 +157,7 @@ export class PollLoop<T> {
     if (!this.#ended && !this.#deliver()) await this.#advance();
   }
 
-  /** Hands over the next event. Returns false if there is none, and the watch goes on. */
+  /** Hands over the next event. Returns false if there is none and the watch has not ended. */
   #deliver(): boolean {
     const event = this.#machine.next();
     if (event === undefined) return this.#ended;
@@ -163,8 +166,8 @@ export class PollLoop<T> {
   }
 
   /**
-   * Waits until the next poll is due. A refresh, a close, a cancel or an abort ends the wait. Returns whether a poll is due: a
-   * part that was asked for may have to wait itself.
+   * Waits until the next poll is due. A refresh, a close, a cancel or an abort ends the wait. Returns whether a poll
+   * is due now: after a refresh, a part may still have to wait for a back-off.
    */
   async #sleep(): Promise<boolean> {
     const { schedule, health } = this.#machine;
@@ -174,7 +177,10 @@ export class PollLoop<T> {
     return await this.#wait(left) ? schedule.isAffordable : schedule.left === 0;
   }
 
-  /** Waits so many milliseconds, or without end; `#wakeUp` ends it. Returns whether the time has passed. */
+  /**
+   * Waits for `ms` milliseconds, or without limit if that is undefined. `#wakeUp` ends the wait early. Returns
+   * whether the time has passed.
+   */
   async #wait(ms: number | undefined): Promise<boolean> {
     const hasPassed = await new Promise<boolean>((resolve) => {
       const stop = ms === undefined ? undefined : startTimer(ms, () => resolve(true));
@@ -187,12 +193,12 @@ export class PollLoop<T> {
     return hasPassed;
   }
 
-  /** Closes the stream: whoever reads it sees its end. */
+  /** Closes the stream. */
   #finish(): void {
     if (this.#end(closedError(this.source))) this.#controller.close();
   }
 
-  /** Ends the stream with an error, untouched. Returns false if the watch had ended before. */
+  /** Ends the stream with exactly this error. Returns false if the watch had ended before. */
   #fail(error: unknown): boolean {
     const ends = this.#end(error);
     if (ends) this.#controller.error(error);

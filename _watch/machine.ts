@@ -1,6 +1,6 @@
 /**
  * The machine of one source: polls it when told to, hands over its events one by one, and saves its state. It has no
- * timer and no stream: when to poll, and whom the events go to, is for whoever drives it.
+ * timer and no stream: the watch or the group that drives it decides when to poll, and who gets the events.
  */
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
@@ -26,7 +26,7 @@ import type { PollOutcome, PollTelemetry } from "./telemetry.ts";
 
 export class Machine<T> {
   readonly source: string;
-  /** Settles once the first good poll was handled whole; rejects if the machine ends before. */
+  /** Resolves once all events of the first good poll were handled; rejects if the machine ends before. */
   readonly synced: Promise<void>;
   readonly health: Health;
   /** When the next poll is due. */
@@ -42,9 +42,9 @@ export class Machine<T> {
 
   #poll: Poll<T> | undefined;
   #delivery: Delivery<T> | undefined;
-  /** Whether `poll` is under way, the save of what it found included. */
+  /** Whether `poll` is under way, including the save of what it found. */
   #polling = false;
-  /** What is there if events are handed out to be handled side by side. */
+  /** Set if the events go to handlers that run side by side. */
   #sides: SideBySide<T> | undefined;
   #stopped = false;
   #interrupted: Poll<T> | undefined;
@@ -55,7 +55,7 @@ export class Machine<T> {
   /**
    * Takes the source, and its name in the checkpoint store, until `end`.
    *
-   * @param fail Is called with an error that nothing can be done about. It must call `end`, and return what that does.
+   * @param fail Called with an error that ends the machine. It must call `end`, and return what that returns.
    */
   constructor(
     source: ExternalSource<T>,
@@ -97,20 +97,20 @@ export class Machine<T> {
     return this.#delivery !== undefined;
   }
 
-  /** Whether there is something to save behind a delivery. */
+  /** Whether there is something to save after a delivery. */
   get saveIsDue(): boolean {
     return this.#saver?.checkpointer.isDue === true;
   }
 
   // Polling
 
-  /** The next polls report all that is known once more, until one was handled whole. */
+  /** The next polls report every known item once more, until one was handled completely. */
   resync(): void {
     this.#resync.ask();
     this.schedule.refresh();
   }
 
-  /** Polls once. Behind it `next` has the events, if there are any; or `take`, with `each`. Never rejects. */
+  /** Polls once. After that, `next` returns its events; with `each`, `take` does. Never rejects. */
   async poll({ each, withdraw = false }: PollRequest = {}): Promise<void> {
     if (each) this.handOut();
     if (this.#saver?.isUnderWay) await this.#saver.saveIfDue();
@@ -171,13 +171,13 @@ export class Machine<T> {
 
   async #beginDelivery(delivery: Delivery<T>): Promise<void> {
     if (this.#saver !== undefined && !await this.#announce(this.#saver, delivery)) return;
-    // Not sooner: a poll whose events cannot be announced has failed after all.
+    // Not earlier: if the state cannot be saved before the first event, the poll has failed after all.
     this.#reporter.polled(this.health.failuresBefore);
   }
 
   /**
-   * The next event of the last poll; commits behind the last. Undefined if there is none, or they broke off, or the
-   * machine has ended. Asking for it says that the one before was handled. Synchronous: this is the hot path.
+   * The next event of the last poll. Undefined if there is none, if the events broke off, or if the machine has ended.
+   * Asking for it tells the source that the one before was handled. Synchronous: this is the hot path.
    */
   next(): ExternalEvent<T> | undefined {
     const delivery = this.#delivery;
@@ -212,13 +212,13 @@ export class Machine<T> {
     this.#pollEnded(outcome, telemetry, count);
   }
 
-  /** The events threw. The iterator is the source's code, which may have ended the watch before. */
+  /** The iterator of the events threw. It is the source's code, which may also have ended the watch before. */
   #brokeOff(delivery: Delivery<T>, thrown: unknown): void {
     if (this.ended) return;
     this.#takeBack(delivery, pollFailure(this.source, thrown));
   }
 
-  /** Takes a good poll for a failed one after all. */
+  /** Turns a good poll into a failed one. */
   #takeBack({ telemetry, count }: Delivery<T>, failure: Failure): void {
     this.#delivery = undefined;
     this.#sides?.release();
@@ -226,7 +226,7 @@ export class Machine<T> {
     this.#pollFailed(failure, telemetry, count);
   }
 
-  /** Lets a generator run its `finally`. */
+  /** Ends the iteration of the events early: a generator runs its `finally`. */
   #release(delivery: Delivery<T>): void {
     try {
       delivery.release();
@@ -239,10 +239,10 @@ export class Machine<T> {
 
   // Handing out side by side
 
-  /** From now on events are handed out by `take`, and each is settled by itself. */
+  /** From now on events are handed out by `take`, and each is settled separately. */
   handOut(): void {
     if (this.#sides !== undefined) return;
-    // Half of it was read by somebody else: it comes again.
+    // A reader may have read a part of this delivery: all of it comes again.
     if (this.#delivery !== undefined) {
       this.#drop(this.#delivery);
       this.schedule.refresh();
@@ -264,7 +264,7 @@ export class Machine<T> {
     });
   }
 
-  /** Whether nothing that was handed out is still to be settled. */
+  /** Whether everything that was handed out is settled. */
   get isDrained(): boolean {
     return this.#sides?.isDrained !== false;
   }
@@ -280,20 +280,20 @@ export class Machine<T> {
     return left === undefined ? undefined : performance.now() + left;
   }
 
-  /** What to hand out now: what was set aside and is due, or the next event. Each that was taken is to be settled. */
+  /** What to hand out now: an item that was set aside and is due, or the next event. Each must be settled. */
   take(): Handout<T> | undefined {
     return this.ended || this.#stopped || this.#polling ? undefined : this.#sides?.take();
   }
 
   /**
-   * What was taken is out no more: it was handled, unless `failed` says otherwise. Returns what resolves when a save that this
-   * began is done: then there may be more to take.
+   * Records that an event from `take` was handled, or that it `failed`. If this begins a save, returns a promise of its
+   * end: then there may be more to take.
    */
   settle(handout: Handout<T>, failed?: Failed): Promise<void> | undefined {
     return this.ended ? undefined : this.#sides?.settle(handout, failed);
   }
 
-  /** Behind `stop`, once all that was out is settled: saves that. What was not handed out comes again some day. */
+  /** To be called after `stop`, once all handlers have ended: saves the state. The other events come in a later run. */
   async endHandling(): Promise<void> {
     if (this.#delivery !== undefined) this.#drop(this.#delivery);
     this.#saver?.checkpointer.settled();
@@ -316,8 +316,8 @@ export class Machine<T> {
   // Saving
 
   /**
-   * To be called before `next`: says that the event before was handled. Saves how far the delivery has come, if it is
-   * time to; then `next` waits for the promise.
+   * To be called before `next`: the event before was handled. Saves how far the delivery has come, if it is time to;
+   * then `next` must wait for the promise.
    */
   handled(): Promise<void> | undefined {
     const saver = this.#saver;
@@ -329,9 +329,9 @@ export class Machine<T> {
   }
 
   /**
-   * Saves the state before the first event of a poll is handed over: it says what is going to be reported.
-   * Without that, an object reported as new just before a crash, and gone before the next start, would never
-   * be reported as removed. So a poll whose events cannot be announced has failed: then it returns false.
+   * Saves the state before the first event of a poll is handed over: it says what is going to be reported. Without
+   * that, an object reported as new just before a crash, and gone before the next start, would never be reported as
+   * removed. So if this save fails, the poll has failed, and the result is false.
    */
   async #announce(saver: Saver, delivery: Delivery<T>): Promise<boolean> {
     const failure = await this.#saveAhead(saver, delivery);
@@ -344,15 +344,15 @@ export class Machine<T> {
     return true;
   }
 
-  /** Saves what is due behind a delivery. */
+  /** Saves the state, if that is due after a delivery. */
   saveIfDue(): Promise<void> {
     return this.#saver?.saveIfDue() ?? Promise.resolve();
   }
 
-  /** Saves the state with the next event asked for: that tells the source that the one before was handled. */
+  /** Asks for the next event, which tells the source that the one before was handled, and saves. */
   async #saveAhead(saver: Saver, delivery: Delivery<T>): Promise<Failure | undefined> {
     try {
-      // Behind the last event all is saved anyway.
+      // After the last event the state is saved anyway.
       if (!delivery.lookAhead() || this.ended) return undefined;
     } catch (thrown) {
       this.#brokeOff(delivery, thrown);
@@ -363,14 +363,14 @@ export class Machine<T> {
 
   // Ending
 
-  /** Polls no more: a poll under way is aborted, and its events are not handed over. */
+  /** Stops polling: a poll under way is aborted, and its events are not handed over. */
   stop(): void {
     this.#stopped = true;
     this.schedule.clear();
     this.#poll?.abort(closedError(this.source));
   }
 
-  /** Breaks off what is under way, a poll or its events. The next poll finds the same. */
+  /** Breaks off the poll or the delivery under way. The next poll finds the same changes. */
   interrupt(): void {
     this.#interrupted = this.#poll;
     this.#poll?.abort(closedError(this.source));
@@ -378,13 +378,13 @@ export class Machine<T> {
     this.health.phase = "idle";
   }
 
-  /** Ends with an error that is no failure of a user's callback, and says so. */
+  /** Ends the machine with an error that no callback of the user threw, and logs it. */
   #failFor(error: ExternalError): void {
     this.health.lastError = error;
     if (this.#fail(error)) this.#reporter.gaveUp(error.message);
   }
 
-  /** Stops everything that is under way, for good. Returns false if it had ended before. */
+  /** Stops everything that is under way, for good. Returns false if the machine had ended before. */
   end(reason: unknown): boolean {
     if (this.ended) return false;
     this.health.end();

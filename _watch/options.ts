@@ -9,7 +9,7 @@ import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalSource } from "../_diff/source.ts";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
 
-/** What `onError` learns about a failed poll, a failed save of the state, or an item that was not handled. */
+/** What `onError` is told about a failed poll, a failed save of the state, or an item whose handler failed. */
 export interface FailureInfo {
   /** How many polls, saves, or attempts at the item in a row have failed, this one included: 1, 2, … */
   readonly attempt: number;
@@ -17,15 +17,15 @@ export interface FailureInfo {
   readonly wait: number;
 }
 
-/** What `onPoll` learns about a poll. */
+/** What `onPoll` is told about a poll. */
 export interface PollInfo {
-  /** `changed` and `unchanged` are good polls. A good one whose events broke off has `failed` after all. */
+  /** `changed` and `unchanged` are good polls. A poll whose events broke off has `failed`, too. */
   readonly outcome: "changed" | "unchanged" | "failed";
   /** Milliseconds that the poll took, without the time in which its events were handled. */
   readonly duration: number;
-  /** Requests it made, as far as the source counts them. */
+  /** Requests that it made, if the source counts them. */
   readonly requests: number;
-  /** Events it had: those handed over, if it failed. */
+  /** Events that it had. If it failed: those that were handed over. */
   readonly events: number;
   /** The part that was polled alone; missing for a poll of everything. */
   readonly part?: ExternalPart;
@@ -37,46 +37,47 @@ export interface PollInfo {
 
 /** How to watch a source. Times are in milliseconds. */
 export interface WatchOptions {
-  /** From the end of one good poll to the next. */
+  /** The wait from the end of one good poll to the start of the next. */
   interval: number;
   /**
-   * The wait after a first failure. It doubles with each further one in a row, up to `maxBackoff`.
+   * The wait after a first failure. It doubles with each further failure in a row, up to `maxBackoff`.
    *
    * @default {interval * 2}
    */
   minBackoff?: number;
   /**
-   * The longest wait after failures: after the n-th in a row it is `min(minBackoff × 2ⁿ⁻¹, maxBackoff)`. Shorter
-   * than the interval, a failed poll is repeated sooner than a good one.
+   * The longest wait after failures: after the n-th in a row the wait is `min(minBackoff × 2ⁿ⁻¹, maxBackoff)`. If it
+   * is shorter than the interval, a failed poll is repeated sooner than a good one.
    *
-   * What a server asks for in `Retry-After` or as the reset of a rate limit lengthens such a wait: up to
-   * `maxBackoff` where you set it, up to one day where you do not.
+   * If a server asks for a longer wait, by `Retry-After` or by the reset time of a rate limit, the watch waits that
+   * long: up to `maxBackoff` if you set it, or else up to one day.
    *
    * @default {interval * 32} or `minBackoff`, if that is longer
    */
   maxBackoff?: number;
   /**
-   * From 0 to 1: every wait is lengthened by up to this share of it, never past `maxBackoff` after a
-   * failure, so that many watches do not poll in step.
+   * From 0 to 1: every wait is made longer by a random share of itself, up to this one, so that many watches do not
+   * poll in step. A wait after a failure never exceeds its maximum.
    *
    * @default {0.1}
    */
   jitter?: number;
   /**
-   * For one whole poll, however many requests it makes.
+   * How long one whole poll may take, however many requests it makes. If it takes longer, it fails with code
+   * `timeout`.
    *
-   * @default {undefined} none: sources bound their own requests
+   * @default {undefined} no limit: sources limit their own requests
    */
   timeout?: number;
   /** Ends the watch: the stream errors with `signal.reason`. */
   signal?: AbortSignal;
   /**
-   * Where to keep the state, under the name of the source, so that a restart goes on where this run stopped.
+   * Where to keep the state, under the name of the source, so that the next run continues where this one stopped.
    *
-   * The state is saved before the first event of a poll is handed over, behind the last, and in between: after 100
-   * events or 250 ms at first, then less and less often, up to every 10,000 events or 5 s, and not for more than
-   * about a tenth of the time. So a crash at any moment loses no change. What a restart may repeat, since nobody
-   * knows how far it was handled:
+   * The state is saved before the first event of a poll is handed over, after the last, and in between: at first
+   * after 100 events or 250 ms, then less and less often, up to every 10,000 events or 5 s. Saving takes no more than
+   * about a tenth of the time. So a crash at any moment loses no change. A restart may repeat some events, since
+   * nobody knows whether they were handled:
    *
    * - every event handed over since the last save, with its newest state: an `added` for an item you know, a
    *   `modified` or `removed` that you have handled
@@ -84,61 +85,62 @@ export interface WatchOptions {
    * - a `removed` for an item you were never told of
    * - a `modified` without any change, for an item whose change was undone meanwhile
    *
-   * A load, and a save, may take 60 s, and a save a second more for each megabyte. One that fails or takes longer is
+   * A load or a save may take 60 s, and a save one second more for each megabyte. One that fails or takes longer is
    * reported like a failed poll, with code `checkpoint`, and tried again; no save begins while an earlier one is
    * under way. A state larger than 2 GiB is not saved, since it could not be loaded.
    *
-   * A checkpoint that is damaged or of something else ends the stream with an error of code `checkpoint`, and is
-   * left as it is.
+   * A checkpoint that is damaged, or that belongs to something else, ends the stream with an error of code
+   * `checkpoint`, and is left as it is.
    *
-   * @default {undefined} a restart begins anew
+   * @default {undefined} no state is kept: each start begins from nothing
    */
   checkpoint?: CheckpointStore;
   /**
-   * Where to log: `console` fits. `false` for nowhere.
+   * Where to log, such as `console`. `false` logs nothing.
    *
-   * @default {undefined} the first of several failures in a row, the recovery from them (both `console.warn`), and
-   * the error that ends the stream (`console.error`)
+   * @default {undefined} `console` gets the first of several failures in a row, the recovery from them and warnings
+   * of the source (`warn`), and the error that ends the stream (`error`)
    */
   logger?: Logger | false;
   /**
-   * Called for every failed poll, every failed save of the state, and every item that a handler given to `handle` failed
+   * Called for every failed poll, every failed save of the state, and every item that the handler of `handle` failed
    * for. If it throws, the stream ends with what it threw.
    */
   onError?: (error: ExternalError, info: FailureInfo) => void;
   /**
-   * Called after every poll: once its events were handed out and handled, or set aside, or once it has failed. Not for a
-   * poll that the end of the watch cut short. If it throws, the stream ends with what it threw.
+   * Called after every poll: once its events were handled or set aside, or once it has failed. Not called for a poll
+   * that was cut short because the watch ended. If it throws, the stream ends with what it threw.
    */
   onPoll?: (poll: PollInfo) => void;
   /**
-   * Hands over all that is known once more, about this often: with the first poll that comes later than this after the
-   * last such poll. What did not change is `modified`, with a `previous` that is equal where the source remembers it. For
-   * consumers whose own effects may be undone by others.
+   * How often to hand over every known item once more. The first poll that begins at least this long after the last
+   * such poll does so. An unchanged item comes as `modified`, with a `previous` that is equal to it if the source
+   * remembers it. For consumers whose own effects may be undone by others.
    *
    * @default {undefined} never
    */
   resync?: number;
   /**
-   * Whether the first poll hands over all that a checkpoint knows, and not only what changed since: for consumers that
-   * keep nothing over a restart. What did not change is `modified`, and what is gone `removed`.
+   * Whether the first poll hands over every item that the checkpoint has, and not only what changed since: for
+   * consumers that keep nothing over a restart. Unchanged items come as `modified`, and items that are gone as
+   * `removed`.
    *
    * @default {false}
    */
   replay?: boolean;
   /**
-   * Parts to poll more often than everything, such as the folder of the day: for sources with `parts`. With these,
-   * `interval` can be long: it finds what changed elsewhere.
+   * Parts to poll more often than everything, such as the folder of the current day: for sources with `parts`. With
+   * these, `interval` can be long, since its polls only have to find what changed elsewhere.
    *
    * @default {[]} none
    */
   hot?: readonly HotPart[];
   /**
-   * The most requests to make, on average: polls come later where they would take more, `refresh` included, and `status`
-   * says so. For sources that count their requests, as all of this package do. Pass one {@linkcode RequestBudget} to several
-   * watches, and they share it.
+   * The most requests to make, on average. Polls that would make more come later, those of `refresh` too, and
+   * `putOff` of `status` tells how much later. For sources that count their requests, as all sources of this package
+   * do. To share one limit, pass the same {@linkcode RequestBudget} to several watches.
    *
-   * @default {undefined} as many as it takes
+   * @default {undefined} no limit
    */
   maxRequests?: RequestLimit;
 }
@@ -212,7 +214,7 @@ function checkPace(options: WatchOptions): Pace {
   return { interval, minBackoff, maxBackoff, maxRetryAfter, jitter };
 }
 
-/** By shape: a signal of another realm, or a polyfill's, is as good. */
+/** Checked by its shape, since a signal of another realm or of a polyfill is fine, too. */
 function isSignal(signal: AbortSignal | null): boolean {
   return typeof signal?.addEventListener === "function" &&
     typeof signal.removeEventListener === "function" && typeof signal.aborted === "boolean";

@@ -1,6 +1,6 @@
 /** How long a watch waits between two polls. */
 
-/** What decides a wait, all in milliseconds but `jitter`, a share from 0 to 1. */
+/** What a wait depends on. Times are in milliseconds; `jitter` is a share from 0 to 1. */
 export interface Pace {
   readonly interval: number;
   /** The wait after the first failure in a row. It doubles from there. */
@@ -17,9 +17,9 @@ export function waitAfterSuccess(pace: Pace, random: () => number = Math.random)
 }
 
 /**
- * The wait after the n-th failure in a row, n from 1: `minBackoff × 2ⁿ⁻¹`, never above `maxBackoff`; or what the
- * server asked for in `Retry-After`, never above `maxRetryAfter`, if that is longer. A server cannot shorten a
- * wait, only lengthen it.
+ * The wait after the n-th failure in a row, n from 1: `minBackoff × 2ⁿ⁻¹`, never above `maxBackoff`. If the server
+ * asked for a longer wait in `Retry-After`, that one, never above `maxRetryAfter`. A server cannot make a wait
+ * shorter.
  */
 export function waitAfterFailure(
   failures: number,

@@ -1,21 +1,21 @@
-/** Parts that are to be polled: many that come together become few. */
+/** The parts that wait to be polled. Parts that overlap are merged. */
 import type { ExternalPart } from "../_diff/part.ts";
 
-// With more than that, everything is polled: what waits takes memory, and each prefix is a poll.
+// With more than these, everything is polled: waiting keys take memory, and each prefix takes a poll of its own.
 const MOST_KEYS = 1_000;
 const MOST_PREFIXES = 16;
 
 export class PartQueue {
   readonly #prefixes: Set<string> = new Set();
   readonly #keys: Set<string> = new Set();
-  /** Whether everything is to be polled, as there were too many. */
+  /** Whether everything is to be polled, as there were too many parts. */
   #isAll = false;
 
   get isEmpty(): boolean {
     return !this.#isAll && this.#prefixes.size + this.#keys.size === 0;
   }
 
-  /** Adds what does not wait already. */
+  /** Adds a part, except for what a waiting prefix covers already. */
   add({ prefix, keys = [] }: ExternalPart): void {
     if (this.#isAll) return;
     if (prefix !== undefined && !this.#isUnder(prefix)) this.#addPrefix(prefix);
@@ -40,7 +40,7 @@ export class PartQueue {
     this.#prefixes.add(prefix);
   }
 
-  /** What to poll at once: one prefix, and all keys. Undefined for everything. */
+  /** Takes what to poll next: one prefix and all keys. Undefined for everything. */
   take(): ExternalPart | undefined {
     if (this.#isAll) return undefined;
     const [prefix] = this.#prefixes;

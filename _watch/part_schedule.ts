@@ -1,6 +1,6 @@
 /**
- * When a part of a source is to be polled: as soon as it was asked for, and after a failure as soon as its back-off is over. The
- * polls of everything go on as if there were no parts.
+ * Decides when a part of a source is polled: as soon as it is asked for, or, after a failure, as soon as its back-off
+ * is over. Polls of everything keep their own schedule.
  */
 import { checkPart, type ExternalPart } from "../_diff/part.ts";
 import type { ExternalSource } from "../_diff/source.ts";
@@ -12,13 +12,13 @@ import { type HotPart, HotParts } from "./hot_parts.ts";
 import { type Pace, waitAfterFailure, waitAfterSuccess } from "./pace.ts";
 import { PartQueue } from "./part_queue.ts";
 
-/** What a poll is of. */
+/** What a poll has to do. */
 export interface Errand {
   /** Undefined for all of the source. */
   readonly part?: ExternalPart;
-  /** Why it fails without asking the source. */
+  /** The error with which the poll fails, without asking the source. */
   readonly fault?: ExternalError;
-  /** To be called once a request. */
+  /** To be called once for each request. */
   readonly onRequest?: () => void;
   /** To be called if the server asks not to be polled for so many milliseconds. */
   readonly onCadence?: (wait: number) => void;
@@ -29,9 +29,9 @@ export class PartSchedule {
   readonly #source: ExternalSource<unknown>;
   readonly #hots: HotParts;
   readonly #queue: PartQueue = new PartQueue();
-  /** The end of a back-off. */
+  /** The end of the back-off after a failure. */
   #hold: Due | undefined;
-  /** What is being polled. */
+  /** The part that is being polled, or was polled last. */
   #current: ExternalPart | undefined;
 
   constructor(pace: Pace, source: ExternalSource<unknown>, hot: readonly HotPart[] = []) {
@@ -40,27 +40,30 @@ export class PartSchedule {
     this.#source = source;
   }
 
-  /** Whether what is being polled, or was polled last, is a part. */
+  /** Whether the poll under way, or the last one, is of a part. */
   get isCurrent(): boolean {
     return this.#current !== undefined;
   }
 
   /**
-   * A part is to be polled.
+   * Plans a part to be polled as soon as possible.
    *
-   * @throws {TypeError} If it is no part.
+   * @throws {TypeError} If the part is not valid.
    */
   ask(part: ExternalPart): void {
     this.#queue.add(checkPart(`refresh a part of '${oneLine(this.#source.name)}'`, part));
   }
 
-  /** Milliseconds until the next poll of a part; Infinity if none is asked for. */
+  /** Milliseconds until the next poll of a part; Infinity if none is planned. */
   get left(): number {
     const asked = this.#queue.isEmpty ? this.#hots.left : 0;
     return Math.max(asked, this.#hold?.left ?? 0);
   }
 
-  /** A poll of a part begins. Of everything, without `part`, if too much of it was asked for. */
+  /**
+   * To be called when a poll of a part begins. The result has no `part` if too many were asked for: everything is
+   * polled then.
+   */
   begin(): Errand {
     try {
       for (const prefix of this.#hots.due()) this.#queue.add({ prefix });
@@ -81,7 +84,7 @@ export class PartSchedule {
     );
   }
 
-  /** A poll of everything begins: what was asked for before is in it. */
+  /** To be called when a poll of everything begins. It covers all parts that were asked for before. */
   beginAll(): void {
     this.#current = undefined;
     this.#queue.clear();
@@ -93,7 +96,10 @@ export class PartSchedule {
     else this.#hots.planAll();
   }
 
-  /** A poll of a part has failed, n times in a row: it comes again. Returns the wait in whole milliseconds. */
+  /**
+   * To be called when a poll of a part has failed, the n-th time in a row: it is planned again. Returns the wait in
+   * whole milliseconds.
+   */
   afterFailure(failures: number, retryAfter: number | undefined): number {
     if (this.#current !== undefined) this.#queue.add(this.#current);
     this.#hots.plan();

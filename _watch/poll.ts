@@ -9,16 +9,16 @@ import { type Failure, pollFailure } from "./failure.ts";
 import type { Errand } from "./part_schedule.ts";
 import { PollTelemetry } from "./telemetry.ts";
 
-// A poll that ignores its signal goes on after a timeout or a cancel. Whoever polls that source next, be it a
-// later watch, waits for it, so that polls never overlap.
+// A poll that ignores its signal goes on after a timeout or a cancel. The next poll of that source, even by a later
+// watch, waits for it, so that polls never overlap.
 const underWay = new WeakMap<ExternalSource<unknown>, Promise<unknown>>();
 
-/** What a source is asked for, and what the delivery is to know of it. */
+/** What to ask the source for, and what to pass on to the delivery. */
 interface Request extends Errand {
   readonly each?: boolean;
   readonly resync?: number;
   readonly withdraw: boolean;
-  /** Whether the metrics do not name the source. */
+  /** Whether the metrics leave out the name of the source. */
   readonly totals: boolean;
 }
 
@@ -34,7 +34,7 @@ export class Poll<T> {
   /** Ends the wait for the source. */
   #giveUp: ((reason: unknown) => void) | undefined;
 
-  /** @param options What the source is asked for, and what the delivery is to know of it. */
+  /** @param options What to ask the source for, and what to pass on to the delivery. */
   constructor(
     source: ExternalSource<T>,
     onWarning: (message: string) => void,
@@ -55,7 +55,7 @@ export class Poll<T> {
     this.#giveUp?.(this.#controller.signal.reason);
   }
 
-  /** Polls, behind any earlier poll of the source. Never rejects. */
+  /** Polls, after any earlier poll of the source has ended. Never rejects. */
   async run(
     checkpointer: Checkpointer | undefined,
     timeout: number | undefined,
@@ -83,7 +83,7 @@ export class Poll<T> {
     const { signal } = this.#controller;
     const earlier = underWay.get(source);
     if (earlier !== undefined) await orAborted(earlier, signal);
-    // Ended since the read that asked for this poll.
+    // The watch may have ended since the read that asked for this poll.
     signal.throwIfAborted();
     const { part, onRequest, onCadence } = this.#errand;
     const options: PollOptions = {
@@ -98,10 +98,10 @@ export class Poll<T> {
       ...(this.#resync !== undefined && { all: true }),
       ...(part && { part }),
     };
-    // Behind a promise, so that a source that throws synchronously fails like one that rejects.
+    // In a promise, so that a source that throws synchronously fails like one that rejects.
     const answer = new Promise<Iterable<ExternalEvent<T>>>((resolve) =>
       resolve(this.telemetry.run(() => {
-        // Only one that can is asked to.
+        // A source without `withdraw` has nothing to withdraw.
         if (this.#withdraw) return source.withdraw?.(options) ?? [];
         return source.poll(options);
       }))

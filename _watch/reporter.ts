@@ -6,12 +6,12 @@ import { oneLine } from "../_errors/one_line.ts";
 import { reasonOf } from "../_errors/redact.ts";
 import type { FailureInfo, PollInfo, WatchOptions } from "./options.ts";
 
-/** What fails in a row, each for itself. */
+/** What can fail several times in a row. Each is counted separately. */
 type Row = "poll" | "save" | "handle";
 
 /**
- * Calls the user's `onError`, `onPoll` and logger. What they throw, or reject with, goes to `fail`, which says whether that
- * ended the watch.
+ * Calls the user's `onError`, `onPoll` and logger. `fail` gets what they throw or reject with, and returns whether
+ * that ended the watch.
  */
 export class Reporter {
   readonly #source: string;
@@ -19,7 +19,7 @@ export class Reporter {
   readonly #onError: WatchOptions["onError"];
   readonly #onPoll: WatchOptions["onPoll"];
   readonly #fail: (thrown: unknown) => boolean;
-  /** The rows whose first failure was printed, where no logger was given. */
+  /** If no logger was given: the rows whose first failure was printed. */
   readonly #printed = new Set<Row>();
 
   constructor(
@@ -34,7 +34,7 @@ export class Reporter {
     this.#fail = fail;
   }
 
-  /** A poll was good, after so many that failed. */
+  /** Reports a good poll, and after how many failed ones in a row it came. */
   polled(failures: number): void {
     if (failures === 0) return this.#log("debug", `Polled '${this.#source}'`);
     this.#recovered(
@@ -43,7 +43,7 @@ export class Reporter {
     );
   }
 
-  /** A state was saved, after so many saves that failed. */
+  /** Reports a good save if it came after failed ones. */
   saved(failures: number): void {
     if (failures === 0) return;
     this.#recovered(
@@ -52,19 +52,19 @@ export class Reporter {
     );
   }
 
-  /** A poll has ended. `info` is only called if there is somebody to tell. */
+  /** Reports the end of a poll. `info` is only called if there is an `onPoll`. */
   pollEnded(info: () => PollInfo): void {
     const onPoll = this.#onPoll;
     if (onPoll === undefined) return;
     callBack(() => onPoll(info()), (thrown) => this.#broke("onPoll", thrown));
   }
 
-  /** Nothing is set aside any more. */
+  /** Reports that no item is set aside any more. */
   handledAll(): void {
     this.#recovered("handle", `Handled all of '${this.#source}' that had been set aside`);
   }
 
-  /** A poll, a save or a handler failed, and will be tried again. */
+  /** Reports a poll, a save or a handler that failed and will be tried again. */
   failed(row: Row, error: ExternalError, info: FailureInfo): void {
     const message = this.#named(error.message, "poll");
     const line = `${message} (attempt ${info.attempt}, next in ${info.wait} ms)`;
@@ -79,25 +79,27 @@ export class Reporter {
     }
   }
 
-  /** The stream has ended with this error. */
+  /** Logs the error that ended the stream. */
   gaveUp(message: string): void {
     const line = `${this.#named(message, "go on watching")} (this ends the watch)`;
     if (this.#logger !== undefined) this.#log("error", line);
     else console.error(oneLine(line));
   }
 
-  /** A source tells of something that is not as it should be, and fails nothing. */
+  /** Logs a warning of the source: something is wrong, but nothing has failed. */
   warned(message: string): void {
     if (this.#logger === undefined) console.warn(oneLine(message));
     else this.#log("warn", message);
   }
 
-  /** Something failed that changes nothing, but should be known. */
+  /** Logs a failure that has no effect on the watch, but should be known. */
   noted(message: string): void {
     this.#log("error", message);
   }
 
-  /** The message with the name of the source, if it does not tell it: a store's names the store. */
+  /**
+   * The message with the name of the source added, unless it has it: the message of a store may name only the store.
+   */
   #named(message: string, verb: string): string {
     const name = `'${oneLine(this.#source)}'`;
     return message.includes(name) ? message : `Cannot ${verb} ${name}: ${message}`;
@@ -110,7 +112,7 @@ export class Reporter {
 
   #log(level: keyof Logger, line: string): void {
     const logger = this.#logger;
-    // A logger that broke is not told so.
+    // What a logger threw is not logged with that same logger.
     if (logger) callBack(() => logger[level](oneLine(line)), this.#fail);
   }
 

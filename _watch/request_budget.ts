@@ -1,4 +1,4 @@
-/** How many requests may be made: polls wait for what they cost, in place of a bill. */
+/** A limit on the number of requests: polls wait so that they do not exceed it. */
 import { checkPositive } from "../_errors/checks.ts";
 
 /** How many requests, in how much time. */
@@ -10,11 +10,12 @@ export interface RequestLimit {
 }
 
 /**
- * A budget of requests. Over time no more than `count` in `per` are made: a poll of everything waits until all requests
- * before it are earned, each in `per / count` milliseconds. A poll of a part may come up to `count` requests ahead, and the
- * next poll of everything waits for those, too. Several watches may share one.
+ * A budget of requests: on average no more than `count` are made in `per` milliseconds. Each request costs
+ * `per / count` milliseconds, and a poll of everything waits until that much time has passed for all requests before
+ * it. A poll of a part may begin while fewer than `count` requests are still unpaid; the next poll of everything waits
+ * for those, too. Several watches may share one budget.
  *
- * @example Two watches of one bucket
+ * @example Two watches of one bucket share a budget
  * ```ts
  * import { RequestBudget, watchExternal } from "@koprs/external";
  * import { ObjectStorePoller } from "@koprs/external/store";
@@ -33,16 +34,16 @@ export class RequestBudget implements RequestLimit {
   readonly count: number;
   /** Milliseconds. */
   readonly per: number;
-  /** Milliseconds in which what was spent is earned, as of `#at`. */
+  /** Milliseconds until everything that was spent is paid for, as of `#at`. */
   #debt = 0;
   #at = 0;
 
   /**
-   * Nothing is spent yet.
+   * Creates a budget of which nothing is spent yet.
    *
    * @param limit How many requests, in how much time.
-   * @throws {TypeError} If one of them is no number.
-   * @throws {RangeError} If one of them is not positive.
+   * @throws {TypeError} If the limit is not an object, or `count` or `per` is not a number.
+   * @throws {RangeError} If `count` or `per` is not positive.
    */
   constructor(limit: RequestLimit) {
     const { count, per } = checkRequestLimit(limit);
@@ -51,16 +52,16 @@ export class RequestBudget implements RequestLimit {
   }
 
   /**
-   * The budget of a limit: itself, if it is one.
+   * The budget for a limit: the limit itself, if it is a budget.
    *
    * @param limit How many requests, in how much time.
-   * @returns A budget that nothing was spent of, unless it is one that is shared.
+   * @returns The given budget, which may be shared, or a new one.
    */
   static of(limit: RequestLimit): RequestBudget {
     return limit instanceof RequestBudget ? limit : new RequestBudget(limit);
   }
 
-  /** One request more was made. */
+  /** Counts one more request. */
   spend(): void {
     this.#debt = this.#owed() + this.per / this.count;
     this.#at = Date.now();
@@ -69,16 +70,16 @@ export class RequestBudget implements RequestLimit {
   /**
    * Milliseconds until a poll may begin.
    *
-   * @param isPart Whether it is one of a part.
-   * @returns A whole number, 0 for now.
+   * @param isPart Whether it is a poll of a part.
+   * @returns A whole number; 0 if it may begin now.
    */
   left(isPart: boolean): number {
-    // Less than a whole request is none.
+    // A poll of a part may begin once one whole request is free.
     const allowed = isPart ? this.per - this.per / this.count : 0;
     return Math.max(Math.ceil(this.#owed() - allowed), 0);
   }
 
-  /** A wall clock that is set back earns nothing, and costs nothing. */
+  /** Milliseconds until all is paid for. A wall clock that is set back has no effect on it. */
   #owed(): number {
     return Math.max(this.#debt - Math.max(Date.now() - this.#at, 0), 0);
   }

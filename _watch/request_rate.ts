@@ -1,8 +1,8 @@
-/** How many requests a watch makes, and how many a day that is. */
+/** Counts the requests of a watch, and estimates how many a day that is. */
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
-/** So many minutes of polls of parts, and so many polls of everything, tell the rate. */
+/** How many of the last minutes of polls of parts, and how many of the last polls of everything, give the rate. */
 const MINUTES = 60;
 const POLLS = 4;
 
@@ -11,7 +11,7 @@ export class RequestRate {
   total = 0;
   /** The last polls of everything: when each began, and its requests. */
   readonly #polls: { readonly at: number; requests: number }[] = [];
-  /** Requests for parts by the minute. */
+  /** Requests of polls of parts, by minute. */
   readonly #minutes: { readonly minute: number; requests: number }[] = [];
   #startedAt: number | undefined;
   #isPart = false;
@@ -26,7 +26,7 @@ export class RequestRate {
     if (this.#polls.length > POLLS) this.#polls.shift();
   }
 
-  /** The poll under way made one more. */
+  /** The poll under way made one more request. */
   add(): void {
     this.total++;
     if (!this.#isPart) {
@@ -42,10 +42,11 @@ export class RequestRate {
   }
 
   /**
-   * Requests a day: what the last polls of everything took, as often as they came, and the parts of the last hour.
+   * Requests a day: those of the last polls of everything, at the rate at which these came, and those for parts in the
+   * last hour.
    *
    * @param next When the next poll of everything is due. Undefined while one is under way.
-   * @returns Undefined as long as nothing tells how often polls come.
+   * @returns Undefined until enough polls were made to tell how often they come.
    */
   perDay(next: number | undefined): number | undefined {
     const now = Date.now();

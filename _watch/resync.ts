@@ -1,15 +1,15 @@
-/** When all that is known is handed over once more. */
+/** Decides which polls hand over every known item once more. */
 
 export class Resync {
   readonly #every: number | undefined;
-  /** How often it was asked for, and up to which of these it was done. */
+  /** How many times a resync was asked for, and how many of these are done. */
   #asked = 0;
   #done = 0;
   #lastAt: number | undefined;
 
   /**
-   * @param every Milliseconds, if it is to be done by itself.
-   * @param replay Whether the first poll is to do it.
+   * @param every Milliseconds from one resync to the next; undefined to do it only when it is asked for.
+   * @param replay Whether the first poll is a resync, too.
    */
   constructor(every: number | undefined, replay: boolean) {
     this.#every = every;
@@ -20,17 +20,17 @@ export class Resync {
     this.#asked++;
   }
 
-  /** To be called when a poll begins. Returns what to call with `delivered`; undefined if it is not to be done now. */
+  /** To be called when a poll begins. If the poll is to be a resync, returns what to call `delivered` with. */
   begin(): number | undefined {
     const isTime = this.#every !== undefined && this.#lastAt !== undefined &&
       Math.abs(Date.now() - this.#lastAt) >= this.#every;
     return isTime || this.#done < this.#asked ? this.#asked : undefined;
   }
 
-  /** The events of a poll were handled whole. */
+  /** To be called when all events of a poll were handled. */
   delivered(begun: number | undefined): void {
     if (begun === undefined && this.#lastAt !== undefined) return;
-    this.#lastAt = Date.now(); // The very first poll hands over all, too.
+    this.#lastAt = Date.now(); // The very first poll counts, too: it hands over everything.
     if (begun !== undefined) this.#done = begun;
   }
 }

@@ -1,15 +1,16 @@
 /** When the state is saved in the middle of a delivery, so that a crash does not start the delivery over. */
 
-// After so many events or so long, whichever comes first. Early at first, so that a process that always dies within
-// seconds gets on; then less and less often: each step takes twice the events and twice the time of the one before.
+// A step is due after so many events or so many milliseconds, whichever comes first. The first steps come early, so
+// that even a process that always dies within seconds makes progress. Then they become rarer: each takes twice the
+// events and twice the time of the one before.
 const FIRST_EVENTS = 100;
 const FIRST_TIME = 250;
 const MOST_EVENTS = 10_000;
 const MOST_TIME = 5_000;
-// But the first never spends more than about a tenth of the time on saving: a large state takes long to write.
+// Except for the first step, saving never takes more than about a tenth of the time: a large state takes long to write.
 const SAVING_SHARE = 10;
 
-/** The steps of a delivery. Times are milliseconds of a clock that never jumps. */
+/** The steps of a delivery. Times are in milliseconds, from the monotonic clock. */
 export class SaveSteps {
   /** Events handled since the last save. */
   #events = 0;
@@ -28,11 +29,10 @@ export class SaveSteps {
     this.#events++;
   }
 
-  /** Whether it is time for a step, behind an event that was handled. */
+  /** Whether it is time for a step. To be asked after an event was handled. */
   get isDue(): boolean {
     const time = performance.now();
-    // The first step comes early whatever it costs: else a slow disk would hold it back for longer than the
-    // process lives.
+    // The first step comes early even if saving is slow: otherwise a short-lived process might never reach it.
     if (this.#steps > 0 && time < this.#notBefore) return false;
     const growth = 2 ** this.#steps;
     return this.#events >= Math.min(FIRST_EVENTS * growth, MOST_EVENTS) ||
@@ -40,8 +40,8 @@ export class SaveSteps {
   }
 
   /**
-   * To be called when a save begins, be it a step or not. Returns what is to be called at its end, also when it
-   * failed: a disk that is full is not tried again behind every event.
+   * To be called when any save begins, a step or not. Returns a function to call at its end, even if it failed: a full
+   * disk must not be tried again after every event.
    */
   begin(): () => void {
     const startedAt = performance.now();

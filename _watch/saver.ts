@@ -1,14 +1,14 @@
-/** Saves the state of a machine, and tells its user what becomes of that. */
+/** Saves the state of a machine, and reports the result to its user. */
 import type { Checkpointer } from "./checkpointer.ts";
 import type { Failure } from "./failure.ts";
 import type { Health } from "./health.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Schedule } from "./schedule.ts";
 
-/** While the state is saved, so many events may be settled before the next is handed out. */
+/** While a save is under way, events are handed out until this many were settled. */
 const MOST_DURING_SAVE = 1_000;
 
-/** What a saver tells. */
+/** What a saver reports to. */
 export interface SaverHost {
   readonly reporter: Reporter;
   readonly health: Health;
@@ -20,7 +20,7 @@ export interface SaverHost {
 export class Saver {
   readonly checkpointer: Checkpointer;
   readonly #host: SaverHost;
-  /** A save that goes on while events are handed out, and how many were settled since it began. */
+  /** The save that goes on while events are handed out, and how many events were settled since it began. */
   #underWay: Promise<void> | undefined;
   #settledSince = 0;
 
@@ -34,7 +34,7 @@ export class Saver {
     return this.#underWay !== undefined;
   }
 
-  /** Whether that must come to its end first: a crash should not repeat more and more. */
+  /** Whether that save must end before more is handed out: otherwise a crash would repeat more and more events. */
   get isBehind(): boolean {
     return this.#underWay !== undefined && this.#settledSince >= MOST_DURING_SAVE;
   }
@@ -46,13 +46,13 @@ export class Saver {
     return failure;
   }
 
-  /** Saves what is due behind a delivery. */
+  /** Saves the state, if that is due after a delivery. */
   async saveIfDue(): Promise<void> {
     if (this.#underWay !== undefined) await this.#underWay;
     if (this.checkpointer.isDue) this.report(await this.save());
   }
 
-  /** To be called for every event settled by itself. Saves with `save` if it is time to, and resolves when that is done. */
+  /** To be called for every settled event. If it is time to, calls `save`, and returns a promise of its end. */
   settled(save: () => Promise<Failure | undefined>): Promise<void> | undefined {
     const { checkpointer } = this;
     checkpointer.handled();
@@ -65,7 +65,7 @@ export class Saver {
     });
   }
 
-  /** Reports a save that failed behind handled events. It is tried again behind the next ones. */
+  /** Reports a save that failed after events were handled. It is tried again after the next ones. */
   report(failure: Failure | undefined): void {
     const { reporter, health, schedule, giveUp } = this.#host;
     if (failure === undefined || health.ended) return;

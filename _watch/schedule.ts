@@ -9,7 +9,7 @@ import { RequestBudget, type RequestLimit } from "./request_budget.ts";
 import { RequestRate } from "./request_rate.ts";
 import { type Errand, PartSchedule } from "./part_schedule.ts";
 
-/** What decides when a source is polled, beside its pace. */
+/** What decides, besides the pace, when a source is polled. */
 export interface ScheduleOptions {
   /** Parts to poll more often. */
   readonly hot?: readonly HotPart[];
@@ -18,18 +18,18 @@ export interface ScheduleOptions {
 
 export class Schedule {
   readonly pace: Pace;
-  /** From 0 to 1: which share of the jitter lengthens the wait after a good poll. */
+  /** How much of the jitter lengthens the wait after a good poll, from 0 to 1. */
   jitterShare: () => number = Math.random;
   readonly rate: RequestRate = new RequestRate();
   readonly #source: ExternalSource<unknown>;
-  /** Undefined where the source can only be polled whole: a group has many of those. */
+  /** Undefined if the source can only be polled as a whole, to save memory: a group has many of those. */
   readonly #parts: PartSchedule | undefined;
   readonly #budget: RequestBudget | undefined;
   #due: Due | undefined;
   /** The wait that the server asked for in the last poll. */
   #asked = 0;
   #refresh = false;
-  /** Whether all of the source was polled once: before, no part is. */
+  /** Whether there was a good poll of everything. No part is polled before that. */
   #hasAll = false;
 
   constructor(
@@ -55,7 +55,10 @@ export class Schedule {
     return this.#parts?.isCurrent === true;
   }
 
-  /** A poll begins: of a part if one is due, and not everything, unless `all` says so. */
+  /**
+   * To be called when a poll begins. If a part is due, and everything is not, it is a poll of the part, unless `all` is
+   * set.
+   */
   begin(all = false): Errand {
     const isPart = !all && this.#allLeft > 0 && this.#partsLeft === 0;
     const errand: Errand = isPart && this.#parts?.begin() || {};
@@ -67,7 +70,7 @@ export class Schedule {
       ...errand,
       onRequest: () => this.#requested(),
       onCadence: (wait) => {
-        // Not Math.max: NaN would become a wait.
+        // Not Math.max: a NaN would become the wait.
         if (wait > this.#asked) this.#asked = wait;
       },
     };
@@ -98,7 +101,7 @@ export class Schedule {
     return Math.max(Math.ceil(this.#due.wait), this.#earned);
   }
 
-  /** Plans no poll, as long as one is under way, and at the end. */
+  /** Removes the plan for the next poll, while one is under way, and at the end. */
   clear(): void {
     this.#refresh = false;
     this.#due = undefined;
@@ -106,9 +109,9 @@ export class Schedule {
   }
 
   /**
-   * Makes the next poll due now: of everything, or of a part alone, that one behind a back-off of parts.
+   * Makes the next poll due now: of everything, or of one part. A part still waits for a back-off of parts.
    *
-   * @throws {TypeError} If the source cannot be polled in parts, or it is no part.
+   * @throws {TypeError} If the source cannot be polled in parts, or the part is not valid.
    */
   refresh(part?: ExternalPart): void {
     if (part === undefined) this.#refresh = true;
@@ -126,23 +129,23 @@ export class Schedule {
     return Math.min(this.#allLeft, this.#partsLeft);
   }
 
-  /** Whether the budget lets a poll begin, of whatever is due. Others may have spent from it. */
+  /** Whether the budget allows the poll that is due. Other watches may have spent from it meanwhile. */
   get isAffordable(): boolean {
     return this.#earned === 0 || this.#partsLeft === 0;
   }
 
-  /** Milliseconds by which the budget puts the next poll of everything off; undefined without one. */
+  /** Milliseconds by which the budget puts off the next poll of everything; undefined without a budget. */
   get putOff(): number | undefined {
     if (this.#budget === undefined) return undefined;
     return Math.max(Math.ceil(this.#earned - this.#planned), 0);
   }
 
-  /** Milliseconds until everything is to be polled, whatever that costs. */
+  /** Milliseconds until everything is to be polled, without regard to the budget. */
   get #planned(): number {
     return this.#due === undefined || this.#refresh ? 0 : this.#due.left;
   }
 
-  /** Milliseconds until all requests so far are earned. */
+  /** Milliseconds until the budget allows a poll of everything. */
   get #earned(): number {
     return this.#budget?.left(false) ?? 0;
   }

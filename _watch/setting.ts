@@ -1,17 +1,17 @@
-/** What whoever drives a machine may want otherwise than a watch. */
+/** Settings of a machine that a group needs and a watch does not. */
 export interface MachineSetting {
-  /** As `fail`, for what a callback of the user has thrown. */
+  /** Called instead of `fail` with what a callback of the user threw. */
   readonly broke?: (error: unknown) => boolean;
-  /** Whether the state is claimed, so that whoever had the source before cannot overwrite it. */
+  /** Whether to claim the state, so that the process that had the source before cannot overwrite it. */
   readonly claim?: boolean;
-  /** Whether metrics do not name the source. */
+  /** Whether the metrics leave out the name of the source. */
   readonly totals?: boolean;
 }
 
 /** How a machine is to poll. */
 export interface PollRequest {
-  /** The events are to be handed out side by side. Not before `mayPoll`. */
+  /** Whether the events go to handlers that run side by side. Only to be used when `mayPoll` is true. */
   readonly each?: boolean;
-  /** The source is asked for what it withdraws, and not polled. */
+  /** Whether to ask the source for what it withdraws instead of polling it. */
   readonly withdraw?: boolean;
 }

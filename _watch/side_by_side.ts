@@ -1,4 +1,4 @@
-/** What a machine does for handlers that run side by side: hands out, and takes what became of each. */
+/** The part of a machine for handlers that run side by side: hands out events, and records how each was settled. */
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { type Failure, handlerFailure, pollFailure } from "./failure.ts";
@@ -21,13 +21,13 @@ export interface Host<T> {
   readonly saver: Saver | undefined;
   /** The next event of the delivery; undefined if there is none. */
   next(): ExternalEvent<T> | undefined;
-  /** How far the last poll was handed out; undefined once it was handled. */
+  /** How far the events of the last poll were handed out; undefined once they were handled. */
   delivery(): { readonly isExhausted: boolean } | undefined;
-  /** The delivery was handled whole. */
+  /** All events of the delivery were handled or set aside. */
   delivered(): void;
   /** The delivery has failed. Does nothing if there is none. */
   failDelivery(failure: Failure): void;
-  /** Saves the state of a source that learns what was handled by what it is asked for. */
+  /** Saves the state of a source without `acknowledgement`. This asks it for the next event first. */
   saveAhead(): Promise<Failure | undefined>;
   giveUp(error: ExternalError): void;
 }
@@ -48,24 +48,27 @@ export class SideBySide<T> {
     host.health.aside = this.#handouts.aside.size;
   }
 
-  /** Whether nothing that was handed out is still to be settled. */
+  /** Whether everything that was handed out is settled. */
   get isDrained(): boolean {
     return this.#handouts.isDrained;
   }
 
-  /** Milliseconds until the next item that was set aside is due, if it may come then. */
+  /** Milliseconds until the next item that was set aside is due; undefined if none is, or if a poll goes first. */
   get retryLeft(): number | undefined {
     return this.mayRetry ? this.#handouts.aside.left : undefined;
   }
 
-  /** Whether what is aside may come now: a poll that is due goes first, or what always fails could hold it up for good. */
+  /**
+   * Whether items that were set aside may be handed out now. A poll that is due goes first: otherwise items that always
+   * fail could hold it up for good.
+   */
   get mayRetry(): boolean {
     return this.#host.delivery() !== undefined || this.#host.schedule.left > 0;
   }
 
   take(): Handout<T> | undefined {
     const { source, saver, health } = this.#host;
-    // A plain source knows what was handled by what it is asked for: that must not change while it is saved.
+    // Asking a source without `acknowledgement` for an event changes its state, which must not happen during a save.
     if (source.acknowledgement === undefined ? saver?.isUnderWay : saver?.isBehind) {
       return undefined;
     }
@@ -75,7 +78,7 @@ export class SideBySide<T> {
       if (handout !== undefined && handout.attempt > 1) health.phase = "delivering";
       return handout;
     } catch (thrown) {
-      // The source could not tell the key of an event.
+      // The source failed to tell the key of an event.
       if (!health.ended) this.#host.failDelivery(pollFailure(source.name, thrown));
       return undefined;
     }
@@ -96,7 +99,7 @@ export class SideBySide<T> {
     return saving;
   }
 
-  /** Ends the delivery if all of it was handled or set aside. */
+  /** Ends the delivery if all of its events were handled or set aside. */
   endIfHandled(): void {
     const { delivery, delivered, saver, health } = this.#host;
     if (!this.#handouts.isDrained) return;
@@ -107,7 +110,7 @@ export class SideBySide<T> {
     health.phase = "idle";
   }
 
-  /** The delivery has ended, be it in the middle. */
+  /** To be called when the delivery has ended, even in the middle. */
   release(): void {
     this.#handouts.release();
   }
@@ -119,7 +122,7 @@ export class SideBySide<T> {
       if (failed !== undefined) source.acknowledgement?.setAside(key);
       else source.acknowledgement?.handled(key);
     } catch (thrown) {
-      // What the source will report and save from here on is anyone's guess.
+      // From here on it is unknown what the source will report and save.
       return giveUp(pollFailure(source.name, thrown).error);
     }
     if (failed !== undefined) return this.#setAside(key, failed.thrown);
@@ -142,7 +145,10 @@ export class SideBySide<T> {
     );
   }
 
-  /** A plain source takes no single event back: all from the one that failed on comes again with the next poll. */
+  /**
+   * A source without `acknowledgement` cannot take back a single event: the failed one and all after it come again with
+   * the next poll.
+   */
   #handBack({ key, attempt }: Handout<T>, { thrown }: Failed): void {
     const error = handlerFailure(this.#host.source.name, key, attempt, thrown);
     this.#host.failDelivery({ error, fatal: false });

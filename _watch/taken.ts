@@ -1,4 +1,4 @@
-/** One source object serves one live watch. */
+/** One source object can be used by only one live watch at a time. */
 import type { ExternalSource } from "../_diff/source.ts";
 import { oneLine } from "../_errors/one_line.ts";
 
@@ -13,7 +13,7 @@ export function checkFree(source: ExternalSource<unknown>): void {
   );
 }
 
-/** Takes the source, until what is returned is called. */
+/** Marks the source as watched. Returns a function that takes that back. */
 export function takeSource(source: ExternalSource<unknown>): () => void {
   taken.add(source);
   return () => void taken.delete(source);

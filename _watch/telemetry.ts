@@ -23,18 +23,18 @@ const SOURCE = "koprs.external.source";
 const OUTCOME = "koprs.external.outcome";
 const PART = "koprs.external.part";
 
-/** How a poll ended. `changed` and `unchanged` are good polls, whose events were handled whole. */
+/** How a poll ended. `changed` and `unchanged` are good polls, all of whose events were handled. */
 export type PollOutcome = "changed" | "unchanged" | "failed" | "cancelled";
 
-/** What the gauges read of a live watch whenever a metric reader collects. */
+/** What the gauges read from a live watch whenever a metric reader collects. */
 export interface Observed {
   readonly source: string;
   readonly failures: number;
   /** Milliseconds since the epoch of the last good poll, or of the start where there was none. */
   readonly healthyAt: number;
-  /** Items that were not handled since a handler failed for them; undefined where there are no handlers. */
+  /** Items whose handler failed and that were not handled since; undefined without handlers. */
   readonly aside: number | undefined;
-  /** Milliseconds by which a budget puts off the next poll; undefined without one. */
+  /** Milliseconds by which a budget puts off the next poll; undefined without a budget. */
   readonly putOff: number | undefined;
 }
 
@@ -59,7 +59,7 @@ export function countHandled(
 export class PollTelemetry {
   /** Requests made so far. */
   requests = 0;
-  /** What is polled alone; undefined for all of the source. */
+  /** The part that is polled; undefined for all of the source. */
   readonly part: ExternalPart | undefined;
   readonly #source: string;
   readonly #totals: boolean;
@@ -67,12 +67,12 @@ export class PollTelemetry {
   readonly #span: Span;
   #endedAt: number | undefined;
 
-  /** @param totals Whether the metrics do not name the source. The span does. */
+  /** @param totals Whether the metrics leave out the name of the source. The span has it. */
   constructor(source: string, totals: boolean, part: ExternalPart | undefined) {
     this.#source = source;
     this.#totals = totals;
     this.part = part;
-    // Now and not only at the end: the gauges must tell of a first poll that hangs.
+    // Now and not only at the end: the gauges must also report a first poll that hangs.
     instruments();
     this.#span = trace.getTracer(SCOPE, VERSION).startSpan(`poll ${source}`, {
       startTime: this.#startedAt,
@@ -88,8 +88,8 @@ export class PollTelemetry {
   }
 
   /**
-   * Marks when the poll itself was done. The span is closed later, once the events are handled and their
-   * number is known, but the time a slow consumer takes is not the poll's.
+   * Marks when the poll itself was done. The span is closed later, once the events are handled and their number is
+   * known, but the time that a slow consumer takes does not count as part of the poll.
    */
   answered(): void {
     this.#endedAt = now();

@@ -1,8 +1,8 @@
 /**
- * Buckets of canned pages, which any client of S3, Google Cloud Storage or Azure Blob Storage can list.
+ * Buckets of prepared pages, which any client of S3, Google Cloud Storage or Azure Blob Storage can list.
  *
- * Run: `deno run -A bench/_canned.ts s3|gcs|azure OBJECTS [ms of latency a page]`. It prints its port. A request for
- * `/set?count=…&latency=…` has it show so many of the objects only, or take so long, from then on, and `/set?touch=I`
+ * Run: `deno run -A bench/_canned.ts s3|gcs|azure OBJECTS [ms of latency a page]`. It prints its port. After a request
+ * for `/set?count=…&latency=…` it shows only that many of the objects, or takes that long for a page; `/set?touch=I`
  * gives an object another version.
  *
  * @module
@@ -13,15 +13,17 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { announce, countUpTo, serveSelf } from "./_harness.ts";
 
-/** How a service writes a listing. What it writes is ASCII. */
+/** How a service writes a listing. The text is ASCII. */
 interface Format {
   readonly type: string;
   readonly pageSize: number;
-  /** What it says of an object: in full, and where it can be asked for less. All versions are of one length. */
+  /**
+   * The text of an object: in full, and shortened where a client can ask for that. All versions have the same length.
+   */
   readonly entries: readonly ((i: number, version: number) => string)[];
-  /** What is asked for. A range begins with an object, and ends before one if it has an end. */
+  /** Reads a request. A range begins with an object, and ends before one if it has an end. */
   ask(query: URLSearchParams): { first: number; last?: number; entry?: number };
-  /** What stands before the objects and behind them. `next` is the token of the next page. */
+  /** The text before and after the objects. `next` is the token of the next page. */
   around(found: number, next: number | undefined, query: URLSearchParams): [string, string];
 }
 
@@ -105,7 +107,7 @@ const gcs: Format = {
         })
       }`;
     },
-    // With `fields`.
+    // For requests with `fields`.
     (i, version) =>
       `,{"name":"${keyOf(i)}","generation":"${generationOf(i, version)}",` +
       `"size":"${sizeOf(i)}","updated":"${timeOf(i).toISOString()}"}`,
@@ -152,21 +154,21 @@ const azure: Format = {
 
 const formats: Readonly<Record<string, Format>> = { s3, gcs, azure };
 
-/** How many objects there are to see, and the ms that a page takes. */
+/** How many objects are shown, and how many ms a page takes. */
 const state = { count: 0, latency: 0 };
 
-/** The index of the first key behind this one. */
+/** The index of the first key after this one. */
 function behind(key: string): number {
   return countUpTo(key, state.count, keyOf);
 }
 
-/** The index of the first key from this one on. */
+/** The index of this key, or else of the first key after it. */
 function from(key: string): number {
   const index = behind(key);
   return index > 0 && key === keyOf(index - 1) ? index - 1 : index;
 }
 
-/** The texts of all objects one behind the other, to be cut into pages. */
+/** The texts of all objects, one after another, to be cut into pages. */
 class Entries {
   readonly #entry: (i: number, version: number) => string;
   readonly #all: Buffer;
@@ -230,7 +232,7 @@ function serve({ type, pageSize, entries, ask, around }: Format, count: number):
   announce(server);
 }
 
-/** A bucket of canned pages, in another process. */
+/** A bucket of prepared pages, in another process. */
 export interface Canned {
   readonly origin: string;
   set(what: { count?: number; latency?: number; touch?: number }): Promise<void>;

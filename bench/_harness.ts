@@ -1,16 +1,16 @@
-// What the benchmarks share: sides in turn, medians, child processes, and the rows of the one table.
+// Shared by the benchmarks: running sides in turn, medians, child processes, and the rows of the table.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Server } from "node:http";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-/** A small part of the work, to show that it still runs. */
+/** Whether to do only a small part of the work, to show that the benchmarks still run. */
 export const SMOKE: boolean = process.env.BENCH_SMOKE === "1" || process.argv.includes("--smoke");
 
 const JSON_LINES = process.argv.includes("--json");
 
-/** The runtimes, and what each takes before a program so that the program has `gc`. */
+/** The runtimes, and the arguments that each needs before a program, so that the program has `gc`. */
 const FLAGS = {
   Deno: ["run", "-A", "--no-check", "--v8-flags=--expose-gc"],
   Node: ["--expose-gc", "--disable-warning=ExperimentalWarning"],
@@ -27,30 +27,33 @@ export interface Runtime {
 /** The runtime and its version. */
 export const RUNTIME: string = `${KIND} ${process.versions[KIND.toLowerCase()]}`;
 
-/** A line of the table: two figures of one run, what their ratio is, and what it must be. */
+/** A line of the table: two figures of one run, their ratio, and the budget for it. */
 export interface Row {
   readonly what: string;
   readonly ours: string;
-  /** With its name. */
+  /** The figure of the other side, with its name. */
   readonly rival: string;
-  /** Rival by ours for speeds and sizes to be beaten; ours by rival for what is to be little overhead. */
+  /** Rival divided by ours where we should be better; ours divided by rival where we should add little. */
   readonly ratio?: number;
-  /** What the ratio says: `faster` and `less` are rival by ours, `as long` and `as much` ours by rival. */
+  /**
+   * What the ratio means: for `faster` and `less` it is rival divided by ours, for `as long` and `as much` ours divided
+   * by rival.
+   */
   readonly sense?: "faster" | "less" | "as long" | "as much";
   readonly budget?: string;
   readonly met?: boolean;
 }
 
-/** Prints a part's rows: for people, or with --json for `main.ts`. A budget missed makes the program fail. */
+/** Prints the rows of a part: as a table, or with --json for `main.ts`. If a budget is missed, the program fails. */
 export function report(rows: readonly Row[]): void {
-  // Too little work to judge by.
+  // A smoke run does too little work to be judged.
   const judged: readonly Row[] = SMOKE ? rows.map(({ met: _, ...row }) => row) : rows;
   if (JSON_LINES) { for (const row of judged) console.log(JSON.stringify(row)); }
   else printTable({ "": judged });
   if (judged.some(({ met }) => met === false)) process.exitCode = 1;
 }
 
-/** Prints rows as one table, in Markdown, each group below its name. */
+/** Prints rows as one table, in Markdown, each group under its name. */
 export function printTable(groups: Readonly<Record<string, readonly Row[]>>): void {
   const lines = [["what", "ours", "rival", "ratio", "budget", "met"], []];
   for (const [name, rows] of Object.entries(groups)) {
@@ -80,7 +83,7 @@ function inWords(ratio: number | undefined, sense: string): string {
   return `${times.toFixed(times < 10 ? 2 : 1)}× ${opposite ?? sense}`.trim();
 }
 
-/** What two sides took, and how they are compared. */
+/** The times of two sides, and how they are compared. */
 export interface Comparison {
   readonly what: string;
   readonly ours: readonly number[];
@@ -90,11 +93,11 @@ export interface Comparison {
   readonly digits?: number;
   /** @default {"faster"} */
   readonly sense?: "faster" | "as long";
-  /** The ratio must be this at least, or at most where it says how much longer we take. */
+  /** The least ratio allowed for `faster`, and the greatest for `as long`. */
   readonly budget?: number | undefined;
 }
 
-/** The row of two sides by their medians. */
+/** Makes the row that compares the medians of two sides. */
 export function compare(
   { what, ours, rival, name, unit, digits, sense = "faster", budget }: Comparison,
 ): Row {
@@ -113,7 +116,7 @@ export function compare(
   };
 }
 
-/** The middle of some figures, or the mean of the middle two. */
+/** The median: the middle figure, or the mean of the middle two. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const half = sorted.length >> 1;
@@ -121,7 +124,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? NaN) + upper) / 2;
 }
 
-/** The value below which this share of the figures lies. */
+/** The quantile: this share of the figures lies below it. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(Math.floor(sorted.length * share), sorted.length - 1)] ?? NaN;
@@ -134,21 +137,22 @@ export function withSpread(values: readonly number[], unit: string, digits = 1):
   return `${middle} ${values.length > 1 ? `(${least}–${most}) ` : ""}${unit}`;
 }
 
-/** One side of a comparison. `work` returns how much it did, to be checked. */
+/** One side of a comparison. `work` returns how much it did, which must be `expected`. */
 export interface Side {
   readonly name: string;
   readonly expected: number;
   work(): number | Promise<number>;
-  /** It has run already, and needs no round to warm up. */
+  /** Set if it has run already, and needs no round to warm up. */
   readonly warm?: boolean;
-  /** It takes part in so many rounds only. */
+  /** In how many rounds it takes part, at most. */
   readonly rounds?: number;
 }
 
 /**
- * Runs the sides in turn, so that what else the machine does meets all of them.
+ * Runs the sides in turn, so that other load affects all of them alike.
  *
- * @returns The milliseconds of each round, by side. The first round warms up and is left out, unless it is the only one.
+ * @returns The milliseconds of each round, by side. The first round warms up and is left out, unless it is the only
+ * one.
  */
 export async function inTurn(sides: readonly Side[], rounds: number): Promise<number[][]> {
   const times = sides.map((): number[] => []);
@@ -190,13 +194,13 @@ export function run(command: readonly string[], cwd?: string): Promise<string> {
   });
 }
 
-/** Runs a program as a process of its own; its last line is what it found, as JSON. */
+/** Runs a program as a process of its own, and parses its last line as JSON. */
 export async function runSelf<R>(url: string, ...args: readonly string[]): Promise<R> {
   const output = await run(commandFor(url, args));
   return JSON.parse(output.trim().split("\n").at(-1) ?? "");
 }
 
-/** Starts a program as another process, which prints the port of the server it is. */
+/** Starts a server program as another process. It prints its port. */
 export async function serveSelf(
   url: string,
   ...args: readonly string[]
@@ -213,7 +217,7 @@ export async function serveSelf(
   return { origin: `http://127.0.0.1:${port}`, stop };
 }
 
-/** Has a server listen on a free port, and tells `serveSelf` which. */
+/** Lets a server listen on a free port, and prints that port for `serveSelf`. */
 export function announce(server: Server): void {
   server.keepAliveTimeout = 60_000;
   server.listen(0, "127.0.0.1", () => {
@@ -222,7 +226,7 @@ export function announce(server: Server): void {
   });
 }
 
-/** What is alive on the heap and in buffers, in bytes. */
+/** The bytes that are in use on the heap and in buffers, after garbage collection. */
 export async function liveBytes(): Promise<number> {
   const { gc } = globalThis as { gc?: () => void };
   if (gc === undefined) throw new Error("Cannot measure memory without --expose-gc");
@@ -237,7 +241,7 @@ export async function liveBytes(): Promise<number> {
 /** The most memory this process has had, in bytes. */
 export function peakRss(): number {
   try {
-    // Not what the process was before it became this program, as in `maxRSS`.
+    // Unlike `maxRSS`, this does not include the process before it became this program.
     const kilobytes = /VmHWM:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
     if (kilobytes !== undefined) return Number(kilobytes) * 1024;
   } catch { /* Not Linux. */ }
@@ -249,7 +253,10 @@ export function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** How many of `count` keys in order are not behind this one, whatever it is: a listing may be cut anywhere. */
+/**
+ * How many of `count` sorted keys are not greater than this one, which need not be one of them: a listing may be cut
+ * anywhere.
+ */
 export function countUpTo(key: string, count: number, keyAt: (i: number) => string): number {
   let [low, high] = [0, count];
   while (low < high) {

@@ -1,5 +1,5 @@
-// A poll of a bucket in which nothing changed, as the benchmarks of S3, GCS and Azure measure it: ours, the rivals with
-// their `Map`, and the floor: a bare `fetch` of the same pages, dropped.
+// Measures a poll of a bucket in which nothing changed, for the benchmarks of S3, GCS and Azure: our poll, the rivals
+// with their `Map`, and as the floor a bare `fetch` of the same pages, which are dropped.
 import process from "node:process";
 import { type ObjectStore, ObjectStorePoller } from "@koprs/external/store";
 import type { Canned } from "./_canned.ts";
@@ -7,7 +7,7 @@ import { compare, inTurn, type Row, RUNTIME, type Side, SMOKE } from "./_harness
 
 const ROUNDS = SMOKE ? 1 : 3;
 
-/** What a careful user keeps of an object. */
+/** What a careful user remembers about an object. */
 export interface Known {
   readonly size: number | undefined;
   readonly etag: string | undefined;
@@ -20,28 +20,28 @@ export interface Rival {
   list(): Promise<Map<string, Known>>;
 }
 
-/** What is polled, and how else it can be listed. */
+/** A store to poll, and the other ways to list it. */
 export interface Listing {
   readonly name: string;
   readonly store: ObjectStore;
-  /** The first one is what the budget is about. */
+  /** The budget is for the first one. */
   readonly rivals: readonly Rival[];
   readonly pageSize: number;
-  /** Asks for the page that begins with an object. */
+  /** Fetches the page that begins with an object. */
   fetchPage(first: number): Promise<Response>;
   /** Gives an object another version. */
   touch(i: number): Promise<void>;
-  /** What the ratios must be, if anything: at least to the first rival, at most to the floor. */
+  /** The budgets, if there are any: at least this ratio to the first rival, and at most this ratio to the floor. */
   budget(count: number, latency: number): { rival?: number; floor?: number };
 }
 
-/** How many objects, and the ms that a page takes in each of the cases. */
+/** How many objects there are, and the ms that a page takes in each case. */
 interface Work {
   readonly count: number;
   readonly latencies: readonly number[];
 }
 
-/** The numbers of the command line: the objects, and then the latencies. */
+/** Reads the numbers of the command line: the number of objects, then the latencies. */
 export function workOf(usual: Work): Work {
   if (SMOKE) return { count: 6_000, latencies: [0, 5] };
   const [count, ...latencies] = process.argv.slice(2).filter((word) => /^\d+$/.test(word)).map(
@@ -86,7 +86,7 @@ function sidesOf({ name, store, rivals, pageSize, fetchPage }: Listing, count: n
     for (let first = 0; first < count; first += pageSize) {
       const response = await fetchPage(first);
       const { byteLength } = await response.arrayBuffer();
-      // The shortest of all entries has more.
+      // Even the shortest entry has more than 100 bytes.
       if (!response.ok || byteLength < 100 * Math.min(pageSize, count - first)) return -first - 1;
     }
     return 0;
@@ -99,7 +99,9 @@ function sidesOf({ name, store, rivals, pageSize, fetchPage }: Listing, count: n
   };
 }
 
-/** Measures polls of a bucket that has so many objects, and where its latency can be set, with each latency. */
+/**
+ * Measures polls of a bucket of `count` objects. If the latency of the server can be set, it does so with each latency.
+ */
 export async function measure(
   listing: Listing,
   { count, latencies }: Work,
@@ -126,7 +128,7 @@ export async function measure(
   await server?.set({ count, latency: 0 });
   await inTurn([{ ...ours, expected: count }], 1);
   const rows: Row[] = [];
-  // Before the rivals' maps fill the heap. With more latency it is but the latency.
+  // Done before the rivals' maps fill the heap. At a higher latency, only the latency would be measured.
   for (const latency of latencies.filter((ms) => ms < 50)) {
     await server?.set({ latency });
     const sides = [ours, { ...floor, ...(latency > 0 && { rounds: 1, warm: true }) }];
@@ -136,7 +138,7 @@ export async function measure(
   await inTurn(others.map((side) => ({ ...side, expected: count })), 1);
   for (const latency of latencies) {
     await server?.set({ latency });
-    // A rival has run by now, and where it does little but wait, or takes long, fewer rounds say it all.
+    // The rivals have warmed up by now. Where one mostly waits, or takes long, fewer rounds are enough.
     const rounds = latency > 0 ? 1 : count < 1_000_000 ? 3 : 2;
     const sides = [ours, ...others.map((side) => ({ ...side, warm: true, rounds }))];
     const times = await inTurn(sides, ROUNDS);
@@ -147,7 +149,7 @@ export async function measure(
   return rows;
 }
 
-/** Makes sure that all sides see it when an object changes. */
+/** Checks that all sides notice when an object changes. */
 export async function expectChanges(
   listing: Listing,
   count: number,

@@ -1,4 +1,4 @@
-// Where benchmarks run: here, and on Node and Bun with the package as npm installs it.
+// The places where benchmarks run: here, and on Node and Bun with the package as npm installs it.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
@@ -8,7 +8,7 @@ import { RUNTIME, type Runtime } from "./_harness.ts";
 
 const RUNTIMES = [{ kind: "Node", npm: "node@24" }, { kind: "Bun", npm: "bun@1.4.5" }] as const;
 
-/** Where benchmarks run. */
+/** A place where benchmarks run. */
 export interface Place extends Runtime {
   /** The runtime and its version. */
   readonly name: string;
@@ -24,7 +24,9 @@ export const HERE: Place = {
   folder: fileURLToPath(new URL("./", import.meta.url)),
 };
 
-/** Makes a project of npm in a folder, and gives the runtimes to use it with. Says which are left out, and why. */
+/**
+ * Makes an npm project in a folder, and returns the runtimes that can use it. Prints which ones are left out, and why.
+ */
 export function npmPlaces(
   project: string,
   prepare: () => void = () => prepareProject(project, ["tests", "bench"]),

@@ -1,10 +1,10 @@
-/** A server whose content never changes, in another process or in place of `fetch`: for benchmarks of many sources. */
+/** A server whose content never changes, as another process or in place of `fetch`: for benchmarks of many sources. */
 import { createServer } from "node:http";
 import { announce } from "./_harness.ts";
 
 const ETAG = '"0123456789abcdef0123456789abcdef"';
 
-/** Answers 304 to whoever knows the content. */
+/** Answers 304 to requests with the current ETag. */
 export function serveUnchanged(): void {
   const server = createServer((request, response) => {
     response.setHeader("etag", ETAG);
@@ -14,7 +14,7 @@ export function serveUnchanged(): void {
   announce(server);
 }
 
-/** Answers at once, without a network, as such a server would. */
+/** Answers at once, without a network, as such a server would answer a first request. */
 export function answer(): Promise<Response> {
   return Promise.resolve(new Response("{}", { headers: { etag: ETAG } }));
 }

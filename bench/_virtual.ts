@@ -1,4 +1,4 @@
-// A clock without time, and an API server without a network, for simulations of many replicas in one process.
+// A virtual clock, and an API server without a network, for simulations of many replicas in one process.
 import type { Cluster } from "@koprs/external/kubernetes";
 
 const realTimeout = globalThis.setTimeout;
@@ -9,7 +9,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Stands in for `setTimeout` and `performance.now`: time passes when nothing else is left to do. */
+/** Replaces `setTimeout` and `performance.now`: time passes only when nothing else is left to do. */
 export class VirtualClock {
   now = 0;
   readonly #timers: Timer[] = [];
@@ -25,7 +25,7 @@ export class VirtualClock {
 
   after(ms: number, callback: () => void): number {
     const timer = { id: ++this.#id, at: this.now + Math.max(ms, 0), callback };
-    // A heap by hand: there are always about as many timers as replicas, but they come and go quickly.
+    // A binary heap: there are always about as many timers as replicas, but they come and go quickly.
     const timers = this.#timers;
     let place = timers.push(timer) - 1;
     while (place > 0) {
@@ -38,7 +38,7 @@ export class VirtualClock {
     return timer.id;
   }
 
-  /** Lets so much time pass. */
+  /** Lets `ms` milliseconds pass. */
   async run(ms: number): Promise<void> {
     const end = this.now + ms;
     for (;;) {
@@ -86,7 +86,7 @@ interface StoredLease {
   readonly metadata: { readonly name: string; resourceVersion: string };
 }
 
-/** The Leases of an API server, in memory. Each request takes its time. */
+/** The Leases of an API server, in memory. Each request takes the latency twice: there and back. */
 export class LeaseServer {
   writes = 0;
   lists = 0;
@@ -102,7 +102,10 @@ export class LeaseServer {
     this.#latency = latency;
   }
 
-  /** What one replica reaches it by. `isAlive` says whether it still runs: one that was killed is never answered. */
+  /**
+   * How one replica reaches the server. `isAlive` says whether the replica still runs: one that was killed gets no
+   * answer.
+   */
   clusterFor(isAlive: () => boolean): Cluster {
     const fetch = async (input: URL | RequestInfo, init?: RequestInit) => {
       const url = new URL(String(input));

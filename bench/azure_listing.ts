@@ -1,6 +1,7 @@
 /**
- * A poll of a container of Azure Blob Storage in which nothing changed: `AzureStore`, against the SDK's own listing with a
- * `Map`, and against a bare `fetch` of the same pages, dropped. The canned pages come from another process.
+ * A poll of a container of Azure Blob Storage in which nothing changed: `AzureStore`, against the SDK's own listing
+ * with a `Map`, and against a bare `fetch` of the same pages, which are dropped. The prepared pages come from another
+ * process.
  *
  * Run: `deno run -A bench/azure_listing.ts [objects [ms of latency a page…]]`
  *

@@ -1,9 +1,10 @@
 /**
- * What it takes to know of a change soon: a bucket of 1,000,000 objects, of which one changes each second, on a clock that
- * runs fast. Each page takes 20 ms of that clock. Polling alone, against notifications (500 ms behind the change) with a
- * sweep every hour, and against hot parts: nine of ten changes are in a folder of 10,000 objects there.
+ * What it costs to notice a change soon. A bucket has 1,000,000 objects, and one of them changes each second, on a
+ * mocked clock on which each page takes 20 ms. Polling alone is compared with notifications, which come 500 ms after
+ * the change, with a sweep every hour, and with hot parts: for these, nine of ten changes are in a folder of 10,000
+ * objects.
  *
- * Then, by the real clock and the real SDK: how soon one change is seen that a notification told of.
+ * Then, with the real clock and the real SDK: how soon a change is seen after its notification.
  *
  * Run: `deno run -A bench/fresh.ts [--json]`.
  *
@@ -29,16 +30,16 @@ const LATENCY = 20;
 const NOTICE = 500;
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** Simulated. */
+/** Milliseconds of simulated time. */
 const LONG = SMOKE ? 20_000 : 600_000;
 const SHORT = SMOKE ? 10_000 : 60_000;
-/** The folder of the keys that change often: all that begin with the first keys' common letters. */
+/** The folder of the keys that change often: the common prefix of the first keys. */
 const FOLDER = keyOf(0).slice(0, keyOf(0).indexOf("-v1") - 4);
 const FOLDER_COUNT = 10_000;
-/** Dollars a thousand LIST requests, and objects a page; Standard classes in the United States. */
+/** Dollars for a thousand LIST requests, and objects a page; Standard classes in the United States. */
 const PRICES = { S3: [0.005, 1_000], GCS: [0.005, 1_000], Azure: [0.0055, 5_000] } as const;
 
-/** A bucket in memory, which answers on the clock that runs fast. */
+/** A bucket in memory, which answers by the mocked clock. */
 class Bucket implements ObjectStore {
   readonly name: string = "bench://bucket";
   readonly ranged: true = true;
@@ -46,7 +47,7 @@ class Bucket implements ObjectStore {
 
   async *list(options: ListOptions = {}): AsyncGenerator<readonly ObjectMeta[]> {
     const { prefix = "", after = "", until, pageSize = PAGE } = options;
-    // All are ASCII.
+    // All keys are ASCII.
     let at = Math.max(countUpTo(after, COUNT, keyOf), firstFrom(prefix));
     const end = Math.min(
       until === undefined ? COUNT : countUpTo(until, COUNT, keyOf),
@@ -76,7 +77,7 @@ function firstFrom(key: string): number {
 interface Way {
   readonly options: WatchOptions;
   readonly notified?: boolean;
-  /** The share of changes in the folder. */
+  /** The share of the changes that are in the folder. */
   readonly hot?: number;
   readonly duration: number;
 }
@@ -84,7 +85,7 @@ interface Way {
 interface Found {
   /** Requests a day. */
   readonly requests: number;
-  /** Of listing everything, once. */
+  /** Requests to list everything once. */
   readonly sweep: number;
   /** Milliseconds from a change to its event. */
   readonly delays: readonly number[];
@@ -145,7 +146,7 @@ async function simulate({ options, notified, hot = 0, duration }: Way): Promise<
 
 const number = (value: number) => Math.round(value).toLocaleString("en-US");
 
-/** Dollars a day at each cloud, in words: of everything as many requests as its pages take. */
+/** Dollars a day at each cloud, as text. Requests for everything are counted by the page size of the cloud. */
 function cost({ requests, sweep }: Found, parts: number): string {
   return Object.entries(PRICES).map(([cloud, [price, page]]) => {
     const whole = (requests - parts) * (sweep === 0 ? 1 : PAGE / page);
@@ -198,7 +199,7 @@ async function table(): Promise<Row[]> {
   ];
 }
 
-/** One change that a notification told of, by the real clock. */
+/** One change after its notification, with the real clock. */
 async function seen(): Promise<Row> {
   const canned = await startCanned("s3", COUNT);
   const client = new S3({
@@ -214,7 +215,7 @@ async function seen(): Promise<Row> {
     onPoll: ({ part, requests }) => void (part !== undefined && parts.push(requests)),
   });
   const reader = watch.getReader();
-  // The first of them is what everything takes.
+  // The first poll lists everything.
   for (let i = 0; i < COUNT; i++) await reader.read();
   const times: number[] = [];
   for (let round = 0; round <= 20; round++) {

@@ -1,7 +1,8 @@
 /**
- * What it takes to know of a change soon, on a real server: a bucket of MinIO, of which one object changes every five
- * seconds. Polling alone, as often as it can, against MinIO's own notifications by a webhook, with everything listed once
- * an hour. Requests are those that were made, delays those that passed.
+ * What it costs to notice a change soon, on a real server: a bucket of MinIO in which one object changes every five
+ * seconds. Polling alone, as often as it can, is compared with MinIO's own notifications by a webhook, with everything
+ * listed once an hour. The requests are counted and the delays are measured; only the hourly listing is added in
+ * proportion to the time.
  *
  * Run: `deno run -A bench/fresh_minio.ts [--json]`.
  *
@@ -24,7 +25,7 @@ const EVERY = SMOKE ? 500 : 5_000;
 const HOUR = 3_600_000;
 const BUCKET = "bucket";
 
-/** What one way of watching took, while the objects changed. */
+/** The requests and delays of one way of watching, while the objects changed. */
 interface Taken {
   readonly requests: number;
   readonly sweep: number;

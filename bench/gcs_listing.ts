@@ -1,7 +1,7 @@
 /**
  * A poll of a bucket of Google Cloud Storage in which nothing changed: `GcsStore`, against the SDK's own listing with a
- * `Map`, without `fields` and with, and against a bare `fetch` of the same pages, dropped. The canned pages come from
- * another process.
+ * `Map`, without and with `fields`, and against a bare `fetch` of the same pages, which are dropped. The prepared pages
+ * come from another process.
  *
  * Run: `deno run -A bench/gcs_listing.ts [objects [ms of latency a page…]]`
  *

@@ -1,8 +1,8 @@
 /**
- * 10,000 HTTP sources in one group, each every 10 s, against one server in another process: what the processor does, how far
- * behind their schedule polls come, what each source takes, how long it takes to add and remove them all, and whether sources that
- * come and go leave anything behind. And what one source with a million events costs 999 others. The rival is the loop a
- * careful user writes, with `fetch` and a timer, 10,000 times.
+ * 10,000 HTTP sources in one group, each polled every 10 s, against one server in another process. It measures the
+ * processor time, how late polls begin, the memory of each source, how long it takes to add and remove all sources,
+ * whether sources that come and go leave anything behind, and how much one source with a million events delays 999
+ * others. The rival is the loop that a careful user writes, with `fetch` and a timer, 10,000 times.
  *
  * Run: `deno run -A bench/group.ts [--json]`.
  *
@@ -17,17 +17,17 @@ import { answer, serveUnchanged } from "./_unchanged.ts";
 
 const COUNT = SMOKE ? 200 : 10_000;
 const INTERVAL = SMOKE ? 500 : 10_000;
-/** Rounds of polls that are looked at, behind the first. */
+/** How many rounds of polls are measured, after the first. */
 const ROUNDS = 2;
 const FAR = 3_600_000;
 const EVENTS = SMOKE ? 20_000 : 1_000_000;
 const OTHERS = SMOKE ? 99 : 999;
-/** Sources that come and go, at most so many at once. */
+/** How many sources come and go in all. */
 const CHURN = SMOKE ? 500 : 100_000;
 
 const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Reads a group for good. */
+/** Reads a group until the process ends. */
 async function read<T>(
   group: WatchGroup<T>,
   onEvent: (event: ExternalEvent<T> & { source: string }) => void = () => {},
@@ -35,7 +35,7 @@ async function read<T>(
   for await (const event of group) onEvent(event);
 }
 
-/** A source that tells when it is polled. */
+/** A source that reports when it is polled. */
 function observed<T>(
   source: ExternalSource<T>,
   onPoll: () => void,
@@ -65,7 +65,7 @@ async function memory(): Promise<number> {
     group.refresh();
     while (events < to) await delay(10);
   };
-  await add(0, 200); // has the code compiled
+  await add(0, 200); // lets the code be compiled
   const before = await liveBytes();
   await add(200, 200 + COUNT);
   return (await liveBytes() - before) / COUNT;
@@ -78,11 +78,11 @@ function fail(error: unknown): never {
 interface Active {
   readonly p50: number;
   readonly p99: number;
-  /** Microseconds of processor a poll. */
+  /** Microseconds of processor time for each poll. */
   readonly cpu: number;
 }
 
-/** Polls everything, first spread over the interval, and then in the rounds that count. */
+/** Polls everything: a first round, spread over the interval, and then the rounds that are measured. */
 async function active(side: string, origin: string): Promise<Active> {
   const lags: number[] = [];
   let polls = 0, counts = false;
@@ -129,7 +129,7 @@ function beginOurs(origin: string, observe: Observe): void {
   }
 }
 
-/** What is remembered is the same: URL, ETag and the digest of the content. */
+/** Remembers the same as our source: URL, ETag and the digest of the content. */
 function beginRival(origin: string, observe: Observe): void {
   const loop = async (url: string, { onPoll, onPolled }: ReturnType<Observe>) => {
     let etag: string | null = null;
@@ -149,7 +149,7 @@ function beginRival(origin: string, observe: Observe): void {
       }
       onPolled();
       await delay(INTERVAL);
-      if (digest === "") return; // never: it is remembered
+      if (digest === "") return; // never true: it only keeps the digest in memory
     }
   };
   for (let i = 0; i < COUNT; i++) {
@@ -158,10 +158,10 @@ function beginRival(origin: string, observe: Observe): void {
 }
 
 interface Moves {
-  /** Milliseconds to add, and to remove, all. */
+  /** Milliseconds to add, and to remove, all sources. */
   readonly add: number;
   readonly remove: number;
-  /** Bytes more on the heap after so many sources came and went. */
+  /** How many more bytes are in use after many sources came and went. */
   readonly growth: number;
 }
 
@@ -200,11 +200,11 @@ interface Beside {
   /** Milliseconds from the answer of a small source until its event was read. */
   readonly p50: number;
   readonly p99: number;
-  /** Events of the large one a second, meanwhile. */
+  /** Events of the large source a second, during that time. */
   readonly rate: number;
 }
 
-/** One source with very many events beside others with one event every second. */
+/** One source with very many events next to others with one event every second. */
 async function beside(): Promise<Beside> {
   const answeredAt = new Map<string, number>();
   const delays: number[] = [];
@@ -318,5 +318,5 @@ const modes: Readonly<Record<string, () => unknown>> = {
 if (mode === "--serve") serveUnchanged();
 else if (mode !== undefined && mode in modes) {
   console.log(JSON.stringify(await modes[mode]?.()));
-  process.exit(); // the groups go on for ever
+  process.exit(); // the groups would go on forever
 } else await main();

@@ -1,6 +1,6 @@
 /**
- * Handlers side by side: 16 at once of 50 ms each, against a loop; events a second through handlers that do nothing, against the
- * same loop; and memory with a million events waiting.
+ * Handlers that run concurrently: 16 at once, of 50 ms each, against a loop; events a second through handlers that do
+ * nothing, against the same loop; and the memory with a million events waiting.
  *
  * Run: `deno run -A --v8-flags=--expose-gc bench/handlers.ts [--json]`.
  *
@@ -21,17 +21,17 @@ import {
   withSpread,
 } from "./_harness.ts";
 
-/** Milliseconds of a handler that does something. */
+/** How long a handler takes that does something, in milliseconds. */
 const TIME = 50;
 const CONCURRENCY = 16;
 const SLOW = SMOKE ? 320 : 10_000;
-/** One by one it would take minutes: fewer, and the time of one is compared. */
+/** All of them one by one would take minutes. So there are fewer, and the times of a single event are compared. */
 const ONE_BY_ONE = SMOKE ? 10 : 200;
 const QUICK = SMOKE ? 20_000 : 500_000;
 const WAITING = SMOKE ? 50_000 : 1_000_000;
 const ROUNDS = SMOKE ? 1 : 3;
 
-/** So many objects, in order. */
+/** A store of `count` objects, in order. */
 function storeOf(count: number): ObjectStore {
   return {
     name: "synthetic://bucket",
@@ -58,7 +58,7 @@ function watchOf(count: number, checkpoint?: MemoryCheckpointStore): ExternalWat
 
 const work = () => new Promise<void>((resolve) => setTimeout(resolve, TIME));
 
-/** Handles all of them, the first listing included, and returns how many they were. */
+/** Handles all events of the first listing, and returns their number. */
 async function handleAll(
   watch: ExternalWatch<ObjectMeta>,
   concurrency: number,

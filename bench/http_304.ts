@@ -1,5 +1,5 @@
 /**
- * A poll of a page that has not changed, against a bare conditional `fetch`. The server is another process.
+ * A poll of a page that has not changed, against a bare conditional `fetch`. The server is in another process.
  *
  * Run: `deno run -A bench/http_304.ts [--json]`.
  *
@@ -31,7 +31,7 @@ async function main(): Promise<void> {
     const url = `${server.origin}/config.json`;
     const { signal } = new AbortController();
     const poller = new HttpPoller(url);
-    // The first poll has it all, and the second may not trust a Last-Modified that is so new.
+    // The first poll loads the page, and the second may not trust a Last-Modified that is so recent.
     for (const expected of [1, 0]) {
       const found = [...await poller.poll({ signal })].length;
       if (found !== expected) throw new Error(`${found} events instead of ${expected}`);
@@ -65,7 +65,7 @@ async function main(): Promise<void> {
         },
       },
       {
-        // What any poll pays that can be aborted and that has a timeout, written by hand and nothing more.
+        // The least that a poll costs with an abort signal and a timeout, written by hand.
         name: "fetch with signal and timeout",
         expected: REQUESTS,
         async work() {

@@ -1,7 +1,7 @@
 /**
- * 10,000 watches in one process: what each takes while it waits for its next poll, what the processor does meanwhile, and
- * how far behind their schedule polls come when all are active against one server in another process. The rival is the
- * loop a careful user writes, with `fetch` and a timer.
+ * 10,000 watches in one process: the memory of each while it waits for its next poll, the processor time meanwhile, and
+ * how late polls begin when all are active against one server in another process. The rival is the loop that a careful
+ * user writes, with `fetch` and a timer.
  *
  * Run: `deno run -A bench/idle.ts [--json]`.
  *
@@ -14,15 +14,15 @@ import { liveBytes, quantile, report, runSelf, RUNTIME, serveSelf, SMOKE } from 
 import { answer, serveUnchanged } from "./_unchanged.ts";
 
 const COUNT = SMOKE ? 200 : 10_000;
-/** How long the processor is looked at while nothing happens. */
+/** How long the processor time is measured while nothing happens, in milliseconds. */
 const QUIET = SMOKE ? 500 : 5_000;
 const INTERVAL = SMOKE ? 500 : 10_000;
-const POLLS = 2; // the first one without a schedule
+const POLLS = 2; // the first one has no due time
 const FAR = 3_600_000;
 
 const delay = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Starts one watch for good; resolves when it has polled once and waits. */
+/** Starts one watch that runs until the process ends; resolves when it has polled once and waits. */
 type Start = (url: string, i: number, onPoll?: () => void, onPolled?: () => void) => Promise<void>;
 
 function startOurs(
@@ -55,7 +55,7 @@ function startOurs(
   };
 }
 
-/** What is remembered is the same: URL, ETag and the digest of the content. */
+/** Remembers the same as our watch: URL, ETag and the digest of the content. */
 function startRival(given: typeof globalThis.fetch | undefined, interval: number): Start {
   return async (url, _, onPoll, onPolled) => {
     const fetch = given ?? globalThis.fetch;
@@ -89,14 +89,14 @@ function startRival(given: typeof globalThis.fetch | undefined, interval: number
 
 interface Idle {
   readonly bytes: number;
-  /** Milliseconds of processor a second. */
+  /** Milliseconds of processor time a second. */
   readonly cpu: number;
 }
 
 async function idle(side: string): Promise<Idle> {
   const start = (side === "ours" ? startOurs : startRival)(answer, FAR);
   const many = side === "nothing" ? 0 : COUNT;
-  // The first ones have the code compiled.
+  // The first watches let the code be compiled.
   for (let i = 0; i < Math.min(many, 200); i++) await start("http://127.0.0.1/warm-up", i);
   const before = await liveBytes();
   for (let i = 0; i < many; i++) await start(`http://127.0.0.1/config/${i}.json`, i);
@@ -123,7 +123,7 @@ async function active(side: string, origin: string): Promise<Active> {
   const began = performance.now();
   let polls = 0;
   await Promise.all(Array.from({ length: COUNT }, async (_, i) => {
-    await delay(i / COUNT * INTERVAL); // as many a second at all times
+    await delay(i / COUNT * INTERVAL); // so that as many begin in every second
     let due: number | undefined;
     await start(`${origin}/config/${i}.json`, i, () => {
       const now = performance.now();
@@ -194,5 +194,5 @@ const [mode, side = "", origin = ""] = process.argv.slice(2);
 if (mode === "--serve") serveUnchanged();
 else if (mode === "--idle" || mode === "--active") {
   console.log(JSON.stringify(await (mode === "--idle" ? idle(side) : active(side, origin))));
-  process.exit(); // the watches go on for ever
+  process.exit(); // the watches would go on forever
 } else await main();

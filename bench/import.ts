@@ -1,8 +1,10 @@
 /**
- * What `import "@koprs/external"` and each adapter cost: the time of a whole new process that imports it and ends, less that
- * of one that imports an empty module; the modules and bytes loaded; a bundle for a browser; the npm installation.
+ * What `import "@koprs/external"` and each adapter cost: the time of a whole new process that imports it and ends,
+ * compared with one that imports an empty module; the modules and bytes loaded; the size of a bundle for a browser; the
+ * size of the npm installation.
  *
- * Run: `deno run -A bench/import.ts [--json]`. Node and Bun take part where npm is there, by the package of `deno task pack`.
+ * Run: `deno run -A bench/import.ts [--json]`. If npm is installed, Node and Bun take part with the package of
+ * `deno task pack`.
  *
  * @module
  */
@@ -27,12 +29,12 @@ const ENTRIES = Object.keys(config.exports)
 
 interface Runtime {
   readonly name: string;
-  /** Runs a file. */
+  /** The command that runs a file. */
   readonly command: readonly string[];
   readonly folder: string;
 }
 
-/** The rows of processes that import one of the entries each, beside one that imports nothing. */
+/** Measures processes that import one entry each, against one that imports an empty module. */
 async function measure(runtime: Runtime, entries: readonly string[]): Promise<Row[]> {
   const other = join(runtime.folder, "empty.mjs");
   writeFileSync(other, "export {};\n");
@@ -70,7 +72,7 @@ interface Graph {
   readonly modules: readonly { readonly specifier: string; readonly size?: number }[];
 }
 
-/** What an entry loads, types left out: the bytes of this package, and the modules of others. */
+/** What an entry loads, without types: the bytes of this package, and the modules of others. */
 async function graphOf(path: string): Promise<{ bytes: number; others: string[] }> {
   const text = await run([process.execPath, "info", "--json", join(root, path)], root);
   const { modules } = JSON.parse(text) as Graph;
@@ -84,7 +86,7 @@ async function graphOf(path: string): Promise<{ bytes: number; others: string[] 
   };
 }
 
-/** What a page that watches one HTTP resource sends over the network. */
+/** How many bytes a page loads to watch one HTTP resource. */
 async function bundled(): Promise<Row> {
   const names = "watchExternal, HttpPoller";
   const text = await bundle(`export { ${names} } from ${JSON.stringify(specifierOf("."))};`);
@@ -99,7 +101,7 @@ async function bundled(): Promise<Row> {
   };
 }
 
-/** Installs the package alone, as npm does. */
+/** Installs only the package, as npm does. */
 function installIn(folder: string): void {
   pack(join(folder, "package.tgz"));
   const dependencies = { [NAME]: "file:package.tgz" };

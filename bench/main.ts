@@ -1,5 +1,5 @@
 /**
- * All benchmarks, each as a process of its own, and one table of what they found: `deno task bench`.
+ * Runs all benchmarks, each as a process of its own, and prints one table of their results: `deno task bench`.
  *
  * Run: `deno run -A bench/main.ts [--smoke] [part…]`. It fails if a part fails, or misses a budget in a full run.
  *
@@ -13,16 +13,16 @@ import process from "node:process";
 import { commandFor, printTable, type Row, RUNTIME, SMOKE } from "./_harness.ts";
 import { HERE, npmPlaces, type Place } from "./_places.ts";
 
-/** Seconds for one run. */
+/** How long one run may take, in seconds. */
 const LIMIT = SMOKE ? 60 : 300;
 
 type Args = readonly string[];
 
-/** What a part is given where it runs otherwise than by its name alone. */
+/** The runs of a part, each with its arguments. Any other part has one run, without arguments. */
 const RUNS: Readonly<Record<string, readonly Args[]>> = {
   s3_listing: SMOKE ? [[], ["minio"]] : [[], ["50000", "20", "100"], ["minio"]],
 };
-/** The parts that also run on Node and Bun, with less work where that is enough. */
+/** The parts that also run on Node and Bun, and their arguments: less work where that is enough. */
 const EVERYWHERE: Readonly<Record<string, Args>> = {
   azure_listing: ["10000"],
   gcs_listing: ["20000"],
@@ -70,7 +70,7 @@ console.log(
     }\n`,
 );
 printTable(groups);
-// As the tests count theirs.
+// In the same form as the last line of the tests.
 console.log(`\n${passed} passed, ${failed} failed, 0 skipped`);
 process.exit(failed === 0 ? 0 : 1);
 
@@ -78,7 +78,7 @@ function secondsSince(start: number): string {
   return ((performance.now() - start) / 1000).toFixed(1);
 }
 
-/** Runs a part, and puts what it found into the table. */
+/** Runs a part, and adds its rows to the table. */
 async function run(part: string, args: Args, place: Place): Promise<void> {
   const start = performance.now();
   const { rows, outcome, output } = await runChild(part, args, place);
@@ -88,7 +88,7 @@ async function run(part: string, args: Args, place: Place): Promise<void> {
   (groups[part] ??= []).push(...rows);
   if (outcome === "ok") passed++;
   else failed++;
-  // A budget that is missed shows in the table.
+  // A missed budget shows in the table.
   if (rows.length === 0 || outcome.startsWith("failed")) console.log(output.trim());
 }
 
@@ -105,7 +105,7 @@ function runChild(part: string, args: Args, place: Place): Promise<Outcome> {
     place,
   );
   const child = spawn(program, rest, {
-    // A group of its own, so that a time-out ends what the program started, too.
+    // A process group of its own, so that a timeout also ends the processes that the program has started.
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
     env: SMOKE ? { ...process.env, BENCH_SMOKE: "1" } : process.env,

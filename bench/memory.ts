@@ -1,6 +1,7 @@
 /**
- * Memory of a tracked object between polls, and the most a poll needs, against the `Map` a careful user keeps. Each figure
- * is of a process of its own, which lists synthetic objects in order: two kinds of keys, both of 40 to 50 characters.
+ * The memory of a tracked object between polls, and the peak during a poll, against the `Map` that a careful user
+ * keeps. Each figure is from a process of its own, which lists synthetic objects in order, with two kinds of keys, both
+ * of 40 to 50 characters.
  *
  * Run: `deno run -A bench/memory.ts [--json]`.
  *
@@ -22,14 +23,16 @@ import {
 
 const PAGE = 1000;
 
-/** `dated`: a path, a date, a number. `hashed`: nothing in common but the start, so that hardly anything can be left out. */
+/**
+ * `dated`: a path, a date, a number. `hashed`: only the beginning is common, so that hardly anything can be left out.
+ */
 type Keys = "dated" | "hashed";
 
-/** Objects in order. */
+/** A store of objects, in order. */
 class Synthetic implements ObjectStore {
   readonly name = "synthetic://bucket";
   readonly ranged = true;
-  /** The share of the objects that is other than it was moves on with this. */
+  /** Decides, with churn, which objects have changed. It increases by one with each poll. */
   round = 0;
   readonly #count: number;
   readonly #keys: Keys;
@@ -47,7 +50,7 @@ class Synthetic implements ObjectStore {
       const page: ObjectMeta[] = [];
       for (const stop = Math.min(i + PAGE, end); i < stop; i++) this.#add(i, page);
       yield page;
-      // A turn of the event loop now and then, as a listing over a network has one a page.
+      // A turn of the event loop from time to time: a listing over a network has one for each page.
       if (i % (100 * PAGE) === 0) await new Promise((resolve) => setTimeout(resolve));
     }
   }
@@ -58,7 +61,7 @@ class Synthetic implements ObjectStore {
 
   #add(i: number, page: ObjectMeta[]): void {
     const turn = (i + this.round) % 100;
-    if (this.#churn && turn === 1) return; // removed, added again in the next round
+    if (this.#churn && turn === 1) return; // removed; added again in the next round
     const version = this.#churn ? Math.floor((i + this.round) / 100) : 0;
     const [a, b] = [hash(i, version), hash(i, version + 0x5bd1)];
     page.push({
@@ -73,7 +76,7 @@ class Synthetic implements ObjectStore {
     if (this.#keys === "dated") {
       return `data/2026/11/23/part-${String(i).padStart(9, "0")}-v1.parquet`;
     }
-    // In order, and as far apart as hashes are.
+    // In order, with distances like those of hashes.
     const place = Math.floor((i + Number(`0x${hash(i, 1)}`) / 2 ** 32) * (2 ** 48 / this.#count));
     return `uploads/${place.toString(16).padStart(12, "0")}${hash(i, 2)}${hash(i, 3)}${
       hash(i, 4).slice(4)
@@ -96,7 +99,7 @@ function hash(i: number, seed: number): string {
   return `${HEX[x >>> 16]}${HEX[x & 0xffff]}`;
 }
 
-/** Something that polls, and says how many events it found. */
+/** Something that polls, and returns how many events it found. */
 interface Polling {
   poll(): Promise<number>;
 }
@@ -113,7 +116,7 @@ function ours(store: ObjectStore): Polling {
   };
 }
 
-/** The careful user's way: a new `Map` a poll, compared with the one before. */
+/** What a careful user writes: a new `Map` for each poll, compared with the one before. */
 function rival(store: ObjectStore): Polling {
   let old = new Map<string, ObjectMeta>();
   return {
@@ -135,13 +138,13 @@ function rival(store: ObjectStore): Polling {
 }
 
 interface Found {
-  /** Alive between polls, in all. */
+  /** Bytes in use between polls, in all. */
   readonly live: number;
-  /** The most memory the process had, after one poll and after two. */
+  /** The peak memory of the process in bytes: at the start, after one poll and after two. */
   readonly peaks: readonly number[];
-  /** The time of the second poll. */
+  /** The time of the second poll in milliseconds; with churn, the mean of all polls. */
   readonly ms: number;
-  /** With churn: what is alive is more by this, from the middle of the polls to the end. */
+  /** With churn: how many more bytes are in use at the end than in the middle of the polls. */
   readonly growth?: number;
 }
 
@@ -159,7 +162,7 @@ async function child(side: string, count: number, keys: Keys): Promise<Found> {
     peaks.push(peakRss());
   }
   const live = await liveBytes() - before;
-  // What was measured is in use.
+  // Uses the state after it was measured, so that it could not be collected before.
   if (count <= 100_000 && await polling.poll() !== 0) throw new Error(`${side}: no state`);
   return { live, peaks, ms };
 }
@@ -172,7 +175,7 @@ async function churn(side: string, count: number, polls: number): Promise<Found>
   const began = performance.now();
   for (store.round = 0; store.round < polls; store.round++) {
     const events = await polling.poll();
-    // In each hundred one comes back, one goes, and one of those that stay has a new version.
+    // Of each hundred objects one comes back, one goes, and one of the others has a new version.
     if (store.round > 0 && Math.abs(events - count / 100 * 3) > 5) {
       throw new Error(`${side}: ${events} events in poll ${store.round}`);
     }
@@ -201,7 +204,7 @@ async function main(): Promise<void> {
       rival: `${(them.live / count).toFixed(0)} B Map`,
       ratio: them.live / us.live,
       sense: "less",
-      // Of few objects it is mostly the code that was compiled meanwhile.
+      // With few objects, most of it is the code that was compiled meanwhile.
       ...(count >= 100_000 && { budget: "≤ 48 B", met: each <= 48 }),
     }, {
       what: `peak RSS of two polls, ${name(count, keys)}`,
@@ -210,9 +213,9 @@ async function main(): Promise<void> {
       ratio: peakOf(them) / peakOf(us),
       sense: "less",
     });
-    // Of the two kinds the one that takes more.
+    // Continue only with the kind of keys that takes more memory.
     if (keys !== "hashed") continue;
-    // More than fits into the heap of the rival, so that its figure is an estimate.
+    // More than fits into the rival's heap, so its figure is an estimate.
     const most = many * 10;
     const found = await runSelf<Found>(import.meta.url, "--child", "ours", String(most), keys);
     const estimate = peakOf(them) * most / many;

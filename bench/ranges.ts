@@ -1,7 +1,7 @@
 /**
- * The first listing of a store of which nothing is known, and the next one, in ranges at once, against the same one page
- * after the other: how many requests they take at every size, how long they take by a clock without time, where a page
- * takes a tick, and with a store in this process that takes 50 ms a page.
+ * The first listing of a store about which nothing is known, and the next one, in parallel ranges, against listing the
+ * same pages one after another. It counts the requests at many sizes, and measures how long they take: by a virtual
+ * clock on which a page takes one tick, and with a store in this process that takes 50 ms a page.
  *
  * Run: `deno run -A bench/ranges.ts`
  *
@@ -22,16 +22,16 @@ import { report, type Row, runSelf, RUNTIME, SMOKE } from "./_harness.ts";
 const COUNT = SMOKE ? 20_000 : 1_000_000;
 const PAGE = SMOKE ? 200 : 1_000;
 const LATENCY = SMOKE ? 5 : 50;
-/** The key spaces that are listed by the real clock, too. */
+/** The key spaces that are also listed with the real clock. */
 const TIMED: readonly string[] = ["flat", "dates", "hash", "deep"];
 const BUDGET = "≥ 10×, ≤ 15 % more requests";
-/** Objects, at pages of a thousand, at which requests are counted. */
+/** The numbers of objects for which requests are counted, with pages of a thousand. */
 const SIZES: readonly number[] = SMOKE ? [0, 1, 8_000, 12_000] : [
   ...[0, 1, 999, 1_000, 1_001, 4_000, 7_900, 8_000, 8_001, 9_000, 9_999, 10_000, 12_000, 16_000],
   ...[20_000, 31_000, 50_000, 64_000, 100_000, 200_000],
 ];
 
-/** A store of sorted keys that takes its time for each page, and counts them. */
+/** A store of sorted keys that takes `LATENCY` for each page, and counts the pages. */
 class SlowStore implements ObjectStore {
   readonly name = "slow://";
   readonly ranged = true;
@@ -59,7 +59,7 @@ class SlowStore implements ObjectStore {
   }
 }
 
-/** How many times as fast, and how many percent more requests. */
+/** How many times as fast the listing is, and how many percent more requests it takes. */
 interface Gain {
   readonly ratio: number;
   readonly extra: number;
@@ -86,7 +86,7 @@ async function simulated(name: string, keys: readonly string[]): Promise<Row> {
   return gainRow(`first listing, ${name}`, "ticks", String(ticks), String(serial), gain);
 }
 
-/** Of all sizes and kinds of keys the ones that take most requests for their budget. */
+/** Finds the size and the kind of keys that come closest to their budget of requests. */
 class Worst {
   readonly #what: string;
   readonly #budget: string;
@@ -146,7 +146,7 @@ interface Poll {
   readonly requests: number;
 }
 
-/** Polls that find so many events each, one after the other. */
+/** Polls one after another, each of which must find the expected number of events. */
 async function poll(
   keys: readonly string[],
   concurrency: number | undefined,
@@ -168,7 +168,7 @@ async function poll(
 }
 
 async function main(): Promise<void> {
-  // It waits for a thousand pages, whatever their keys. While it does, nothing else is timed.
+  // It waits for a thousand pages, whatever the keys are. Nothing else is timed until it has ended.
   const waiting = runSelf<Poll>(import.meta.url, "--serial");
   const rows: Row[] = await countRequests();
   const timed: (readonly [string, readonly string[]])[] = [];
@@ -180,7 +180,7 @@ async function main(): Promise<void> {
   const serial = await waiting;
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
   for (const [name, keys] of timed) {
-    // The next one is cut by what is known, whatever the keys are.
+    // The second poll cuts its ranges by the known keys, so that one key space is enough.
     const expected = name === "deep" ? [keys.length, 0] : [keys.length];
     const polls = await poll(keys, undefined, ...expected);
     for (const [i, { ms, requests }] of polls.entries()) {

@@ -1,7 +1,7 @@
 /**
- * A simulation: 100 replicas share 100,000 sources by `LeaseOwner`, on a clock without time and an API server without a
- * network. One joins, one leaves in good order, one is killed. It tells what they ask of the API server, how many sources
- * move, and how long one is polled by nobody.
+ * A simulation: 100 replicas share 100,000 sources by `LeaseOwner`, on a virtual clock and with an API server without a
+ * network. One replica joins, one is closed, one is killed. It reports the requests to the API server, how many sources
+ * move, and how long a source is polled by no replica.
  *
  * Run: `deno run -A bench/replicas.ts [replicas] [sources]`.
  *
@@ -17,11 +17,11 @@ const numbers = process.argv.slice(2).filter((word) => /^\d+$/.test(word)).map(N
 const REPLICAS = numbers[0] ?? (SMOKE ? 10 : 100);
 const SOURCES = numbers[1] ?? (SMOKE ? 1_000 : 100_000);
 const LEASE_SECONDS = 15;
-/** Milliseconds from a replica to the API server, and as many back. */
+/** Milliseconds from a replica to the API server, and the same back. */
 const LATENCY = 5;
-/** How closely is looked at who owns what, in milliseconds. */
+/** How often it is checked which replica owns which source, in milliseconds. */
 const STEP = 200;
-/** How many sources are looked at in every step: all of them would take hours. */
+/** How many sources are checked in every step: checking all of them would take hours. */
 const SAMPLE = Math.min(SOURCES, 500);
 
 interface Replica {
@@ -34,7 +34,7 @@ const server = new LeaseServer(clock, LATENCY);
 const names = Array.from({ length: SOURCES }, (_, i) => `namespace-${i % 97}/source-${i}`);
 const sample = names.filter((_, i) => i % Math.ceil(SOURCES / SAMPLE) === 0);
 const replicas: Replica[] = [];
-/** When each source of the sample was last somebody's, since it first was. */
+/** When each source of the sample last had an owner; no entry before its first. */
 const ownedAt: Map<string, number> = new Map();
 const lastOwner: Map<string, Replica> = new Map();
 let silence = 0;
@@ -62,10 +62,10 @@ function remove(replica: Replica): void {
   replicas.splice(replicas.indexOf(replica), 1);
 }
 
-/** Whose each source of these is, and that it is nobody else's. */
+/** Finds the owner of each source of the sample, and how long one had none. */
 function look(): void {
   for (const name of sample) {
-    // Nearly always it is still the same one's.
+    // Nearly always the owner is still the same.
     const last = lastOwner.get(name);
     let owner = last?.isAlive && replicas.includes(last) && last.owner.owns(name)
       ? last
@@ -88,7 +88,7 @@ async function run(ms: number): Promise<void> {
   }
 }
 
-/** Whose every source is: that all are somebody's. That no two have one is looked at for the sample. */
+/** The owner of every source. Throws if a source has none, or if one of the sample has several. */
 function owners(): Map<string, Replica> {
   const found = new Map<string, Replica>();
   const byId = new Map(replicas.map((replica) => [replica.owner.identity, replica]));
@@ -108,13 +108,13 @@ function owners(): Map<string, Replica> {
 const QUIET = 3 * LEASE_SECONDS * 1000;
 for (let i = 0; i < REPLICAS; i++) {
   join();
-  // As a Deployment starts them: not all in the same moment.
+  // They do not all start at the same moment, as in a Deployment.
   await clock.run(200);
 }
 await run(QUIET);
 let before = owners();
 
-/** What one thing that happens to the replicas comes to. */
+/** Measures how many sources move after something has happened to the replicas. */
 async function after(what: string, happens: () => void | Promise<void>): Promise<Row> {
   silence = 0;
   const writes = server.writes;

@@ -1,6 +1,7 @@
 /**
- * A poll of a bucket of S3 in which nothing changed: `S3Store`, against the SDK's own paginator with a `Map`, and against a
- * bare `fetch` of the same pages, dropped. The pages are canned ones, or those of MinIO, each in a process of its own.
+ * A poll of a bucket of S3 in which nothing changed: `S3Store`, against the SDK's own paginator with a `Map`, and
+ * against a bare `fetch` of the same pages, which are dropped. The pages are prepared ones, or those of MinIO; either
+ * server is a process of its own.
  *
  * Run: `deno run -A bench/s3_listing.ts [minio] [objects [ms of latency a page…]]`
  *

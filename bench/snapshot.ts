@@ -1,6 +1,6 @@
 /**
- * The diff engine alone: a listing of objects in order, tracked by `_snapshot.ts`, and by the loop a careful user writes: a
- * `Map` of key to metadata, made anew at each poll and compared with the one before.
+ * The diff engine alone: a listing of objects in order is tracked by `_diff/snapshot.ts`, and by the loop that a
+ * careful user writes: a `Map` of key to metadata, built at each poll and compared with the one before.
  *
  * Run: `deno run -A bench/snapshot.ts [objects]`
  *
@@ -22,7 +22,7 @@ const COUNT = Number(
 const ROUNDS = SMOKE ? 1 : 5;
 const PAGE = 1000;
 
-/** One object of the listing, made anew each time as a listing does. `version` changes one in a hundred. */
+/** One object of the listing, created each time, as in a real listing. `version` changes one in a hundred. */
 function objectAt(i: number, version: number): ObjectMeta {
   const seed = i % 100 === 0 ? i + version * 7 : i;
   const digest = (Math.imul(seed, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0").repeat(4);
@@ -101,7 +101,7 @@ function buildRaw(listing: readonly RawPage[], old?: Snapshot): Snapshot {
 
 function buildMap(listing: readonly ObjectMeta[][]): Map<string, ObjectMeta> {
   const map = new Map<string, ObjectMeta>();
-  // A listing gives new objects at each poll: the rival keeps those.
+  // A listing gives new objects at each poll, and the rival keeps those.
   for (const page of listing) for (const object of page) map.set(object.key, { ...object });
   return map;
 }

@@ -1,5 +1,5 @@
 /**
- * Events through a watch, against a bare stream with the same strategy and against an async generator.
+ * Events through a watch, against a bare stream with the same queuing strategy, and against an async generator.
  *
  * Run: `deno run -A bench/stream.ts [--json]`.
  *
@@ -15,7 +15,7 @@ function* events(): Generator<ExternalEvent<number>> {
   for (let item = 0; item < COUNT; item++) yield { type: "added", item };
 }
 
-/** Reads one poll's events through a loop, as a user does. */
+/** Reads the events of one poll in a loop, as a user does. */
 async function count(stream: AsyncIterable<ExternalEvent<number>>): Promise<number> {
   let count = 0;
   for await (const event of stream) {
