@@ -108,7 +108,7 @@ function parseJson(text: string, file: string): unknown {
 
 function faultOf(entry: unknown): string | undefined {
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
-    return "there is neither a text nor an object";
+    return "there is a value that is neither a string nor an object";
   }
   if (!("target" in entry)) return "'target' is missing";
   for (const [name, value] of Object.entries(entry)) {

@@ -19,12 +19,12 @@ Options
   -i, --interval 30s   from one good poll to the next: 500ms, 5s or 5, 2m, 1h
   --once               one poll each, then end: exit code 1 if one failed
   --json               JSON lines: events on standard output, else on stderr
-  --filter GLOB        only such keys: '*.csv' in any folder, 'in/**/*.csv'
+  --filter GLOB        only keys that match: '*.csv' in any folder, 'in/**/*.csv'
   --diff               show what changed within text and JSON of up to 1 MiB
-  --download DIR       keep a copy of what is there, and remove what is gone
-  --exec 'CMD {key}'   run it for each event, again until it exits with 0;
+  --download DIR       keep copies of the contents; delete those that are gone
+  --exec 'CMD {key}'   run it for each event, and retry until it exits with 0;
                        also {type} {source} {size} {etag} {file}; KOPRS_KEY …
-  --concurrency N      so many events at once, never two of a key; default: 1
+  --concurrency N      events handled at once, never two of one key; default: 1
   --checkpoint DIR     keep the state: a restart tells what changed meanwhile
   --sources FILE       JSON: [{"target": "s3://…", "interval": "5s", "headers":
                        {…}}, …]; followed while it changes
@@ -32,7 +32,7 @@ Options
   --header 'K: V'      sent to HTTP and WebDAV targets; may be repeated
   --token-file FILE    its content is the bearer token; read for each request
   --endpoint URL       of a service that is not the cloud's own
-  --wait               go on also where an error will not pass by itself
+  --wait               keep running even if an error will not pass by itself
   --help, --version    this text; the version
 `;
 

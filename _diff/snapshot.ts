@@ -112,7 +112,7 @@ export class Snapshot {
         if (next.compare(last.key, 0, last.keyLength) <= 0) {
           throw new ExternalError(
             "protocol",
-            `Cannot join the ranges of a listing as '${next.text()}' came in the range behind ` +
+            `Cannot join the ranges of a listing as '${next.text()}' came in the range after ` +
               `'${last.text()}': the store must list only keys with after < key <= until`,
           );
         }

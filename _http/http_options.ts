@@ -16,7 +16,7 @@ export interface HttpPollerOptions<T = undefined> extends RequestOptions, Cadenc
   name?: string;
   /**
    * Takes the JSON of the content and gives {@linkcode HttpResource.value}: a schema of zod, valibot, arktype or any other
-   * library that follows Standard Schema. What it does not take, and a body that is no JSON, fails the poll with code
+   * library that follows Standard Schema. What it does not take, and a body that is not JSON, fails the poll with code
    * `invalid`, and the content seen before stays.
    */
   schema?: StandardSchemaV1<unknown, T>;

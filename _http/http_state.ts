@@ -74,9 +74,9 @@ function parse(bytes: Uint8Array, identity: string): Record<string, unknown> {
   try {
     state = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    throw damaged(identity, "it is no JSON");
+    throw damaged(identity, "it is not JSON");
   }
-  if (!isRecord(state)) throw damaged(identity, "it is no object");
+  if (!isRecord(state)) throw damaged(identity, "it is not an object");
   return state;
 }
 

@@ -90,7 +90,7 @@ export function jsonPages<T>(
 ): (options: PollOptions) => AsyncIterable<readonly T[]>;
 /**
  * The `list` of a {@linkcode CollectionPoller} for a paged JSON API. A page that fails, a page link that leads back or is
- * not understood, and a body that is no JSON fail the whole walk.
+ * not understood, and a body that is not JSON fail the whole walk.
  *
  * Every page with an `ETag` or a `Last-Modified` is a conditional request; the bodies of those pages are kept for that,
  * also those that a failed walk came to. At most twice the bytes of one walk are held.

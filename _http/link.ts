@@ -32,7 +32,7 @@ export function parseLinks(value: string): Link[] {
  * @param value The value of a `Link` header.
  * @param page The URL of the page that has it.
  * @throws {SyntaxError} If any part of the value is not a link, or a link does not say what it is.
- * @throws {TypeError} If the target, or the anchor of a link, is no URL.
+ * @throws {TypeError} If the target, or the anchor of a link, is not a URL.
  */
 export function nextTarget(value: string, page: string): URL | undefined {
   let next: URL | undefined;

@@ -98,7 +98,7 @@ export class PageReader<T> {
       body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     } catch {
       // The runtime's message quotes the body.
-      throw this.#error("protocol", `a page of ${bytes.length} bytes that is no JSON`);
+      throw this.#error("protocol", `a page of ${bytes.length} bytes that is not JSON`);
     }
     const lost = findLostInteger(bytes);
     if (lost === undefined) return body;
@@ -112,7 +112,7 @@ export class PageReader<T> {
     const { items } = this.#options;
     if (items === undefined) {
       if (Array.isArray(page.body)) return page.body;
-      throw this.#error("invalid", "the body is no array: name the one inside it with 'items'");
+      throw this.#error("invalid", "the body is not an array: name the one inside it with 'items'");
     }
     const given: unknown = this.#ask("items", items, page);
     if (Array.isArray(given)) return given;
@@ -130,7 +130,7 @@ export class PageReader<T> {
     try {
       return new URL(target, page.url);
     } catch {
-      throw this.#error("protocol", "the link to the next page is no URL");
+      throw this.#error("protocol", "the link to the next page is not a URL");
     }
   }
 
@@ -141,7 +141,9 @@ export class PageReader<T> {
       return nextTarget(headerText(value), url);
     } catch (thrown) {
       // The runtime's message of an invalid URL quotes it.
-      const why = thrown instanceof SyntaxError ? thrown.message : "a target or anchor is no URL";
+      const why = thrown instanceof SyntaxError
+        ? thrown.message
+        : "a target or anchor is not a URL";
       throw this.#error("protocol", `the 'Link' header is not understood, ${why}; see 'next'`);
     }
   }

@@ -55,7 +55,7 @@ export class ResourceReader<T> {
       json = resource.json();
     } catch {
       // The runtime's message quotes the body.
-      throw new Error(`a body of ${resource.body.length} bytes that is no JSON`);
+      throw new Error(`a body of ${resource.body.length} bytes that is not JSON`);
     }
     const lost = findLostInteger(resource.body);
     if (lost === undefined) return validated(schema, json);

@@ -63,7 +63,9 @@ export class KubernetesApi {
     const answer = parse(reply.body);
     if (status >= 200 && status <= 299) {
       if (answer === undefined) {
-        throw new ExternalError("protocol", `Cannot ${doing} as the answer is no JSON`, { status });
+        throw new ExternalError("protocol", `Cannot ${doing} as the answer is not JSON`, {
+          status,
+        });
       }
       return { status, body: answer };
     }

@@ -80,7 +80,7 @@ export function inCluster(options?: InClusterOptions): Cluster {
   const port = variable("KUBERNETES_SERVICE_PORT") ?? "443";
   const url = `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
   if (!URL.canParse(url)) {
-    throw unusable(`'${url}' is no URL: see KUBERNETES_SERVICE_HOST and _PORT`);
+    throw unusable(`'${url}' is not a URL: see KUBERNETES_SERVICE_HOST and _PORT`);
   }
   const path = `${folder}/token`;
   checkToken(mounted(path), path);

@@ -155,6 +155,6 @@ function versionOf(body: unknown, name: string): string {
   // Without a version, a write would replace whatever is there.
   throw new ExternalError(
     "protocol",
-    `Cannot use the ConfigMap '${name}' as the API server tells no resourceVersion of it`,
+    `Cannot use the ConfigMap '${name}' as the API server gave no resourceVersion for it`,
   );
 }

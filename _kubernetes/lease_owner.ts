@@ -230,7 +230,7 @@ export class LeaseOwner implements GroupOwner {
       if (renewed?.edited !== false) {
         this.#log(
           "warn",
-          `The lease of '${this.identity}' was changed by another: its sources are shared anew`,
+          `The lease of '${this.identity}' was changed by another: its sources are shared again`,
         );
         this.#membership.lost();
         this.#notify();

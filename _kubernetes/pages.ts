@@ -147,7 +147,7 @@ function itemsOf<T>({ apiVersion, kind, items }: List, path: string): readonly T
   // Old servers give null for a list without items.
   if (items === null) return [];
   if (!Array.isArray(items) || typeof kind !== "string" || !kind.endsWith("List")) {
-    throw broken(path, "the answer is no list of objects");
+    throw broken(path, "the answer is not a list of objects");
   }
   const own = { apiVersion, kind: kind.slice(0, -"List".length) };
   return items.map((item) => ({ ...own, ...item }));
@@ -157,7 +157,7 @@ function itemsOf<T>({ apiVersion, kind, items }: List, path: string): readonly T
 function nextOf({ metadata }: List, path: string): string | undefined {
   const next = metadata?.continue;
   if (next === undefined || next === null || next === "") return undefined;
-  if (typeof next !== "string") throw broken(path, "'continue' is no text");
+  if (typeof next !== "string") throw broken(path, "'continue' is not a string");
   return next;
 }
 

@@ -73,7 +73,7 @@ export class Bounds {
 
   #outOfRange(key: string): ExternalError {
     const { after, until } = this.#range;
-    const from = after === undefined ? "" : ` behind '${after}'`;
+    const from = after === undefined ? "" : ` after '${after}'`;
     const to = until === undefined ? "" : ` up to '${until}'`;
     return orderFault(this.#source, `'${key}' came where only keys${from}${to} were asked for`);
   }

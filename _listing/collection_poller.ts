@@ -290,7 +290,7 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
 
   #itemsOf<I>(page: unknown): readonly I[] {
     if (Array.isArray(page)) return page;
-    const what = `'list' gave a page that is no array but ${kindOf(page)}`;
+    const what = `'list' gave a page that is not an array but ${kindOf(page)}`;
     throw this.#reader.error("protocol", what);
   }
 

@@ -2,7 +2,7 @@
  * A strict reader of JSON (RFC 8259) on bytes.
  *
  * It makes no strings and no tree: it tells where in the bytes a text is, and undoes escapes in place, as they only ever
- * shrink. Whatever is no JSON is an error, also in what is skipped. Each byte is looked at a bounded number of times.
+ * shrink. Whatever is not JSON is an error, also in what is skipped. Each byte is looked at a bounded number of times.
  *
  * @module
  */
@@ -41,7 +41,7 @@ const ESCAPES: Readonly<Record<number, number>> = {
 /**
  * A cursor in a document that is one object.
  *
- * All methods throw a `SyntaxError` where the document is no JSON.
+ * All methods throw a `SyntaxError` where the document is not JSON.
  *
  * @example The fields of an object
  * ```ts ignore
@@ -254,7 +254,7 @@ export class JsonReader {
 
   /** Throws unless nothing follows. */
   finish(): void {
-    if (this.#next() !== -1) throw this.#broken("something behind its end");
+    if (this.#next() !== -1) throw this.#broken("something after its end");
   }
 
   /** The next byte that is no blank, or -1 at the end. */

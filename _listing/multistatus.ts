@@ -57,7 +57,7 @@ class MultistatusReader {
   read(): DavResource[] {
     const xml = this.#xml;
     xml.root();
-    if (!this.#is(MULTISTATUS)) throw new SyntaxError("the document is no DAV multistatus");
+    if (!this.#is(MULTISTATUS)) throw new SyntaxError("the document is not a DAV multistatus");
     while (xml.child()) {
       if (this.#is(RESPONSE)) this.#response();
       else xml.skip();

@@ -133,7 +133,7 @@ export class S3Answers {
   #sizeOf(size: number | undefined): number {
     if (size === undefined) return -1;
     if (Number.isSafeInteger(size) && size >= 0) return size;
-    throw this.#fault("the listing has a Size that is no whole number below 2^53");
+    throw this.#fault("the listing has a Size that is not a whole number below 2^53");
   }
 
   #fault(what: string): ExternalError {

@@ -108,7 +108,7 @@ export function checkClient(client: S3Client): void {
     typeof send === "function"
       ? "Cannot use 'client' as it is a bare S3Client, which has no listObjectsV2: " +
         'import { S3 } from "@aws-sdk/client-s3" and pass a new S3(…) of the same configuration'
-      : "Cannot use 'client' as it is no S3 client: " +
+      : "Cannot use 'client' as it is not an S3 client: " +
         'import { S3 } from "@aws-sdk/client-s3" and pass a new S3(…)',
   );
 }

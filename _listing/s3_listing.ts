@@ -55,7 +55,7 @@ export function isErrorAnswer(bytes: Uint8Array, length: number): boolean {
  * @param length Bytes of the answer.
  * @param page Is emptied and filled. It names the store in errors, and knows which prefix was asked for.
  * @param options How to read it.
- * @throws {ExternalError} with code `"protocol"` if it is no whole listing.
+ * @throws {ExternalError} with code `"protocol"` if it is not a whole listing.
  */
 export function readListing(
   bytes: Uint8Array,
@@ -107,7 +107,7 @@ class ListingReader {
       } else if (xml.isNamed(IS_TRUNCATED)) {
         const text = xml.string().trim();
         if (text !== "true" && text !== "false") {
-          throw page.fault("the listing has an IsTruncated that is no truth value");
+          throw page.fault("the listing has an IsTruncated that is not true or false");
         }
         page.truncated = text === "true";
       } else if (xml.isNamed(NEXT_TOKEN)) {
@@ -138,7 +138,7 @@ class ListingReader {
 
   #noListing(found: string): ExternalError {
     return this.#page.fault(
-      `the answer is no listing of objects but ${found}: check the endpoint`,
+      `the answer is not a listing of objects but ${found}: check the endpoint`,
     );
   }
 
@@ -231,7 +231,7 @@ class ListingReader {
     while (start < end && isBlank(bytes[end - 1])) end--;
     const size = readDigits(bytes, start, end);
     if (size >= 0) return size;
-    throw this.#page.fault("the listing has a Size that is no whole number below 2^53");
+    throw this.#page.fault("the listing has a Size that is not a whole number below 2^53");
   }
 
   #time(start: number, end: number): number {
@@ -240,6 +240,6 @@ class ListingReader {
     while (start < end && isBlank(bytes[end - 1])) end--;
     const time = isoTime(bytes, start, end);
     if (time === time) return time;
-    throw this.#page.fault("the listing has a LastModified that is no time");
+    throw this.#page.fault("the listing has a LastModified that is not a time");
   }
 }

@@ -85,7 +85,7 @@ export class S3Lister {
         );
       }
       const brought = lastOfPage !== undefined && !isSame(lastOfPage, last);
-      if (brought && isSame(firstOfPage, begin)) throw this.#fault("its pages begin anew");
+      if (brought && isSame(firstOfPage, begin)) throw this.#fault("its pages begin again");
       guard.next(nextToken, brought);
       begin ??= firstOfPage;
       place = placeBehind(nextToken, lastOfPage);

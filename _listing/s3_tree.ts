@@ -122,7 +122,7 @@ export class TreeCheck {
     const { order, fault } = this.#options;
     order.settled = false; // the next listing is no better
     return fault(
-      `the server leaves out keys where a page ends within a folder: '${key}' is not listed behind '${behind}'`,
+      `the server leaves out keys where a page ends within a folder: '${key}' is not listed after '${behind}'`,
     );
   }
 }

@@ -59,7 +59,7 @@ export function hexValue(byte: number | undefined): number {
 /**
  * The number that a run of decimal digits is.
  *
- * @returns -1 if it is no whole number from 0 to 2⁵³−1.
+ * @returns -1 if it is not a whole number from 0 to 2⁵³−1.
  */
 export function readDigits(bytes: Uint8Array, start: number, end: number): number {
   if (end <= start) return -1;

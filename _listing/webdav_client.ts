@@ -71,7 +71,7 @@ export class DavClient {
     try {
       return { ...reply, resources: parseMultistatus(reply.body) };
     } catch (thrown) {
-      throw this.error(doing, `the answer is no whole listing: ${reasonOf(thrown)}`);
+      throw this.error(doing, `the answer is not a whole listing: ${reasonOf(thrown)}`);
     }
   }
 
@@ -151,7 +151,7 @@ export class DavClient {
   }
 }
 
-/** The URL with a final slash; whatever is no URL is left to the HTTP client to complain of. */
+/** The URL with a final slash; whatever is not a URL is left to the HTTP client to complain of. */
 function asFolder(url: string | URL): string | URL {
   try {
     const folder = new URL(url);

@@ -86,7 +86,7 @@ class FolderReader {
 
   #entry(name: string, resource: DavResource): Entry {
     if (name.includes("/") || name === "." || name === "..") {
-      throw this.#fault(resource, "is no name of one file, so no key is exact");
+      throw this.#fault(resource, "is not the name of one file, so no key is exact");
     }
     const key = this.#answer.key + name;
     const { url, trusted } = this.#answer;
@@ -126,7 +126,7 @@ class FolderReader {
   #namesOf(path: string): string[] {
     const { fault } = this.#answer;
     // A question mark that is part of a name must be encoded: what follows one is not known to be.
-    if (!path.startsWith("/") || /[?#]/.test(path)) throw fault(`${quote(path)} is no path`);
+    if (!path.startsWith("/") || /[?#]/.test(path)) throw fault(`${quote(path)} is not a path`);
     try {
       return path.split("/").filter((name) => name !== "").map(decodeURIComponent);
     } catch {

@@ -26,11 +26,11 @@ export class DavWriter {
   async write(key: string, body: Uint8Array, options: PutOptions): Promise<PutResult> {
     const { ifMatch, ifNoneMatch, signal } = options;
     const client = this.#client;
-    if (!isKey(key)) throw client.error("put to", `'${key}' is no key of a file`);
+    if (!isKey(key)) throw client.error("put to", `'${key}' is not a valid key of a file`);
     const doing = `put '${key}' to`;
     const tag = ifMatch === undefined ? undefined : listedTag(ifMatch);
     if (tag !== undefined && !isTag(tag)) {
-      throw client.error(doing, `${ifMatch} is no ETag that can be matched`);
+      throw client.error(doing, `${ifMatch} is not an ETag that can be matched`);
     }
     const conditions: Record<string, string> = {};
     if (tag !== undefined) conditions["if-match"] = tag;

@@ -193,7 +193,7 @@ export class XmlReader {
   /** Reads what is behind the root element. */
   finish(): void {
     const at = this.#passMisc(this.#at);
-    if (at < this.#length) throw broken("something behind its end", at);
+    if (at < this.#length) throw broken("something after its end", at);
   }
 
   /** Whether the element that was come upon last has this name, whatever its prefix. */

@@ -26,7 +26,7 @@ export function fieldsOf(value: unknown): Fields {
 /** The value if it is a string that is not empty. Throws otherwise. */
 export function textOf(value: unknown, what: string): string {
   if (typeof value === "string" && value !== "") return value;
-  throw notUnderstood(`its ${what} is no text`);
+  throw notUnderstood(`its ${what} is missing or not a string`);
 }
 
 /** The value if it is a string, or an empty string otherwise. */

@@ -17,7 +17,7 @@ export function readNotices(payload: unknown): ObjectNotice[] {
 }
 
 function read(payload: unknown, depth: number): ObjectNotice[] {
-  if (depth > DEEPEST) throw notUnderstood("it is wrapped too deep");
+  if (depth > DEEPEST) throw notUnderstood("it is nested too deeply");
   const inner = (value: unknown) => read(value, depth + 1);
   if (typeof payload === "string") return inner(parse(payload));
   if (payload instanceof Uint8Array) return inner(decode(payload));
@@ -38,7 +38,7 @@ function read(payload: unknown, depth: number): ObjectNotice[] {
     return noticesOfAzure(payload["eventType"], payload);
   }
   if (isGreeting(payload)) return [];
-  throw notUnderstood("it is of no kind that is known");
+  throw notUnderstood("its format is not known");
 }
 
 /** The content of a wrapper, or undefined if the payload is not a wrapper. */
@@ -74,7 +74,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw notUnderstood("it is no JSON");
+    throw notUnderstood("it is not JSON");
   }
 }
 

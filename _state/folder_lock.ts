@@ -150,9 +150,9 @@ async function lockFile(path: string): Promise<DatabaseSync | undefined> {
   await createFile(path, "").catch((thrown) => {
     if (codeOf(thrown) !== "EEXIST") throw thrown;
   });
-  if (!(await lstat(path)).isFile()) throw new Error(`'${path}' is no plain file: remove it`);
+  if (!(await lstat(path)).isFile()) throw new Error(`'${path}' is not a regular file: remove it`);
   const { DatabaseSync } = await import("node:sqlite").catch(() => {
-    throw new Error("this runtime has no 'node:sqlite', as Node has from 22.13 on");
+    throw new Error("this runtime has no 'node:sqlite': use Node 22.13 or later");
   });
   const file = new DatabaseSync(path);
   try {

@@ -110,7 +110,7 @@ export function openSealed(bytes: Uint8Array, identity: string): Opened {
   if (version < VERSION) {
     throw refused(
       identity,
-      `it has version ${version}, which this release reads no more: use the release that wrote it, or ` +
+      `it has version ${version}, which this release can no longer read: use the release that wrote it, or ` +
         `delete it to start afresh, which reports everything as added and nothing as removed`,
     );
   }

@@ -18,7 +18,7 @@ export function isEvent(event: ExternalEvent<unknown>): boolean {
 export function eventFault(event: unknown, nth: number): TypeError {
   const its = `event ${nth} of its poll`;
   if (typeof event !== "object" || event === null) {
-    return new TypeError(`${its} is no object but ${kindOf(event)}`);
+    return new TypeError(`${its} is not an object but ${kindOf(event)}`);
   }
   const { type } = event as { readonly type?: unknown };
   if (type !== "added" && type !== "modified" && type !== "removed") {

@@ -178,7 +178,7 @@ export function checkWatch(source: ExternalSource<unknown>, options: WatchOption
   if (maxRequests !== undefined) checkRequestLimit(maxRequests);
   if (hot !== undefined) checkHotParts(hot);
   if (hot !== undefined && hot.length > 0 && source.parts !== true) {
-    throw new TypeError("Cannot watch as 'hot' is for sources that can be polled in parts");
+    throw new TypeError("Cannot watch as 'hot' needs a source that can be polled in parts");
   }
   if (replay !== undefined && typeof replay !== "boolean") {
     throw new TypeError("Cannot watch as 'replay' must be true or false");

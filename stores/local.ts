@@ -206,7 +206,7 @@ export class LocalStore implements ObjectStore {
   }
 
   async #open(key: string, ifMatch: string | undefined): Promise<{ file: FileHandle } & Place> {
-    if (!isKey(key)) throw this.#failures.missing(key, "is no key of a file");
+    if (!isKey(key)) throw this.#failures.missing(key, "is not a valid key of a file");
     for (let tries = 1;; tries++) {
       try {
         const place = await this.#placeOf(key);

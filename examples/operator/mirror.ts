@@ -78,7 +78,7 @@ export class Mirror {
       // Checked between the read and the write. If this replica freezes in between, the write is refused: the replica
       // that took over has written its own name, so the version that was read is not the newest any more.
       if (!this.#replica.owns(nameOf(this.resource))) {
-        throw new Error("the source is another replica's by now");
+        throw new Error("another replica owns the source now");
       }
       const before = this.#entriesOf(found);
       const after = withEntry(before, key, content);

@@ -190,7 +190,7 @@ export class Operator {
   }
 
   #reportGood(mirror: Mirror, lastChange?: number): void {
-    const message = "the ConfigMap has what was polled last";
+    const message = "the ConfigMap has the content of the last poll";
     this.#report(mirror, { isReady: true, reason: "Mirrored", message }, lastChange);
   }
 

@@ -82,7 +82,7 @@ export class Reporter {
         reportingInstance: this.#identity,
         regarding: { apiVersion: API_VERSION, kind: KIND, name, namespace, uid },
       },
-    }).catch((error) => this.#log(`Cannot tell of an event: ${error.message}`));
+    }).catch((error) => this.#log(`Cannot create an event: ${error.message}`));
   }
 
   /** Waits for the writes under way, without further retries. */

@@ -92,7 +92,9 @@ export function polledFor(resource: SourceResource, openBucket?: OpenBucket): Po
   const { url, bucket, prefix = "" } = resource.spec;
   if (url !== undefined) return polledUrl(nameOf(resource), url);
   if (bucket === undefined) throw new TypeError("the spec has neither 'url' nor 'bucket'");
-  if (openBucket === undefined) throw new TypeError("buckets are watched where AWS_REGION is set");
+  if (openBucket === undefined) {
+    throw new TypeError("buckets are watched only if AWS_REGION is set");
+  }
   return polledBucket(nameOf(resource), openBucket(bucket), prefix);
 }
 

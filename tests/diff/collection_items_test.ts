@@ -43,7 +43,7 @@ async function failure(poller: CollectionPoller<unknown>): Promise<ExternalError
   assert.fail("accepted");
 }
 
-test("a page that is no array fails the poll, and nothing is forgotten", async () => {
+test("a page that is not an array fails the poll, and nothing is forgotten", async () => {
   let page: unknown = [{ id: "a" }];
   const poller = pollerOf(async function* () {
     yield [{ id: "b" }];
@@ -67,7 +67,7 @@ test("a page that is no array fails the poll, and nothing is forgotten", async (
     assert.equal(error.code, "protocol");
     assert.equal(
       error.message,
-      `Cannot poll 'items': 'list' gave a page that is no array but ${kind}`,
+      `Cannot poll 'items': 'list' gave a page that is not an array but ${kind}`,
     );
   }
   page = [{ id: "a" }];

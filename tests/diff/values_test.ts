@@ -78,7 +78,7 @@ test("keys that look alike are packed", () => {
   assert.equal(size("k/gh", "k/ij"), 2);
 });
 
-test("a size that is no whole number is refused", () => {
+test("a size that is not a whole number is refused", () => {
   for (const size of [-1, 0.5, NaN, Infinity, 2 ** 53]) {
     assert.throws(
       () => build([{ key: "k", size }]),

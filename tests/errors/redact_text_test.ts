@@ -146,7 +146,7 @@ test("redactText takes time linear in what is encoded again and again", () => {
   assert(work < 2_000, `${work} ms`);
 });
 
-test("redactInvalidUrl: of what is no URL, what cannot hold a secret", () => {
+test("redactInvalidUrl: of what is not a URL, what cannot hold a secret", () => {
   const cases: [string, string][] = [
     ["example.com/x", "example.com/x"],
     ["https://exa mple.com/a", "https://exa mple.com/a"],

@@ -29,9 +29,9 @@ const faults: [what: string, code: ExternalErrorCode, message: RegExp, fault: Fa
   ["a body too large", "too-large", /more than 1000 bytes/, (response) => {
     response.end(JSON.stringify(["x".repeat(1000)]));
   }],
-  ["no body", "protocol", /a page of 0 bytes that is no JSON/, (response) => response.end()],
+  ["no body", "protocol", /a page of 0 bytes that is not JSON/, (response) => response.end()],
   ["a 204", "protocol", /a page of 0 bytes/, (response) => response.writeHead(204).end()],
-  ["half a JSON", "protocol", /a page of 8 bytes that is no JSON/, (response) => {
+  ["half a JSON", "protocol", /a page of 8 bytes that is not JSON/, (response) => {
     response.end('[{"id":9');
   }],
   ["an HTML page", "protocol", /no JSON/, (response) => response.end("<html>secret</html>")],
@@ -39,7 +39,12 @@ const faults: [what: string, code: ExternalErrorCode, message: RegExp, fault: Fa
   ["text that is not UTF-8", "protocol", /no JSON/, (response) => {
     response.end(new Uint8Array([0x5b, 0x22, 0xff, 0x22, 0x5d]));
   }],
-  ["an object", "invalid", /the body is no array/, (response) => response.end('{"error":"no"}')],
+  [
+    "an object",
+    "invalid",
+    /the body is not an array/,
+    (response) => response.end('{"error":"no"}'),
+  ],
   ["a part", "protocol", /a part of the content, 206/, (response) => {
     response.writeHead(206).end("[]");
   }],

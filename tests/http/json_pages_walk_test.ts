@@ -168,7 +168,7 @@ test(
       assert.equal(error.code, "invalid");
       assert.match(
         error.message,
-        /the body is no array: name the one inside it with 'items' \(page 2\)$/,
+        /the body is not an array: name the one inside it with 'items' \(page 2\)$/,
       );
     }
   },

@@ -96,7 +96,7 @@ test("what a schema does not take fails the poll in one line, and the old state 
   }
   body = "<html>s3cret";
   const message = await invalid(pollers.zod);
-  assert.match(message, /'schema' rejected it: a body of 12 bytes that is no JSON$/);
+  assert.match(message, /'schema' rejected it: a body of 12 bytes that is not JSON$/);
   body = JSON.stringify(good);
   for (const poller of Object.values(pollers)) assert.equal(await one<Config>(poller), undefined);
 });

@@ -52,7 +52,7 @@ test("a string is told as JSON means it", () => {
   for (const [written, text] of texts) assert.equal(string(written), text, written);
 });
 
-test("what is no JSON is refused", () => {
+test("what is not JSON is refused", () => {
   const wrong = [
     ...[
       "",

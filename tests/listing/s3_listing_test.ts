@@ -129,7 +129,7 @@ test("times are exact", () => {
   for (const text of wrong) assert.throws(() => time(text), isFault(/LastModified/), text);
 });
 
-test("what is no whole listing is an error that says so", () => {
+test("what is not a whole listing is an error that says so", () => {
   const wrong: [string, RegExp][] = [
     ["", /no listing of objects but no XML/],
     ["{}", /no listing of objects but no XML/],

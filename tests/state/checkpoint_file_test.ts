@@ -39,7 +39,7 @@ test(
   },
 );
 
-test("a folder that is no path is a TypeError", () => {
+test("a folder that is not a path is a TypeError", () => {
   for (const folder of ["", "a\0b", undefined, 7]) {
     assert.throws(() => new FileCheckpointStore(folder as string), TypeError);
   }

@@ -88,7 +88,7 @@ test("pages without end are an error, whatever their tokens", { timeout }, async
   await assert.rejects(list(endless("a", "b", "c")), isFault("protocol", /begin anew/));
 });
 
-test("an answer that is no whole listing is an error", { timeout }, async () => {
+test("an answer that is not a whole listing is an error", { timeout }, async () => {
   const whole = listing(["a", "b"]);
   const wrong: [Answer, string, RegExp][] = [
     [(_query, response) => void response.end("<html>sign in</html>"), "protocol", /<html>/],

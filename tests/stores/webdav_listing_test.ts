@@ -66,7 +66,7 @@ test("a href that leaves its key in doubt, or is outside, fails the listing", as
   }
 });
 
-test("an answer that is no whole listing fails it", async () => {
+test("an answer that is not a whole listing fails it", async () => {
   const answers: [Answer, RegExp, number?][] = [
     [multistatus(), /but not the folder/],
     [multistatus(file("/dav/a")), /but not the folder/],

@@ -146,8 +146,8 @@ test("events of a source of one's own are checked", async (t) => {
     [{ type: "created", item: 1 }, /'type' of event 2 of its poll .*: it is "created"/],
     [{ item: 1 }, /'type' of event 2 of its poll must be .*: it is undefined/],
     [{ type: "added" }, /event 2 of its poll has no 'item'/],
-    ["added", /event 2 of its poll is no object but a string/],
-    [undefined, /event 2 of its poll is no object but undefined/],
+    ["added", /event 2 of its poll is not an object but a string/],
+    [undefined, /event 2 of its poll is not an object but undefined/],
   ];
   for (const [event, message] of wrong) {
     for (const handles of [false, true]) {

@@ -110,7 +110,7 @@ test("wrong parts are refused by the call itself", async () => {
   const part: HotPart = { prefix: "a", interval: 1 };
   assert.throws(
     () => watchExternal(new ManualSource(), { interval: 1_000, hot: [part] }),
-    { name: "TypeError", message: /'hot' is for sources that can be polled in parts/ },
+    { name: "TypeError", message: /'hot' needs a source that can be polled in parts/ },
   );
   watchExternal(new ManualSource(), { interval: 1_000, hot: [] });
   await settle();
