@@ -3,7 +3,7 @@ import { pointLength, readPoint } from "./utf8.ts";
 import { beginsName, continuesName, NAME_CLASS } from "./xml_characters.ts";
 import { broken } from "./xml_errors.ts";
 
-/** Where a name without a colon ends that must begin at `start`. */
+/** The end of a name without a colon, which must begin at `start`. */
 export function nameEnd(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   for (;;) {
