@@ -1,8 +1,8 @@
-/** Waiting that an abort can end, without leaving a listener behind. */
+/** Waits for a promise, but no longer than until a signal aborts, and leaves no listener behind. */
 
 /**
- * Settles as `promise` does, or rejects with `signal.reason` as soon as the signal aborts. Takes its
- * listener off the signal in every case: `AbortSignal.any` on a long-lived signal would leak.
+ * Settles as `promise` does, or rejects with `signal.reason` as soon as the signal aborts. Always removes its
+ * listener from the signal: `AbortSignal.any` on a long-lived signal would leak memory.
  */
 export function orAborted<T>(promise: PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return Promise.resolve(promise);
@@ -10,7 +10,7 @@ export function orAborted<T>(promise: PromiseLike<T>, signal: AbortSignal | unde
     const onAbort = () => reject(signal.reason);
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
-    // Also after an abort: a promise that fails late must not become an unhandled rejection.
+    // Needed after an abort as well: a promise that fails late must not become an unhandled rejection.
     promise.then(
       (value) => {
         signal.removeEventListener("abort", onAbort);

@@ -1,14 +1,15 @@
-/** A body handed over as a stream, each read of it bounded in time. */
+/** A body as a stream in which every read has a timeout. */
 import type { Limits } from "./limits.ts";
 
 /**
- * The same bytes. A read that waits longer than the timeout of `limits` aborts the request and errors the stream; how
- * long the reader itself takes between two reads does not matter. `limits` are released when the body was read to its
- * end, was cancelled or broke.
+ * Gives the same bytes as `body`. A read that waits longer than the timeout of `limits` aborts the request and
+ * errors the stream; the time that the consumer takes between two reads does not matter. `limits` are released when
+ * the body was read to its end, was cancelled or failed.
  *
- * @param body What was answered. The timer of `limits` is to be stopped by now.
- * @param limits What bounds the request.
- * @param presentable Makes what the reader is to see of what was thrown; not of an abort, whose reason is seen as it is.
+ * @param body The body of the answer. The timer of `limits` must have been stopped before.
+ * @param limits The limits of the request.
+ * @param presentable Turns a thrown error into the one that the consumer sees. Not called after an abort, whose
+ * reason is thrown as it is.
  */
 export function boundedStream(
   body: ReadableStream<Uint8Array>,
@@ -27,7 +28,8 @@ export function boundedStream(
         controller.close();
       } catch (thrown) {
         limits.release();
-        // Frees the connection also where the client does not heed the signal. It failed already, for a reason that is thrown.
+        // Frees the connection even if the client ignores the signal. Errors of `cancel` do not matter: the reason
+        // is thrown below.
         reader.cancel(thrown).catch(() => {});
         throw limits.signal.aborted ? limits.signal.reason : presentable(thrown);
       }

@@ -1,19 +1,19 @@
-/** Reading a whole body, bounded in time, in bytes, and in the memory that its chunks take. */
+/** Reads a whole body, with limits on its time, its bytes and the memory that its chunks take. */
 import type { Gatherer } from "../_bytes/gather.ts";
 import type { Limits } from "./limits.ts";
 
-/** Bytes of buffers that came with chunks much smaller than they are. */
+/** After so many bytes in buffers that are much larger than their chunks, the rest is read into one buffer. */
 const MOST_WASTE = 4 * 1024 * 1024;
 const ROOM = 64 * 1024;
 
-/** Gives the next bytes, good until it is called again; undefined behind the last. */
+/** Gives the next bytes, which are valid until the next call; undefined after the last. */
 type Read = () => Promise<Uint8Array | undefined>;
 
 /**
- * Adds a body to what is gathered. On Deno each chunk, be it one byte, comes on a buffer of 64 KiB, and many of them come
- * faster than they are collected: after a number of such chunks the rest is read into one buffer.
+ * Adds a body to `gathered`. On Deno each chunk, even one of a single byte, has a buffer of 64 KiB, and such
+ * buffers may come faster than they are garbage-collected: after a number of them the rest is read into one buffer.
  *
- * @returns False if it is longer than what `gathered` takes: then it is cancelled.
+ * @returns False if the body is longer than `gathered` accepts; it is cancelled then.
  */
 export async function gatherBody(
   body: ReadableStream<Uint8Array>,
@@ -46,13 +46,13 @@ function readChunks(reader: ReadableStreamDefaultReader<Uint8Array>): Read {
   return async () => (await reader.read()).value;
 }
 
-/** Reads into one buffer, again and again, where the runtime can. */
+/** Reads into the same buffer again and again, where the runtime can. */
 function reuse(body: ReadableStream<Uint8Array>) {
   let reader: ReadableStreamBYOBReader;
   try {
     reader = body.getReader({ mode: "byob" });
   } catch {
-    // Not a stream of bytes: on Bun, whose chunks are of their own size.
+    // Not a byte stream, as on Bun, where the buffer of a chunk is as large as the chunk.
     const reader = body.getReader();
     return { reader, read: readChunks(reader) };
   }

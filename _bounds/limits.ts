@@ -5,19 +5,19 @@ export interface Limits {
   /** Aborts with the caller's signal and its reason, or at the timeout with an error. */
   readonly signal: AbortSignal;
   /**
-   * Settles as `answer` does, or rejects with the signal's reason as soon as that aborts: the same as
-   * `orAborted`, at less cost. For one answer at a time. `tooLate` frees one that comes after the abort, from
-   * whoever does not heed the signal; what becomes of that is nobody's concern.
+   * Settles as `answer` does, or rejects with the signal's reason as soon as the signal aborts: the same as the
+   * function `orAborted`, at less cost, but for one answer at a time. `tooLate` frees an answer that comes after
+   * the abort, from a client that ignores the signal; errors of `tooLate` are dropped.
    */
   readonly orAborted: <T>(answer: PromiseLike<T>, tooLate?: (value: T) => unknown) => Promise<T>;
   readonly stopTimer: () => void;
-  /** Begins the timeout anew, such as for the next part of a body. */
+  /** Starts the timeout again, for example for the next part of a body. */
   readonly startTimer: () => void;
-  /** Takes everything off again that was attached. */
+  /** Stops the timer, and removes the listener from the caller's signal. */
   readonly release: () => void;
 }
 
-/** Limits for a request that begins now. `timedOut` makes the error of the timeout. */
+/** Limits for a request that begins now. `timeout` is in milliseconds; `timedOut` makes its error. */
 export function limit(
   outer: AbortSignal | undefined,
   timeout: number,

@@ -1,7 +1,7 @@
-/** Ends listings whose pages do not, in number or in bytes. */
+/** Ends listings whose pages do not end, or are too large. */
 import { ExternalError } from "../_errors/external_error.ts";
 
-/** The largest page that is taken: a page of the longest keys, all escaped, needs a third of it. */
+/** The largest page that is accepted. A page of the longest keys, with every character escaped, needs a third of it. */
 export const MAX_PAGE_BYTES = 32 * 1024 * 1024;
 
 /** The error for a page of more than {@linkcode MAX_PAGE_BYTES}. */
@@ -13,10 +13,10 @@ export function pageTooLarge(source: string): ExternalError {
   );
 }
 
-/** Pages in a row that may bring nothing: S3 and Azure give empty ones where much was deleted. */
+/** So many pages in a row without anything new end a listing. S3 and Azure give empty pages where much was deleted. */
 const MAX_IDLE_PAGES = 10_000;
 
-/** Watches the pages of one listing go by. */
+/** Checks the pages of one listing as they come. */
 export class PageGuard {
   readonly #fault: (what: string) => Error;
   readonly #maxIdle: number;
@@ -25,7 +25,7 @@ export class PageGuard {
 
   /**
    * @param fault Makes the error to throw from what is wrong, such as "the server gave a page token a second time".
-   * @param maxIdle Pages in a row that may bring nothing.
+   * @param maxIdle How many pages in a row without anything new end the listing.
    */
   constructor(fault: (what: string) => Error, maxIdle: number = MAX_IDLE_PAGES) {
     this.#fault = fault;
@@ -33,9 +33,9 @@ export class PageGuard {
   }
 
   /**
-   * To be called behind each page that more are said to follow.
+   * Call it after each page that is not the last.
    *
-   * @param token Where the next page is.
+   * @param token The token of the next page.
    * @param brought Whether this page brought anything new.
    */
   next(token: string, brought: boolean): void {

@@ -1,4 +1,4 @@
-/** What users' callbacks return: a value, or something that will be one. */
+/** Users' callbacks, which return a value or a promise of one. */
 
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";

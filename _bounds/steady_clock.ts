@@ -1,6 +1,6 @@
-/** The wall clock, except that it never goes back: nothing may wait longer than it was told to. */
+/** The wall clock, except that it never goes back: otherwise a clock that is set back would make waits longer. */
 
-/** A clock of its own, in milliseconds. */
+/** Makes a clock that gives the time in milliseconds. */
 export function steadyClock(): () => number {
   let last = Date.now();
   let setBack = 0;

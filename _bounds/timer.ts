@@ -1,6 +1,6 @@
 /** Timers whose waits may be longer than the runtimes' own limit. */
 
-// A longer delay overflows to 1 ms on every runtime: a hot loop where a month's wait was meant.
+// On every runtime a longer delay becomes 1 ms, so that a wait of a month would become a busy loop.
 const LONGEST_DELAY = 2 ** 31 - 1;
 
 /** Calls `callback` once after `ms` milliseconds. Returns a function that cancels it. */

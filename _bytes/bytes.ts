@@ -1,5 +1,5 @@
 /**
- * Bytes: text, order and small numbers, as the snapshot keeps them.
+ * Text, order and small numbers as bytes, in the form that the snapshot keeps.
  *
  * Text is WTF-8: UTF-8, except that a lone surrogate, which JavaScript strings may hold and UTF-8 cannot, takes
  * three bytes as if it were a character. So every string has exactly one encoding and comes back
@@ -12,12 +12,12 @@ const encoder = new TextEncoder();
 // Without `ignoreBOM` a key that begins with U+FEFF would lose it.
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The lower-case hexadecimal digits, as bytes, and the value of each byte that is one; -1 of all others. */
+/** The lower-case hexadecimal digits as bytes. `HEX_VALUES` has the value of each such byte, and -1 for all others. */
 export const HEX_DIGITS: Uint8Array = encoder.encode("0123456789abcdef");
 export const HEX_VALUES: Int8Array = new Int8Array(256).fill(-1);
 HEX_DIGITS.forEach((digit, value) => HEX_VALUES[digit] = value);
 
-/** Texts longer than this are worth a call of the runtime's own encoder. */
+/** For longer texts the runtime's own encoder is faster. */
 const LONG_TEXT = 96;
 
 /** Writes `text` at `at` and returns the end. The target must have room for `3 * text.length` bytes. */
@@ -86,7 +86,10 @@ function readWide(bytes: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-/** Whether the bytes are the encoding of some string, so that two keys can never decode to the same one. */
+/**
+ * Whether the bytes are the encoding of a string. Each string has exactly one, so that no two keys decode to the
+ * same string.
+ */
 export function isText(bytes: Uint8Array, start: number, end: number): boolean {
   for (let i = start; i < end; i++) {
     if ((bytes[i] as number) > 0x7f) return isWideText(bytes, i, end);
@@ -95,7 +98,7 @@ export function isText(bytes: Uint8Array, start: number, end: number): boolean {
 }
 
 function isWideText(bytes: Uint8Array, start: number, end: number): boolean {
-  let afterHigh = -1; // where a lone high surrogate ended: a low one there would be a pair, encoded wrongly
+  let afterHigh = -1; // where a lone high surrogate ended: a low one right after it would be a wrongly encoded pair
   for (let i = start; i < end;) {
     const lead = bytes[i] as number;
     if (lead < 0x80) {
@@ -119,7 +122,7 @@ function isWideText(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-/** Less than, equal to or greater than 0, as the first run of bytes is before, equal to or after the second. */
+/** Negative, 0 or positive, as the first run of bytes sorts before, equal to or after the second. */
 export function compareBytes(
   a: Uint8Array,
   aStart: number,
@@ -148,7 +151,10 @@ export function copyBytes(
   else for (let i = start; i < end; i++) to[at++] = from[i] as number;
 }
 
-/** The array itself, or one at least twice as long with the first `used` bytes copied. */
+/**
+ * An array of at least `needed` bytes: the same one, or one at least twice as long with the first `used` bytes
+ * copied.
+ */
 export function withRoom(bytes: Uint8Array, used: number, needed: number): Uint8Array {
   if (needed <= bytes.length) return bytes;
   const grown = new Uint8Array(Math.max(needed, bytes.length * 2));

@@ -1,4 +1,4 @@
-/** Gathering the chunks of a body into one array. */
+/** Gathers the chunks of a body into one array. */
 import { withRoom } from "./bytes.ts";
 
 const FIRST_ROOM = 16 * 1024;
@@ -22,9 +22,9 @@ export class Gatherer {
   #room: Uint8Array<ArrayBufferLike>;
 
   /**
-   * @param max The most bytes that are taken.
-   * @param room An array to write to, such as that of the answer before; it grows where it must. Or how many bytes are
-   * expected.
+   * @param max The most bytes that are accepted.
+   * @param room An array to write to, such as the one of the previous answer; a larger one replaces it where
+   * needed. Or the number of bytes to expect.
    */
   constructor(max: number, room: Uint8Array | number = FIRST_ROOM) {
     this.#max = max;
@@ -32,7 +32,7 @@ export class Gatherer {
     this.#room = typeof room === "number" ? new Uint8Array(room) : room;
   }
 
-  /** Copies a chunk. False if that would be more than the most bytes: then nothing more is to be read. */
+  /** Copies a chunk. Returns false if there would be more bytes than `max`: then stop reading. */
   add(chunk: Uint8Array): boolean {
     const length = this.length + chunk.length;
     if (length > this.#max) return false;
@@ -42,12 +42,12 @@ export class Gatherer {
     return true;
   }
 
-  /** The array that holds the bytes, up to `length`; what is behind them is anything. */
+  /** The array that holds the bytes in its first `length` places; the rest of it is arbitrary. */
   get room(): Uint8Array {
     return this.#room;
   }
 
-  /** The bytes, in an array of their own length. Nothing is to be added afterwards. */
+  /** The bytes, in an array of exactly their length. Add nothing afterwards. */
   take(): Uint8Array<ArrayBuffer> {
     const room = this.#room;
     return room.length === this.length && room !== this.#given && room.buffer instanceof ArrayBuffer

@@ -130,7 +130,7 @@ export const CLAIM_RULES: readonly CheckpointRule[] = [
 async function randomHistory(a: Claiming, b: Claiming, fixture: CheckpointFixture): Promise<void> {
   const random = randomNumbers(12);
   const stores = [a, b, await fixture.other() as Claiming];
-  /** Who has claimed, and not deleted since. */
+  /** The store objects that have claimed the key, and not deleted it since. */
   const claimed = new Set<Claiming>();
   let holder: Claiming | undefined;
   let state: string | undefined;

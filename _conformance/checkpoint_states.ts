@@ -1,4 +1,4 @@
-/** What a checkpoint store keeps: the very bytes, each under its own key. */
+/** What a checkpoint store keeps: the exact bytes, each under its own key. */
 import assert from "node:assert/strict";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
 import type { CheckpointFixture } from "./fixtures.ts";
@@ -6,7 +6,7 @@ import { bytesOf, forEach, type Rule, show } from "./harness.ts";
 
 export type CheckpointRule = Rule<CheckpointFixture>;
 
-/** Pairs that are easily taken for one, and what a path, a URL or a label does not hold as it is. */
+/** Keys that are easily confused, and keys that a path, a URL or a label cannot hold as they are. */
 const KEYS = [
   ...["a", "A", "a/b", "a\\b", "../a", "a.b", "a_b", "a b", " a", "-a", ".a", "__proto__"],
   ...["https://example.com/list?page=1&x=%2F", "https://example.com/list?page=1&x=/"],
@@ -16,7 +16,7 @@ const KEYS = [
 /** So many keys are listed that they may take several pages. */
 const MANY = 120;
 
-/** The state of a key as text, as others have it. */
+/** The state of a key as text, as another store object sees it. */
 export async function stateOf(
   fixture: CheckpointFixture,
   key: string,
@@ -48,7 +48,7 @@ export const STATE_RULES: readonly CheckpointRule[] = [
       new Uint8Array(),
     ];
     for (const state of states) {
-      // A view in the midst of other bytes, which are none of its business.
+      // A view in the middle of other bytes, which must not be saved.
       const view = new Uint8Array(state.length + 20).subarray(10, 10 + state.length);
       view.set(state);
       await store.save("a", view);
@@ -83,7 +83,7 @@ export const STATE_RULES: readonly CheckpointRule[] = [
     await store.load("a");
     await store.save("a", bytesOf("anew"));
     assert.equal(await stateOf(fixture, "a"), "anew");
-    // Whoever has not had the key may delete it, too: such as a program that tidies up.
+    // A store object that never had the key may delete it, too, such as one of a program that cleans up.
     await (await fixture.other()).delete?.("b");
     assert.equal(await stateOf(fixture, "b"), undefined);
   }],
@@ -101,7 +101,7 @@ export const STATE_RULES: readonly CheckpointRule[] = [
     else await store.delete(gone);
     assert.deepEqual(await listed(store), keys.sort());
     assert.deepEqual(await listed(await fixture.other()), keys);
-    // Nobody has lost a key by that.
+    // The listing has taken the key from nobody.
     await store.save("a", bytesOf("anew"));
   }],
 ];

@@ -1,4 +1,4 @@
-/** All rules for checkpoint stores, as tests: each gets an empty place of its own. */
+/** All rules for checkpoint stores, as tests. Each gets an empty store of its own. */
 import { test } from "node:test";
 import { CLAIM_RULES } from "./checkpoint_claims.ts";
 import { STATE_RULES } from "./checkpoint_states.ts";

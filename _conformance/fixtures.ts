@@ -1,23 +1,23 @@
-/** What the tests need of whoever wrote a store or a source. */
+/** What the tests need from the author of a store or a source. */
 import type { ObjectStore } from "../_listing/object_store.ts";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
 import type { ExternalSource } from "../_diff/source.ts";
 
-/** A store to be tested, empty at first, and a way to change it behind its back. */
+/** A store to be tested, empty at first, and ways to change its content from outside. */
 export interface StoreFixture {
   /** What is tested. */
   readonly store: ObjectStore;
   /**
-   * Writes an object, or writes it anew, by another way than `store.put`. Resolves when a listing shows it.
-   * Where times are coarse and there are no ETags: when a listing also tells it from what was there before.
+   * Creates an object, or overwrites it, by another way than `store.put`. Resolves when a listing shows it. If
+   * times are coarse and there are no ETags: when a listing also shows it as different from what was there before.
    */
   put(key: string, body: Uint8Array<ArrayBuffer>): unknown;
   /** Deletes an object that is there. Resolves when no listing shows it any more. */
   delete(key: string): unknown;
   /**
-   * How many objects the store lists a page: the tests write a bit more than twice as many. Make it small.
+   * How many objects the store lists per page: the tests write a bit more than twice as many. Make it small.
    *
-   * @default {undefined} the store has no pages, or none that objects fill; the tests write 201 objects
+   * @default {undefined} the store has no pages that a number of objects fills; the tests write 201 objects
    */
   readonly pageSize?: number;
   /**
@@ -27,7 +27,7 @@ export interface StoreFixture {
    */
   accepts?(key: string): boolean;
   /**
-   * True: the backend can also hold keys that are no valid Unicode, with half of a surrogate pair in them.
+   * True: the backend can also hold keys that are not valid Unicode, with half of a surrogate pair in them.
    *
    * @default {false} no such key is put
    */
@@ -35,12 +35,12 @@ export interface StoreFixture {
   /**
    * True: writing the same content again is no change, as the ETag is made from the content alone.
    *
-   * @default {false} it may be one
+   * @default {false} it may be a change
    */
   readonly sameContentIsNoChange?: boolean;
   /**
-   * True: whatever is done with a signal must leave no listener on it. Watches take care of their own, so a store may
-   * leave that to its client: Node's `fetch` keeps listeners until they are collected as garbage.
+   * True: no call may leave a listener on the signal that it was given. Watches take care of their own signals, so
+   * a store may leave this to its client: Node's `fetch` keeps listeners until they are garbage-collected.
    *
    * @default {false} listeners are not counted
    */
@@ -48,9 +48,9 @@ export interface StoreFixture {
   /** Removes the bucket, container or folder itself. Without it that case is skipped. */
   vanish?(): unknown;
   /**
-   * Makes the n-th request (or page) of the next listing fail, counted from 1, for as often as the client
-   * retries it. Has no effect if that listing makes fewer, and none on later listings. Without it faults are
-   * skipped.
+   * Makes the n-th request (or page) of the next listing fail, counted from 1, however often the client retries it.
+   * Has no effect if that listing makes fewer requests, and none on later listings. Without it the rules for faults
+   * are skipped.
    */
   failPage?(n: number): unknown;
   /**
@@ -59,23 +59,23 @@ export interface StoreFixture {
    * @default {store}
    */
   readonly otherStore?: ObjectStore;
-  /** Frees what the fixture holds. Called at the end of the test, also after a failure. */
+  /** Frees what the fixture holds. Called at the end of the test, even after a failure. */
   close(): unknown;
 }
 
-/** A source to be tested, of a thing without items at first, and a way to change that thing. */
+/** A source to be tested, of something without items at first, and ways to change that. */
 export interface SourceFixture<T> {
   /** What is tested. */
   readonly source: ExternalSource<T>;
-  /** What tells one item from another. */
+  /** The key of an item, which tells it from the others. */
   key(item: T): string;
   /**
-   * The keys the tests may use, at least one. A source of one single thing has one.
+   * The keys that the tests may use, at least one. A source of a single thing has only one.
    *
    * @default {["a", "b", "c", "d"]}
    */
   readonly keys?: readonly string[];
-  /** Adds the item of a key, behind the source's back. Called only if it is not there. */
+  /** Adds the item of a key, from outside of the source. Called only if it is not there. */
   add(key: string): unknown;
   /** Changes the item of a key, each time to something it was not before. Called only if it is there. */
   modify(key: string): unknown;
@@ -91,7 +91,7 @@ export interface SourceFixture<T> {
   fail?(): unknown;
   /** A new source object on the same thing, as a restarted program would make it. */
   fresh(): ExternalSource<T> | Promise<ExternalSource<T>>;
-  /** Frees what the fixture holds. Called at the end of the test, also after a failure. */
+  /** Frees what the fixture holds. Called at the end of the test, even after a failure. */
   close?(): unknown;
 }
 
@@ -100,16 +100,16 @@ export interface CheckpointFixture {
   /** What is tested. */
   readonly store: CheckpointStore;
   /**
-   * A new store object on the same checkpoints, as another process would make it, or, where one process has the place for
-   * itself, another part of that.
+   * A new store object on the same checkpoints, as another process would make it. If only one process can use them:
+   * as another part of that process would make it.
    */
   other(): CheckpointStore | Promise<CheckpointStore>;
   /**
-   * The state under a key, read in a way that takes the key from nobody.
+   * Reads the state under a key, without taking the key from whoever claimed it.
    *
-   * @default {undefined} `load` of a new store object does
+   * @default {undefined} `load` of a new store object is called
    */
   peek?(key: string): Promise<Uint8Array | undefined>;
-  /** Frees what the fixture holds. Called at the end of the test, also after a failure. */
+  /** Frees what the fixture holds. Called at the end of the test, even after a failure. */
   close?(): unknown;
 }

@@ -4,25 +4,25 @@ import type { TestContext } from "node:test";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 
-/** One rule: what a test is called, and what it does with a fixture made for it. */
+/** One rule: the name of a test, and its check, which gets a fixture of its own. */
 export type Rule<F> = readonly [name: string, check: (fixture: F, t: TestContext) => Promise<void>];
 
 /** No call of a store or a source may take longer than this once its signal has aborted, in ms. */
 const PROMPT = 1_000;
 
-/** For the `timeout` of a test, in ms. */
+/** The `timeout` of a test, in ms. */
 export const TEST_TIMEOUT = 60_000;
 
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-/** A key as it can be told apart in a message. */
+/** A key as messages show it. */
 export function show(key: string): string {
   return JSON.stringify(key.length > 60 ? `${key.slice(0, 60)}…` : key);
 }
 
-/** The same numbers from 0 to 1 in every run. */
+/** Random numbers from 0 to 1, the same in every run. */
 export function randomNumbers(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;
@@ -58,7 +58,7 @@ export async function promptly<R>(promise: Promise<R>, doing: string): Promise<R
   }
 }
 
-/** What a promise rejects with, and soon. Fails if it resolves. */
+/** What a promise rejects with. Fails if it resolves, or does not settle soon. */
 export async function rejectionOf(promise: Promise<unknown>, doing: string): Promise<unknown> {
   const resolved = {};
   const thrown = await promptly(promise.then(() => resolved, (error) => error), doing);
@@ -94,19 +94,19 @@ export async function rejectsAsStore(
   }
 }
 
-/** Fails if a name could not stand in a log. */
+/** Fails unless a name can be used in a log. */
 export function checkName(name: unknown): void {
   assert.equal(typeof name, "string", "the name must be a string");
   assert.notEqual(name, "", "the name must not be empty");
   assert.doesNotMatch(String(name), /:\/\/[^/?#]*@/, "the name must not hold user info");
 }
 
-/** Polls once and reads all there is, which commits it. */
+/** Polls once and reads all events, which commits them. */
 export async function poll<T>(source: ExternalSource<T>): Promise<ExternalEvent<T>[]> {
   return [...await source.poll({ signal: new AbortController().signal })];
 }
 
-/** Polls once, handles up to `count` events, and drops the others: nothing is committed. */
+/** Polls once, handles up to `count` events, and drops the others. Nothing is committed, unless there are fewer. */
 export async function pollPart<T>(
   source: ExternalSource<T>,
   count: number,
@@ -124,8 +124,8 @@ export async function pollPart<T>(
 }
 
 /**
- * Applies events to what is known. Fails if one cannot be true, except after a poll that was not read to
- * its end: what that one may have told of a source may tell once more.
+ * Applies events to the known items. Fails if an event cannot be true, except after a poll that was not read to its
+ * end: a source may report once more what that poll may have reported.
  */
 export function replay<T>(
   known: Map<string, T>,
@@ -153,7 +153,7 @@ export function shortOf<T>(
   return Array.from(events, ({ type, item }) => `${type} ${keyOf(item)}`);
 }
 
-/** A signal that knows who listens to it. */
+/** A signal that counts its listeners. */
 export class CountedSignal {
   readonly signal: AbortSignal = new AbortController().signal;
   readonly #listeners = new Set<unknown>();

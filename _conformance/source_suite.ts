@@ -137,7 +137,7 @@ const rules = <T>(): readonly Rule<SourceFixture<T>>[] => [
     await counted.isLeft("a poll that was read");
     if (fixture.fail === undefined) return;
     await fixture.fail();
-    await fixture.source.poll({ signal }).catch(() => {}); // Another rule says what must come of it.
+    await fixture.source.poll({ signal }).catch(() => {}); // Another rule checks the result.
     await counted.isLeft("a poll that failed");
   }],
 
@@ -149,7 +149,7 @@ const rules = <T>(): readonly Rule<SourceFixture<T>>[] => [
       const before = new Set(reality);
       const modified = await change(fixture, reality, random);
       const inPart = random() < 0.3;
-      // What was told in part may have been all, and then it counts.
+      // The part that was read may have been everything, and then it is committed.
       const part = inPart ? await pollPart(fixture.source, Math.floor(random() * 3)) : [];
       const events = [...part, ...await poll(fixture.source)];
       replay(known, events, (item) => fixture.key(item), inPart);
@@ -246,7 +246,7 @@ function eachOf<T>(type: string, fixture: SourceFixture<T>): string[] {
   return sorted(keysOf(fixture).map((key) => `${type} ${key}`));
 }
 
-/** What a poll finds, without regard to the order: only stores have one. */
+/** What a poll finds, sorted: only stores have an order. */
 async function changesOf<T>(
   fixture: SourceFixture<T>,
   source: ExternalSource<T> = fixture.source,
@@ -254,7 +254,7 @@ async function changesOf<T>(
   return sorted(shortOf(await poll(source), (item) => fixture.key(item)));
 }
 
-/** Makes a few changes, and returns the keys that they touched. */
+/** Makes a few changes, and returns the keys that were modified and not removed since. */
 async function change<T>(
   fixture: SourceFixture<T>,
   reality: Set<string>,
@@ -292,7 +292,7 @@ function saving<T>(source: ExternalSource<T>): Saved<T> | undefined {
   return source.save === undefined ? undefined : source as Saved<T>;
 }
 
-/** So that a throw is a rejection. */
+/** Turns a throw into a rejection. */
 async function promise<R>(call: () => Promise<R>): Promise<R> {
   return await call();
 }

@@ -1,4 +1,4 @@
-/** What the rules for stores do with a fixture. */
+/** What the rules for stores share. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { compareKeys } from "../_bytes/order.ts";
@@ -11,12 +11,12 @@ import {
 import type { StoreFixture } from "./fixtures.ts";
 import { bytesOf, forEach, type Rule, show } from "./harness.ts";
 
-/** Without pages of its own a store gets as many objects as two of these pages and one more. */
+/** The page size that is assumed for a store without pages: it gets two pages of objects and one more. */
 const DEFAULT_PAGE = 100;
 
 export type StoreRule = Rule<StoreFixture>;
 
-/** What the full store holds: several pages, several folders, and keys whose order is easily got wrong. */
+/** A full store: several pages, several folders, and keys whose order is easy to get wrong. */
 export async function filled(setUp: () => Promise<StoreFixture>): Promise<StoreFixture> {
   const fixture = await setUp();
   await fill(fixture, fullKeys(fixture));

@@ -13,7 +13,7 @@ import {
   type StoreRule,
 } from "./store_fixture.ts";
 
-/** Keys that clients, protocols and file systems like to change on the way. None is a folder of another. */
+/** Keys that clients, protocols and file systems are likely to change. None is a folder of another. */
 const HOSTILE_KEYS: readonly string[] = [
   // separators and dots
   ...[
@@ -109,7 +109,7 @@ export const KEY_RULES: readonly StoreRule[] = [
 
   ["what is no valid Unicode is taken for nothing else", async (fixture, t) => {
     const { store } = fixture;
-    // What encoders put in the place of a lone surrogate, and a pair that begins with one.
+    // The character that encoders put in place of a lone surrogate, and a pair that begins with one.
     const keys = accepted(fixture, ["\ufffd", "\ufffd-a", "\u{1f600}-a", "a"], t);
     await fill(fixture, keys);
     for (const lone of ["\ud800", "\ud83d", "\ude00", "\ufffd\udfff"]) {

@@ -28,7 +28,7 @@ export const LISTING_RULES: readonly StoreRule[] = [
 
   ["a poll sees what list lists", async (fixture) => {
     const expected = (await list(fixture)).sort((a, b) => compareKeys(a.key, b.key));
-    // With a filter a poll cannot use a shorter way than `list`.
+    // With a filter a poll always goes through `list`.
     for (const poller of [pollerOf(fixture), pollerOf(fixture, { filter: () => true })]) {
       const events = await poll(poller);
       assert.deepEqual(events.map(({ item }) => item), expected);
@@ -151,7 +151,7 @@ export const LISTING_RULES: readonly StoreRule[] = [
   }],
 ];
 
-/** Aborts, and fails unless the listing is over soon: with the reason, unless it was whole already. */
+/** Aborts, and fails unless the listing ends soon: with the reason, unless it was complete already. */
 async function endsBy(
   controller: AbortController,
   first: Promise<IteratorResult<readonly ObjectMeta[]>>,

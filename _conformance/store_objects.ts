@@ -1,4 +1,4 @@
-/** The rules of an object: its key, and what is told when it comes, changes and goes. */
+/** The rules of an object: its key, and the events when it is added, changed and removed. */
 import assert from "node:assert/strict";
 import { compareKeys } from "../_bytes/order.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
@@ -131,7 +131,7 @@ export const OBJECT_RULES: readonly StoreRule[] = [
   ["replay equals reality over a random history", async (fixture, t) => {
     const wanted = ["h/1", "h/2", "h/3", "h/a b", "h/a+b", "h/%2F", "h/é", "h/deep/er/1", "i", "j"];
     const keys = accepted(fixture, wanted, t);
-    // With this seed a delivery that is left early was all there was.
+    // With this seed one delivery that is left early has given all its events.
     const random = randomNumbers(5);
     const pick = <I>(items: readonly I[]): I => items[Math.floor(random() * items.length)] as I;
     const poller = pollerOf(fixture);
@@ -150,7 +150,7 @@ export const OBJECT_RULES: readonly StoreRule[] = [
         }
       }
       const inPart = random() < 0.3;
-      // What was told in part may have been all, and then it counts.
+      // The part that was read may have been everything, and then it is committed.
       const part = inPart ? await pollPart(poller, Math.floor(random() * 3)) : [];
       if (random() < 0.7 || inPart) replay(known, [...part, ...await poll(poller)], keyOf, inPart);
     }

@@ -1,4 +1,4 @@
-/** The rule of signals: whatever is done with one, nothing stays on it. */
+/** The rule of signals: no call leaves a listener on the signal that it was given. */
 import { bytesOf, CountedSignal, promptly } from "./harness.ts";
 import { fill, find, pollerOf, read, type StoreRule } from "./store_fixture.ts";
 
@@ -61,7 +61,7 @@ export const SIGNAL_RULES: readonly StoreRule[] = [
   }],
 ];
 
-/** Waits for it, not for long. Other rules say what must come of it. */
+/** Waits for a promise to settle, but not for long. Other rules check the result. */
 async function settled(promise: Promise<unknown>): Promise<void> {
   await promptly(promise, "it").catch(() => {});
 }

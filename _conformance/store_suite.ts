@@ -32,7 +32,7 @@ export function registerStore(setUp: () => Promise<StoreFixture>): void {
     test(name, { timeout: TEST_TIMEOUT }, async (t) => check(await (full ??= filled(setUp)), t));
   }
   after(async () => {
-    // If it could not be made, the tests have said so.
+    // If it could not be made, the tests have failed already.
     await (await full?.catch(() => undefined))?.close();
   });
 }

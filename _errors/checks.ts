@@ -1,4 +1,4 @@
-/** Checks of options, with the errors that misuse deserves. */
+/** Checks of options. They throw a `RangeError` for a number out of range, and otherwise a `TypeError`. */
 import { oneLine } from "./one_line.ts";
 
 /** Throws unless the option is a finite number above zero. */
@@ -25,7 +25,7 @@ export function checkShare(verb: string, option: string, value: unknown): assert
   }
 }
 
-/** Throws unless a text can name a source in a line of a log. */
+/** Throws unless the name is a string that is not empty and fits on one line of a log. */
 export function checkName(verb: string, name: unknown): asserts name is string {
   if (typeof name !== "string" || name === "") {
     throw new TypeError(`Cannot ${verb} as 'name' must be a string that is not empty`);

@@ -1,4 +1,4 @@
-/** What kind of failure the runtime or a client says it was. */
+/** Error codes of runtimes and clients. */
 
 /** The `code` of what was thrown, such as `ENOENT`; undefined if it has none. */
 export function codeOf(thrown: unknown): unknown {

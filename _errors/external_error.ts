@@ -32,21 +32,21 @@ export type ExternalErrorCode =
   | "handler"
   | "internal";
 
-/** What an {@linkcode ExternalError} knows beside its code and message. */
+/** What an {@linkcode ExternalError} has besides its code and message. */
 export interface ExternalErrorOptions {
   /** The name of the source that failed. */
   source?: string;
   /** The HTTP status of the answer, where there was one. */
   status?: number;
-  /** What the server asked to wait, in milliseconds from now. */
+  /** How long the server asked to wait, in milliseconds from now. */
   retryAfter?: number;
   /** The key of the item that was not handled. */
   key?: string;
-  /** How many times in a row handling it has failed. */
+  /** How many times in a row handling the item has failed. */
   attempt?: number;
   /**
-   * What led to this error. A copy is kept, with its name, message, code, stack and causes alone, and without what looks
-   * like a secret in them: clients hang requests with all their headers on their errors.
+   * What led to this error. Only a copy is kept: name, message, code, stack and causes, with everything masked that
+   * looks like a secret. Clients attach requests with all their headers to their errors.
    */
   cause?: unknown;
 }
@@ -78,8 +78,8 @@ export class ExternalError extends Error {
   /** The HTTP status of the answer, where there was one. */
   declare readonly status?: number;
   /**
-   * What the server asked to wait, in milliseconds. A watch waits at least so long, up to its `maxBackoff`, or up to a
-   * day where none is set.
+   * How long the server asked to wait, in milliseconds. A watch waits at least as long, but no longer than its
+   * `maxBackoff`, or a day where none is set.
    */
   declare readonly retryAfter?: number;
   /** With code `handler`: the key of the item that was not handled. */
@@ -88,11 +88,11 @@ export class ExternalError extends Error {
   declare readonly attempt?: number;
 
   /**
-   * For sources and stores of one's own.
+   * For your own sources and stores.
    *
    * @param code What kind of failure this is.
-   * @param message What failed, for which source, and what to do about it. No secrets. Control characters are escaped,
-   * so that it is one line, and what is longer than 2,000 characters is cut off.
+   * @param message What failed, for which source, and what to do about it. No secrets. Control characters are
+   * escaped, so that it is one line. If it has more than 2,000 characters, the middle is left out.
    * @param options What else is known.
    */
   constructor(code: ExternalErrorCode, message: string, options?: ExternalErrorOptions) {
@@ -107,10 +107,9 @@ export class ExternalError extends Error {
   }
 
   /**
-   * What `JSON.stringify` makes of it, where that of a plain `Error` leaves out the message.
+   * What `JSON.stringify` gives for this error. Of a plain `Error` it would leave out the message.
    *
-   * @returns Name, code and message, and the rest where it is known; no cause and no
-   * stack.
+   * @returns The name, code and message, and the other fields that are set; neither the cause nor the stack.
    */
   toJSON(): Record<string, string | number> {
     const { name, code, message, source, status, retryAfter, key, attempt } = this;

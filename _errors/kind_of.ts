@@ -1,4 +1,4 @@
-/** Naming what a value is, for errors. */
+/** Names the kind of a value, for errors. */
 
 /** What a value is, in words: "undefined", "null", "a number", "an array", "a Set". */
 export function kindOf(value: unknown): string {

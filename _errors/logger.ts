@@ -1,8 +1,8 @@
 /** Where this package logs. */
 
 /**
- * Where a watch writes what it does: a call is one line of text, without control characters. `console`, a logger of
- * `@std/log` and one of pino all fit.
+ * Where a watch logs what it does. Each call gets one line of text, without control characters. `console`, a logger
+ * of `@std/log` and a pino logger all fit.
  */
 export interface Logger {
   /** Every poll. */

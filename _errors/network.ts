@@ -1,6 +1,6 @@
-/** Telling a connection that failed from an answer that did, whatever client threw. */
+/** Tells a connection that failed from an answer that reports a failure, whichever client threw. */
 
-// As Node and its fetch, Deno's node: modules, Bun, the AWS SDK and Azure's client name them.
+// The names that Node and its fetch, Deno's node: modules, Bun, the AWS SDK and Azure's client give them.
 const CODES = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
@@ -28,11 +28,12 @@ const CODES = new Set([
 ]);
 const DEEPEST = 6;
 
-// What has no code. Deno's fetch and those of browsers, of a request and of a body; Azure's client, of a body.
+// Messages of errors without a code: of Deno's and browsers' fetch, for a request or a body, and of Azure's client,
+// for a body.
 const MESSAGES =
   /^error sending request|^error reading a body from connection|\(os error \d+\)$|^Failed to fetch$|^Load failed$|^NetworkError when attempting|^Error reading response as text: aborted/;
 
-/** Whether what was thrown, or what led to it, is a connection that was refused, reset or cut. */
+/** Whether what was thrown, or a cause of it, reports a connection that failed, was refused, reset or cut. */
 export function isNetworkFailure(thrown: unknown, depth = 0): boolean {
   if (typeof thrown !== "object" || thrown === null || depth > DEEPEST) return false;
   const { code, name, message, cause, errors } = thrown as Record<string, unknown>;

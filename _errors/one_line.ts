@@ -2,27 +2,28 @@
 
 const LONGEST = 2_000;
 
-// C0 and C1 controls, the separators of lines and paragraphs, what turns the direction of text, and lone surrogates.
+// C0 and C1 controls, line and paragraph separators, characters that change the text direction, and lone
+// surrogates.
 const CONTROLS = /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/u;
 const EVERY_CONTROL = new RegExp(CONTROLS, "gu");
 const LINE_BREAK = /[\n\v\f\r\x85\u2028\u2029]/;
 
 /**
- * The text with control characters escaped as JavaScript writes them. Where it is longer than a log can bear, its middle
- * is left out: what failed stands at the beginning, and why at the end.
+ * The text with control characters escaped as in JavaScript. If it is longer than `longest`, its middle is left
+ * out: a message says at its beginning what failed, and at its end why.
  *
- * @param longest The most UTF-16 code units, without the `…` that stands for what was left out.
+ * @param longest The most UTF-16 code units, not counting the `…` that stands for the middle.
  */
 export function oneLine(text: string, longest: number = LONGEST): string {
   if (text.length <= longest && !CONTROLS.test(text)) return text;
   const shown = cut(text, longest).replace(EVERY_CONTROL, escape);
-  // Escapes take room as well.
+  // Escapes make the text longer.
   return shown.length <= longest + 1 ? shown : cut(shown, longest);
 }
 
-/** The text on one line as far as that can be had without escapes: a run of white space that breaks the line is one blank. */
+/** The text trimmed and with its lines joined: each run of white space that has a line break becomes one blank. */
 export function foldLines(text: string): string {
-  // By runs: `\s*\n\s*` takes quadratic time on a run of blanks.
+  // Run by run: `\s*\n\s*` takes quadratic time on a run of blanks.
   return text.replace(/\s+/g, (run) => LINE_BREAK.test(run) ? " " : run).trim();
 }
 
@@ -30,7 +31,7 @@ function cut(text: string, longest: number): string {
   if (text.length <= longest) return text;
   let head = Math.ceil(longest / 2);
   let tail = text.length - (longest - head);
-  // Not between the two halves of a character.
+  // Not between the two halves of a surrogate pair.
   if (head > 0 && isLead(text.charCodeAt(head - 1))) head--;
   if (isLead(text.charCodeAt(tail - 1))) tail++;
   return `${text.slice(0, head)}…${text.slice(tail)}`;

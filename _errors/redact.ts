@@ -3,10 +3,10 @@ import { foldLines, oneLine } from "./one_line.ts";
 import { decodePart, isSecretName } from "./secret_names.ts";
 
 const MASK = "***";
-/** URLs within parameters of URLs, and so on: what is deeper is masked. */
+/** How deep URLs inside parameters of URLs are searched for secrets; deeper ones are masked. */
 const DEEPEST_URL = 3;
 
-/** The URL without user info and fragment, the values of secret query parameters masked. */
+/** The URL without user info and fragment, and with the values of secret query parameters masked. */
 export function redactUrl(url: URL): string {
   const shown = new URL(url);
   shown.username = shown.password = shown.hash = "";
@@ -14,21 +14,21 @@ export function redactUrl(url: URL): string {
 }
 
 /**
- * What may be shown of a text that should have been a URL. Where its parts begin is anybody's guess, so nothing is shown
- * that might be of a user name or a password: at most the scheme and what is plain text behind it.
+ * What may be shown of a text that should have been a URL. Its parts cannot be told apart, so nothing is shown that
+ * might belong to a user name or a password: at most the scheme and the plain characters after it.
  */
 export function redactInvalidUrl(text: string): string {
-  // As the parser of URLs does.
+  // The URL parser removes these, too.
   const plain = text.replace(/[\t\n\r]/g, "").trim();
   const scheme = /^https?:[\\/]*/i.exec(plain)?.[0] ?? "";
   const rest = plain.slice(scheme.length);
-  // Also as `%40`, and as the wide characters that the parser takes for it.
+  // An "@" may also be `%40`, or a full-width character that the parser takes for "@".
   const hasUserInfo = [rest, decodePart(rest)].some((form) => form.normalize("NFKC").includes("@"));
   const shown = hasUserInfo ? "" : /^[\w.~\/ -]*/.exec(rest)?.[0] ?? "";
   return shown === rest ? plain : `${scheme}${shown}…`;
 }
 
-/** The secret values of the query, as they stand there and decoded. */
+/** The values of the secret query parameters, as written and decoded. */
 export function secretsOf(url: URL): string[] {
   return url.search.slice(1).split(/[&;]/).flatMap((parameter) => {
     const [name = "", ...value] = parameter.split("=");
@@ -39,17 +39,18 @@ export function secretsOf(url: URL): string[] {
 }
 
 /**
- * The text with what looks like a credential taken out: user info and secret query values of any URL in
- * it, the credentials of an `Authorization`, and every one of `secrets`, the values the caller knows to be secret.
+ * The text with everything masked that looks like a credential: user info and secret query values of any URL in it,
+ * the credentials of an `Authorization`, and `secrets`, the values that the caller knows to be secret, if they have
+ * at least 4 characters.
  */
 export function redactText(text: string, secrets: readonly string[] = []): string {
   return redactUrls(withoutKnown(text, secrets), 0);
 }
 
 function withoutKnown(text: string, secrets: readonly string[]): string {
-  // The longest first: a secret inside another would leave the rest of that one.
+  // The longest first: if a secret inside another were masked first, the rest of the longer one would stay.
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
-    // A very short "secret" would punch holes into every word and give itself away by them.
+    // Masking a very short secret would break up ordinary words, and so reveal it.
     if (secret.length >= 4) text = text.replaceAll(secret, MASK);
   }
   return text;
@@ -71,42 +72,42 @@ function redactParameters(text: string, depth: number): string {
   let at = 0;
   for (let found = start.exec(text); found !== null; found = start.exec(text)) {
     const secret = isSecretName(found[1] ?? "");
-    // A semicolon may part parameters or be of the value: each time, more is masked for it.
+    // A semicolon may separate parameters or belong to a value: each pattern reads it so that more is masked.
     const value = secret ? /[^\s&#"'<>]*/y : /[^\s&;?#"'<>]*/y;
     value.lastIndex = start.lastIndex;
     const [given = ""] = value.exec(text) ?? [];
     if (!secret && !holdsSecret(given, depth)) continue;
-    // Texts put a URL in brackets: those that close it are not part of the value.
+    // Messages put a URL in brackets: the closing one is not part of the value.
     shown += text.slice(at, start.lastIndex) + MASK + (/\)[.,:;]*$/.exec(given)?.[0] ?? "");
     at = start.lastIndex += given.length;
   }
   return shown + text.slice(at);
 }
 
-/** Whether a value is itself an encoded URL that carries a credential, as proxies are given one. */
+/** Whether a value is itself an encoded URL that holds a credential, such as the target that a proxy is given. */
 function holdsSecret(value: string, depth: number): boolean {
   const decoded = decodePart(value);
   if (decoded === value) return false;
   return depth >= DEEPEST_URL || redactUrls(decoded, depth + 1) !== decoded;
 }
 
-/** Of a message that ends with a reason, all of the reason is kept: see `oneLine`. */
+/** Short enough for `oneLine` to keep all of a reason that stands at the end of a message. */
 const LONGEST_MESSAGE = 800;
 const LONGEST_NAME = 100;
-/** Causes of causes, and frames of a stack, that are kept. */
+/** The most causes in a chain, and frames of a stack, that are kept. */
 const DEEPEST_CAUSE = 5;
 const MOST_FRAMES = 20;
 
-/** A copy is told by the same class, where that is one of the language. */
+/** A copy has the same class as the original, if that is one of these. */
 const CLASSES = [TypeError, RangeError, SyntaxError, ReferenceError, URIError, EvalError] as const;
 
-/** The copies made here: what has been cleaned is not copied again. */
+/** The copies made here, which need not be copied again. */
 const clean = new WeakSet<object>();
 
 /**
- * A copy of what was thrown that holds only its name, message, code, stack and causes, each without secrets, and on one
- * line where it is a message. Copied and never passed on as it is: clients hang requests with all their headers on
- * their errors, where printing shows them.
+ * A copy of what was thrown, with only its name, message, code, stack and causes: each without secrets, and
+ * messages on one line. The original is never passed on: clients attach requests with all their headers to their
+ * errors, and printing an error shows them.
  */
 export function redactError(thrown: unknown, secrets: readonly string[] = []): unknown {
   if (typeof thrown === "object" && thrown !== null && clean.has(thrown) && secrets.length === 0) {
@@ -140,7 +141,7 @@ function copyOf(thrown: unknown, secrets: readonly string[], above: readonly unk
   return copy;
 }
 
-/** The message of whatever was thrown, redacted, with the message of its innermost cause. */
+/** The message of whatever was thrown, redacted, followed by the messages of its causes that add something. */
 export function reasonOf(thrown: unknown, secrets: readonly string[] = []): string {
   const messages: string[] = [];
   for (let at = thrown, depth = 0; at !== undefined && at !== null && depth < 6; depth++) {
@@ -153,18 +154,18 @@ export function reasonOf(thrown: unknown, secrets: readonly string[] = []): stri
   return oneLine(messages.join(": "), LONGEST_MESSAGE);
 }
 
-/** The message of whatever was thrown, or else what it is called; on one line. */
+/** The message of whatever was thrown, or its name if there is no message; on one line. */
 function messageOf(thrown: unknown, secrets: readonly string[]): string {
   if (isErrorLike(thrown)) {
     return textOf(thrown, "message", LONGEST_MESSAGE, secrets) ||
       (textOf(thrown, "name", LONGEST_NAME, secrets) ?? "Error");
   }
-  // The text of a function is its code.
+  // Not its text, which is its code.
   if (typeof thrown === "function") return "a function";
   return shownText(thrown, LONGEST_MESSAGE, secrets);
 }
 
-/** The calls that led to an error. What stands before them is its message, in any number of lines. */
+/** The lines of an error's stack that name calls. The lines before them repeat its message. */
 function framesOf(thrown: object, secrets: readonly string[]): string[] {
   const stack = read(thrown, "stack");
   if (typeof stack !== "string") return [];
@@ -173,7 +174,10 @@ function framesOf(thrown: object, secrets: readonly string[]): string[] {
     .map((line) => `    ${shownText(line, LONGEST_MESSAGE, secrets)}`);
 }
 
-/** What led to an error. Node reports a refused connection as an aggregate, one error an address. */
+/**
+ * The cause of an error. Node reports a refused connection as an aggregate with one error per address: the first
+ * counts.
+ */
 function causeOf(thrown: unknown): unknown {
   if (!isErrorLike(thrown)) return undefined;
   const errors = read(thrown, "errors");
@@ -181,7 +185,7 @@ function causeOf(thrown: unknown): unknown {
   return read(thrown, "cause") ?? first;
 }
 
-/** Errors of this realm, of others, and what clients throw in their place. */
+/** Errors of this realm or another, and objects with a message that clients throw instead. */
 function isErrorLike(thrown: unknown): thrown is object {
   return typeof thrown === "object" && thrown !== null &&
     (isInstance(thrown, Error) || typeof read(thrown, "message") === "string");
@@ -209,7 +213,7 @@ function shownText(value: unknown, longest: number, secrets: readonly string[]):
   return oneLine(foldLines(redactText(text, secrets)), longest);
 }
 
-/** A property that may be a getter, or of a proxy, which throws. */
+/** A property, or undefined if reading it throws, as a getter or a proxy may. */
 function read(of: object, property: string): unknown {
   try {
     return (of as Record<string, unknown>)[property];

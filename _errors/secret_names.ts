@@ -1,15 +1,15 @@
 /** Which query parameters carry credentials, by their names. */
 
-// All on the name without its separators and in lower case: `api_key`, `api-key` and `apiKey` are one.
+// The patterns match names in lower case and without separators: `api_key`, `api-key` and `apiKey` are the same.
 
 /** Anywhere in the name. */
 const PART =
   /token|secret(?!ar)|passw|passphrase|passcode|signature|credential|session|sessid|authorization|bearer|assertion|cookie|csrf|xsrf|verifier|samlre|^oauth|^hdn(ts|ea|tl)/;
 
-/** At its end. `keys` are no key. */
+/** At the end of the name. A plural, `keys`, is not a key. */
 const END = /(key|key(pair)?id|accessid|auth|pwd|lsig)$/;
 
-/** Words that end so, and the keys of databases. */
+/** Words that end in `key` without being one, and database terms. */
 const NO_KEY = /^(mon|don|tur|hoc|whis|joc|jo|hot|lac|mic|smo|hic|malar|po|ho|flun)key$/;
 const DATABASE_KEY = /(sort|order|group|primary|partition|row|foreign|cache|range)key$/;
 
@@ -24,7 +24,7 @@ const WHOLE =
 /** One word of several, as in `user_pass`, `api_sig`, `auth[user]`, `q-ak`. */
 const WORD = /^(auth|pw|pwd|pass|jwt|sas|otp|totp|hmac|cred|creds|sig|dsig|tok|tkn|ak|sk)$/;
 
-/** A name that is longer is looked at no further: none of an API is. */
+/** Only so many characters of a name are looked at: no API has longer names. */
 const LONGEST = 200;
 
 /** Whether a query parameter of this name carries a credential. */
@@ -36,13 +36,13 @@ export function isSecretName(name: string): boolean {
   return words.length > 1 && words.some((word) => WORD.test(word));
 }
 
-/** The words of a name, also of one in camel case. */
+/** The words of a name, which may be in camel case. */
 function wordsOf(name: string): string[] {
   return name.replace(/([a-z\d])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z\d]+/)
     .filter((word) => word !== "");
 }
 
-/** The text with its percent-encoding undone, or as it is where that is none. */
+/** The text with percent-encoding decoded, or unchanged if its encoding is not valid. */
 export function decodePart(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -1,15 +1,15 @@
-/** Reading the body of an answer, bounded, or freeing its connection. */
+/** Reads the body of an answer within limits, or discards it to free its connection. */
 import { gatherBody } from "../_bounds/gather_body.ts";
 import type { Limits } from "../_bounds/limits.ts";
 import { Gatherer } from "../_bytes/gather.ts";
 import type { Faults, Place } from "./faults.ts";
 import { lengthOf } from "./headers.ts";
 
-/** A body of known length gets its array at once, up to this many bytes: a length is easily said. */
+/** A body of known length gets its array at once, up to this many bytes: a server may claim any length. */
 const MOST_EXPECTED = 1024 * 1024;
 
 /**
- * The whole body.
+ * Reads the whole body.
  *
  * @param decoded Whether the runtime may have decoded it, so that `Content-Length` is not its length.
  */
@@ -43,7 +43,7 @@ export async function readBody(
   throw faults.error("protocol", what, { from });
 }
 
-/** Cancels a body nobody will read, or the connection would stay taken. */
+/** Cancels a body that nobody will read: otherwise its connection would stay in use. */
 export function discard(response: Response): void {
   // A locked body is being cancelled by whoever reads it; a broken one has nothing left to free.
   if (!response.body?.locked) response.body?.cancel().catch(() => {});

@@ -1,19 +1,20 @@
-/** How often a server asks to be polled, in the answers that are good. */
+/** How often a server asks to be polled, in the headers of successful answers. */
 import { type HeaderOf, usedUpFor } from "./rate_limit.ts";
 
-/** A field of an answer that tells how often to poll. */
+/** A kind of response header that tells how often to poll. */
 export type CadenceField = "cache-control" | "rate-limit" | "x-poll-interval";
 
-/** Which fields of the answers may put off the next poll. */
+/** Which response headers may delay the next poll. */
 export interface CadenceOptions {
   /**
-   * Which fields of a good answer put off the next poll: never sooner than the interval, up to the watch's `maxBackoff` where
-   * that is set, and up to one day where it is not.
+   * Which headers of a successful answer delay the next poll. The wait is never shorter than the interval. It is
+   * never longer than the watch's `maxBackoff`, or one day where that is not set.
    *
    * - `"x-poll-interval"`: seconds between two polls, as GitHub asks for.
-   * - `"rate-limit"`: `RateLimit`, `RateLimit-Reset`, `X-RateLimit-Reset` and their like, where nothing remains.
-   * - `"cache-control"`: `max-age` less `Age`, unless there is a `no-cache` or `no-store`. Not by default, as many servers say
-   *   it for the sake of browsers alone.
+   * - `"rate-limit"`: `RateLimit`, `RateLimit-Reset`, `X-RateLimit-Reset` and similar headers, when no request is
+   *   left.
+   * - `"cache-control"`: `max-age` minus `Age`, unless there is a `no-cache` or `no-store`. Not in the default, as
+   *   many servers send it only for browsers.
    *
    * @default {["x-poll-interval", "rate-limit"]}
    */
@@ -31,7 +32,10 @@ export function checkCadence(cadence: readonly CadenceField[] = DEFAULT): readon
   );
 }
 
-/** Milliseconds for which a server asks not to be polled; undefined if it does not, or is not understood. */
+/**
+ * Milliseconds for which a server asks not to be polled; undefined if it does not ask, or what it sent cannot be
+ * parsed.
+ */
 export function cadenceOf(
   cadence: readonly CadenceField[],
   status: number,
@@ -52,7 +56,7 @@ function freshFor(header: HeaderOf): number | undefined {
   const directives = (header("cache-control") ?? "").toLowerCase().split(",").map((d) => d.trim());
   if (directives.some((directive) => /^no-(?:cache|store)\b/.test(directive))) return undefined;
   const ages = directives.filter((directive) => directive.startsWith("max-age"));
-  // Two of them are a fault (RFC 9111, section 4.2.1).
+  // More than one is an error (RFC 9111, section 4.2.1).
   const age = ages.length === 1
     ? wholeNumber(ages[0]?.match(/^max-age="?(\d+)"?$/)?.[1])
     : undefined;

@@ -1,12 +1,12 @@
-/** What `Content-Encoding` says of a body. */
+/** What `Content-Encoding` says about a body. */
 import type { Faults, Place } from "./faults.ts";
 
 /** What `fetch` decodes on every runtime. */
 const DECODED = /^(x-)?gzip$|^deflate$|^br$/;
 
 /**
- * Names that stand there and are no coding: nothing, the way of transfer of an S3 upload (`aws-chunked`), those of
- * mail, and character sets. The content is plain.
+ * Values that servers send though they are no content codings: an empty one, the transfer format of an S3 upload
+ * (`aws-chunked`), encodings of mail, and character sets. The content is plain.
  */
 const NO_CODING =
   /^(identity|none|null|binary|plain|raw|aws-chunked|7bit|8bit|us-ascii|ascii|utf-?(8|16|32)(le|be)?|iso-?8859-\d{1,2}|latin-?1|windows-125\d)?$/;
@@ -20,7 +20,7 @@ export function codingsOf(headers: Headers): readonly string[] {
 }
 
 /**
- * Throws unless what `fetch` gives for the body is the content.
+ * Throws for a body in a coding that was not asked for, or that not every runtime's `fetch` decodes.
  *
  * @param asked The `Accept-Encoding` that was sent.
  */
@@ -28,7 +28,7 @@ export function checkCoding(headers: Headers, asked: string, faults: Faults, fro
   const codings = codingsOf(headers);
   if (codings.length === 0) return;
   const shown = headers.get("content-encoding")?.toLowerCase().slice(0, 100) ?? "";
-  // Of several, or one beside what is no coding, each runtime decodes another part.
+  // Of several codings, or of one next to a value that is no coding, each runtime decodes a different part.
   if (!DECODED.test(shown)) {
     throw faults.error("protocol", `a body in the unknown Content-Encoding '${shown}'`, { from });
   }

@@ -1,28 +1,29 @@
-/** Conditional requests: when they are made, and which 304 can be believed. */
+/** When requests are conditional, and which 304 answers can be believed. */
 import { ExternalError } from "../_errors/external_error.ts";
 import type { PollOptions } from "../_diff/source.ts";
 import type { HttpClient, Reply } from "./request.ts";
 import { conditionsFor, isOther, type Validators } from "./validators.ts";
 
-/** A request for a resource that may be known. */
+/** A request for a resource, of which an earlier version may be known. */
 export interface Question {
   readonly client: HttpClient;
   readonly poll: PollOptions;
-  /** What is known of it. */
+  /** The validators of the version that is known. */
   readonly seen: Validators | undefined;
   /** Default: the client's own URL. */
   readonly url?: URL;
-  /** False: no credentials, wherever the URL leads. */
+  /** If false, no credentials are sent, whatever the URL. */
   readonly trusted?: boolean;
 }
 
-/** Polls without conditions, at most, after one that failed with them. */
+/** The most polls without conditions after one that failed with them. */
 const LONGEST_PAUSE = 256;
 
 /**
- * Whether the requests of a source carry conditions. There are servers that fail as soon as one does. So after a request
- * with conditions that failed the next poll goes without. If conditions are what fails each time, the pauses grow, and polls
- * that fail for them become rare; if polls without them fail too, it is not the conditions' fault.
+ * Decides whether the requests of a source carry conditions. Some servers fail on every request with conditions. So
+ * after such a failure the next poll carries none. Each further failure with conditions doubles the number of polls
+ * without them, so that such failures become rare. If a poll without conditions fails too, the conditions were not
+ * the cause, and the next poll carries them again.
  */
 export class Conditions {
   #strikes = 0;
@@ -30,7 +31,7 @@ export class Conditions {
   #failed = false;
 
   /**
-   * Asks whether a resource is still what is known of it.
+   * Asks for a resource, with conditions if validators are known and conditions are not paused.
    *
    * @returns The answer that counts: 200, 203, 204, 404, 410, or a 304 that can be believed.
    * @throws {ExternalError} For any other answer.
@@ -70,14 +71,14 @@ export class Conditions {
     if (reply.status !== 304) return reply;
     if (!asked) throw unasked(client, reply);
     if (!isOther(reply.headers.get("etag"), seen?.etag)) return reply;
-    // A confused cache: it answers for another version than the one asked about.
+    // A faulty cache: its 304 is about another version than the one asked about. Asks again, without conditions.
     const whole = await client.exchange(exchange);
     checkStatus(client, whole);
     if (whole.status === 304) throw unasked(client, whole);
     return whole;
   }
 
-  /** To be called at the end of every poll, which may have asked for many resources. */
+  /** Call it at the end of every poll, which may have asked for many resources, with whether the poll succeeded. */
   ended(good: boolean): void {
     if (this.#failed) this.#pause = Math.min(2 ** this.#strikes++, LONGEST_PAUSE);
     else if (this.#pause > 0) this.#pause = good ? this.#pause - 1 : 0;
@@ -86,14 +87,14 @@ export class Conditions {
   }
 }
 
-/** Whether the error says who may ask, or how often: that has nothing to do with conditions. */
+/** Whether the error is about credentials or a rate limit, which have nothing to do with conditions. */
 function isRefusal(thrown: unknown): boolean {
   if (!(thrown instanceof ExternalError)) return false;
   const { status, retryAfter } = thrown;
   return status === 401 || status === 429 || (status === 403 && retryAfter !== undefined);
 }
 
-/** Throws unless the answer says what the resource is, or that it is as it was, or that it is gone. */
+/** Throws unless the answer has the content, or says that it is unchanged or gone. */
 function checkStatus(client: HttpClient, reply: Reply): void {
   const { status, headers } = reply;
   if (isContent(status) || status === 304 || status === 404 || status === 410) return;
@@ -105,7 +106,7 @@ function checkStatus(client: HttpClient, reply: Reply): void {
 }
 
 function unasked(client: HttpClient, reply: Reply): Error {
-  return client.error("protocol", "the server answered 304 though nothing was conditional", {
+  return client.error("protocol", "the server answered 304 to a request without conditions", {
     status: 304,
     from: reply,
   });

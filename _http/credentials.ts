@@ -1,4 +1,7 @@
-/** What is the caller's, and goes to the caller's origin alone: header fields, a token, user info of the URL. */
+/**
+ * The caller's headers, token and user info of the URL: whatever may be secret is sent to the origin of that URL
+ * only.
+ */
 import type { Limits } from "../_bounds/limits.ts";
 import { decodePart } from "../_errors/secret_names.ts";
 import { secretsOf } from "../_errors/redact.ts";
@@ -19,7 +22,7 @@ export class Credentials {
   readonly #token: (() => string | Promise<string>) | undefined;
   readonly #faults: Faults;
 
-  /** Tells `faults` all that is secret. */
+  /** Tells `faults` everything that is secret, and removes user info from `url`. */
   constructor(url: URL, options: RequestOptions, faults: Faults) {
     const headers = copyHeaders(options.headers);
     const token = options.bearerToken;
@@ -27,7 +30,7 @@ export class Credentials {
     checkToken(token, headers);
     if (typeof token === "string") headers.set("authorization", `Bearer ${token}`);
     this.#token = typeof token === "function" ? token : undefined;
-    // Only Deno and Bun take user info in a URL, and errors would repeat it.
+    // Only Deno and Bun accept user info in a URL, and errors would repeat it.
     if (url.username !== "" || url.password !== "") {
       const basic = this.#basic(url);
       if (token === undefined && !headers.has("authorization")) headers.set("authorization", basic);
@@ -39,17 +42,17 @@ export class Credentials {
     faults.credentials = this.#token !== undefined || [...headers.keys()].some(mayBeSecret);
   }
 
-  /** Whether there is a function to ask for a token, before each request and after a 401. */
+  /** Whether the token comes from a function, which is called before each request and again after a 401. */
   get asks(): boolean {
     return this.#token !== undefined;
   }
 
-  /** The header fields of a request; `asks` tells whether a token is to be added. */
+  /** The headers of a request, without a token that comes from a function: `authorize` adds that one. */
   headers(trusted: boolean): PlainHeaders {
     return trusted ? { ...this.#own } : { ...this.#portable };
   }
 
-  /** Asks for a token, and adds it to the header fields of a request. */
+  /** Asks the function for a token, and adds it to the headers of a request. */
   async authorize(headers: PlainHeaders, limits: Limits): Promise<void> {
     let token: unknown;
     try {
@@ -69,11 +72,11 @@ export class Credentials {
     headers["authorization"] = `Bearer ${token}`;
   }
 
-  /** Takes user info off the URL. */
+  /** Removes user info from the URL, and gives it as Basic credentials. */
   #basic(url: URL): string {
     const name = decodePart(url.username);
     const password = decodePart(url.password);
-    // The name too: some services take a key for it, with no password.
+    // The name as well: some services take a key as the user name, with no password.
     this.#faults.hide(password, url.password, name, url.username);
     url.username = url.password = "";
     const binary = String.fromCharCode(...new TextEncoder().encode(`${name}:${password}`));
@@ -82,7 +85,7 @@ export class Credentials {
 
   #hideHeader(name: string, value: string): void {
     if (!mayBeSecret(name)) return;
-    // Whole and in parts: `Scheme key`, `name=key; name=key`.
+    // The whole value and its parts, as in `Scheme key` and `name=key; name=key`.
     const parts = value.split(/[\s;,]+/).slice(name === "authorization" ? 1 : 0);
     this.#faults.hide(value, ...parts, ...parts.map((part) => part.replace(/^[^=]*=/, "")));
   }

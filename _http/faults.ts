@@ -1,4 +1,4 @@
-/** The errors of one source's requests: each names it and where it failed, none shows what the source keeps secret. */
+/** The errors of one source's requests. Each names the source and where the request failed; none shows a secret. */
 import { ExternalError, type ExternalErrorCode } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import { reasonOf, redactError, redactText, redactUrl } from "../_errors/redact.ts";
@@ -7,7 +7,7 @@ import { askedWait } from "./rate_limit.ts";
 /** Where a request went. */
 export interface Place {
   readonly url: string | URL;
-  /** Whether what is the caller's was sent there. */
+  /** Whether the caller's credentials were sent there. */
   readonly trusted: boolean;
 }
 
@@ -16,7 +16,7 @@ export interface FaultOptions {
   readonly status?: number;
   readonly retryAfter?: number;
   readonly cause?: unknown;
-  /** What was asked when it failed, such as the `Reply`; named where it is not the source's own URL. */
+  /** Where the failed request went, such as the `Reply`. The error names its URL if it is not the source's own. */
   readonly from?: Place;
 }
 
@@ -24,19 +24,19 @@ const LONGEST_URL = 500;
 
 /** Makes the errors of one source's requests. */
 export class Faults {
-  /** What errors call the source. */
+  /** The name of the source in errors. */
   readonly name: string;
   /** Whether requests to the source's own origin hold something secret. */
   credentials = false;
   readonly #url: URL;
   readonly #secrets: string[] = [];
   #token: string | undefined;
-  /** Whether the source has a name of its own: its path may be what that is to hide. */
+  /** Whether the source has a name of its own: then the path of its URL may be a secret. */
   readonly #hidesPath: boolean;
 
   /**
-   * @param url The source's own, without user info.
-   * @param name Where the caller gave one.
+   * @param url The URL of the source, without user info.
+   * @param name The name that the caller gave, if any.
    */
   constructor(url: URL, name: string | undefined) {
     const shown = redactUrl(url);
@@ -49,17 +49,20 @@ export class Faults {
     if (this.#hidesPath) this.hide(url.host + url.pathname);
   }
 
-  /** Remembers what must not be shown. */
+  /** Remembers secrets that no error may show. */
   hide(...secrets: readonly string[]): void {
     for (const secret of secrets) this.#secrets.push(...formsOf(secret));
   }
 
-  /** Remembers the token of the last request. Those before it would pile up. */
+  /** Remembers the token of the last request only: all tokens together would pile up. */
   hideToken(token: string): void {
     this.#token = token;
   }
 
-  /** An error that names the source. What a server or a callback said is part of it, and may repeat what it was given. */
+  /**
+   * An error that names the source. `what` is redacted, as a server or a callback may repeat a secret that it was
+   * given.
+   */
   error(code: ExternalErrorCode, what: string, options: FaultOptions = {}): ExternalError {
     const { status, retryAfter, cause, from } = options;
     return new ExternalError(
@@ -74,7 +77,7 @@ export class Faults {
     );
   }
 
-  /** The error for an answer whose status is no success. */
+  /** The error for an answer whose status is not a success. */
   status(status: number, headers: Headers, from?: Place): ExternalError {
     const { retryAfter, rateLimit } = askedWait(status, (name) => headers.get(name));
     const hint = rateLimit ?? this.#hintFor(status, from);
@@ -85,12 +88,12 @@ export class Faults {
     });
   }
 
-  /** The error for what was thrown where no answer came. */
+  /** The error for a connection that failed, from what was thrown. */
   network(thrown: unknown, from: Place): ExternalError {
     return this.error("network", this.reason(thrown), { cause: thrown, from });
   }
 
-  /** The message of what was thrown. */
+  /** The message of what was thrown, without secrets. */
   reason(thrown: unknown): string {
     return reasonOf(thrown, this.#known());
   }
@@ -98,7 +101,7 @@ export class Faults {
   #hintFor(status: number, from: Place | undefined): string {
     if (status !== 401 && status !== 403) return "";
     if (this.credentials && from?.trusted === false) {
-      return "no credentials were sent there, as the way to it led to another origin";
+      return "no credentials were sent, as a redirect or link had led to another origin";
     }
     return status === 401 ? "check the credentials" : "check what the credentials allow";
   }
@@ -119,13 +122,13 @@ export class Faults {
 
   #shown(text: string): string {
     const { host, pathname } = this.#url;
-    // The host says nothing new, and what is behind the path tells one page from another.
+    // The host is known already, and what follows the path tells one page from another.
     const known = this.#hidesPath ? text.replaceAll(host + pathname, `${host}/…`) : text;
     return redactText(known, this.#known());
   }
 }
 
-/** A secret as it may stand in a message: by itself, in a URL, in JSON. */
+/** The forms in which a secret may appear in a message: by itself, in a URL, in JSON. */
 function formsOf(secret: string): string[] {
   const whole = secret.trim().toWellFormed();
   const forms = [

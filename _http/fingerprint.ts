@@ -1,7 +1,7 @@
-/** Telling URLs apart whose secret parts are masked, without keeping those parts. */
+/** Tells URLs apart whose secret parts are masked, without keeping those parts. */
 import { toBase64 } from "../_bytes/base64.ts";
 
-/** Stands for a URL in saved state: a digest of it with a salt. */
+/** Stands for a URL in saved state: a salted digest of it. */
 export interface Fingerprint {
   /** 16 random bytes, as base64. */
   readonly salt: string;
@@ -9,7 +9,7 @@ export interface Fingerprint {
   readonly digest: string;
 }
 
-/** The fingerprint of a URL. Two of one URL are the same if their salts are. */
+/** The fingerprint of a URL. Fingerprints with the same salt are equal if their URLs are. */
 export async function fingerprintOf(url: URL, salt: string = makeSalt()): Promise<Fingerprint> {
   return { salt, digest: await sha256(new TextEncoder().encode(`${salt} ${url.href}`)) };
 }

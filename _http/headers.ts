@@ -3,20 +3,20 @@
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * By lower-case names. No `Headers`: a fetch that is not the runtime's own may not know that class, and making one for each
- * request takes a tenth of the time of a poll.
+ * By lower-case names. Not a `Headers`: a custom fetch may not know that class, and making one for each request
+ * takes a tenth of the time of a poll.
  */
 export type PlainHeaders = Record<string, string>;
 
-/** What every request has unless the caller says otherwise. */
+/** Sent with every request unless the caller sets them. */
 const DEFAULT_HEADERS: PlainHeaders = {
   // Node's fetch would add `no-cache` to a conditional request, which Express never answers with 304.
   "cache-control": "max-age=0",
-  // Node's fetch takes a compressed body that was cut short for whole.
+  // Node's fetch takes a compressed body that was cut short for a whole one.
   "accept-encoding": "identity",
 };
 
-// Set by this package from what it knows; a fixed value would freeze what is seen.
+// Only this package sets these, from what it knows; a fixed value could hide every change.
 const RESERVED_HEADERS = [
   "if-none-match",
   "if-modified-since",
@@ -26,14 +26,14 @@ const RESERVED_HEADERS = [
   "range",
 ];
 
-/** Say what answer is wanted, and nothing of who asks: these go to another origin, too. */
+/** These say which answer is wanted and nothing about the caller: they are sent to other origins as well. */
 const PORTABLE = /^(accept(-charset|-encoding|-language)?|cache-control|pragma|prefer|user-agent)$/;
-/** No secrets either, but good for the caller's origin alone. All others may be keys, whatever they are called. */
+/** No secrets either, but sent to the caller's origin only. Any other header may hold a key, whatever its name. */
 const OPEN = /^(content-type|depth|host)$/;
 
 /**
- * Whether a text can be sent as the value of a field. `Headers` takes control characters, which Node's `fetch` then refuses
- * to send. Blanks and line ends around a value are none of it, as for `Headers`.
+ * Whether a text can be sent as the value of a header. `Headers` accepts control characters, which Node's `fetch`
+ * then refuses to send. As for `Headers`, blanks and line ends around a value do not belong to it.
  */
 export function isFieldValue(text: string): boolean {
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(text.replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, ""));
@@ -58,12 +58,12 @@ export function copyHeaders(init: RequestInit["headers"]): Headers {
   return headers;
 }
 
-/** What is sent to the caller's origin. */
+/** The headers that are sent to the caller's origin. */
 export function ownHeaders(headers: Headers): PlainHeaders {
   return { ...DEFAULT_HEADERS, ...Object.fromEntries(headers) };
 }
 
-/** What of these is sent to any other origin. */
+/** Those of the headers that are sent to any other origin. */
 export function portableHeaders(own: PlainHeaders): PlainHeaders {
   return Object.fromEntries(Object.entries(own).filter(([name]) => PORTABLE.test(name)));
 }
@@ -74,9 +74,9 @@ export function mayBeSecret(name: string): boolean {
 }
 
 /**
- * The text of a field that holds URLs, such as `Location` or `Link`. `fetch` takes each byte of a field for a
- * character of Latin-1; servers write UTF-8. Bytes that are no UTF-8 are percent-encoded one by one, so that a URL
- * asks for the very bytes the server named.
+ * The text of a header that holds URLs, such as `Location` or `Link`. `fetch` reads each byte of a header as a
+ * character of Latin-1, but servers write UTF-8. Bytes that are not UTF-8 are percent-encoded one by one, so that a
+ * URL names exactly the bytes that the server sent.
  */
 export function headerText(value: string): string {
   // Plain ASCII, or decoded by the runtime already.
@@ -91,7 +91,7 @@ export function headerText(value: string): string {
   }
 }
 
-/** The `Content-Length`, where it is one number. */
+/** The `Content-Length`, if it is one number. */
 export function lengthOf(headers: Headers): number | undefined {
   const text = headers.get("content-length");
   return text !== null && /^\d+$/.test(text) ? Number(text) : undefined;

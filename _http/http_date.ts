@@ -9,7 +9,7 @@ const FORMS = [
   /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) (?<time>\d{2}:\d{2}:\d{2}) (?<year>\d{4})$/,
 ];
 
-/** Milliseconds since the epoch, or undefined for whatever is not an HTTP-date. */
+/** Milliseconds since the epoch, or undefined for anything that is not an HTTP-date. */
 export function parseHttpDate(text: string | null): number | undefined {
   if (text === null) return undefined;
   for (const form of FORMS) {
@@ -26,8 +26,8 @@ export function parseHttpDate(text: string | null): number | undefined {
       minutes,
       seconds,
     );
-    // Date.UTC rolls a 31 February over into March: only a date that reads back the same is one. A leap
-    // second does roll over, as it should.
+    // Date.UTC turns 31 February into a day in March, so only a date that reads back the same is valid. A leap
+    // second may roll over.
     const back = new Date(date - (seconds === 60 ? 1000 : 0));
     const exact = back.getUTCFullYear() === fullYear(year) && back.getUTCDate() === Number(day) &&
       MONTHS[back.getUTCMonth()] === month &&
@@ -38,8 +38,8 @@ export function parseHttpDate(text: string | null): number | undefined {
 }
 
 /**
- * What `Retry-After` asks for, in milliseconds from now, or undefined for `0`, a date in the past and
- * garbage. A date is measured against the answer's own `Date`, so that clocks need not agree.
+ * How long `Retry-After` asks to wait, in milliseconds from now; undefined for `0`, a date in the past and an
+ * invalid value. A date is compared with the answer's own `Date`, so that the two clocks need not agree.
  */
 export function parseRetryAfter(headers: Pick<Headers, "get">): number | undefined {
   const text = headers.get("retry-after");

@@ -1,4 +1,4 @@
-/** What may be set of a poller of one URL, and how it is checked. */
+/** The options of a poller of one URL, and their checks. */
 import { checkSchema, type StandardSchemaV1 } from "../_diff/standard_schema.ts";
 import { checkCount, checkFunction, checkName } from "../_errors/checks.ts";
 import type { CadenceOptions } from "./cadence.ts";
@@ -9,48 +9,49 @@ import type { HttpResource } from "./resource.ts";
 export interface HttpPollerOptions<T = undefined> extends RequestOptions, CadenceOptions {
   /**
    * Names the source in logs, spans and checkpoints. Must not hold a secret.
-   * The default shows the path: give a name where that holds a secret, as with web hooks. Errors hide the path then.
+   * The default shows the path: give a name if the path holds a secret, as in web hooks. Errors then hide the path.
    *
    * @default {url} without user info, the values of secret query parameters masked
    */
   name?: string;
   /**
-   * Takes the JSON of the content and gives {@linkcode HttpResource.value}: a schema of zod, valibot, arktype or any other
-   * library that follows Standard Schema. What it does not take, and a body that is not JSON, fails the poll with code
-   * `invalid`, and the content seen before stays.
+   * Validates the JSON of the content, and makes {@linkcode HttpResource.value} from it: a schema of zod, valibot,
+   * arktype or any other library that follows Standard Schema. If it rejects the content, or the body is not JSON,
+   * the poll fails with code `invalid`, and the content seen before stays.
    */
   schema?: StandardSchemaV1<unknown, T>;
   /**
-   * Makes {@linkcode HttpResource.value} of the content, in place of `schema`. If it throws or rejects, the poll fails
-   * with code `invalid`, and the content seen before stays.
+   * Makes {@linkcode HttpResource.value} from the content, instead of `schema`. If it throws or rejects, the poll
+   * fails with code `invalid`, and the content seen before stays.
    */
   parse?: (resource: Omit<HttpResource, "value">) => T | Promise<T>;
   /**
-   * What changes whenever the resource does, such as a revision in it. Content of the same version is no event.
+   * Gives a text that changes whenever the resource does, such as a revision in its content. Content of the same
+   * version is no event.
    *
    * @default {resource.body} every byte counts
    */
   version?: (resource: HttpResource<T>) => string;
   /**
-   * What is kept for a restart, in a checkpoint: a digest of the content, or its body as well. With `"body"`,
+   * What a checkpoint keeps for a restart: a digest of the content, or its body as well. With `"body"`,
    *
    * - a `modified` has its `previous`,
-   * - {@linkcode HttpPoller.current} is there after a restart, also while the server is down. The body then lies in the
-   *   checkpoint as it is: mind who may read that.
+   * - {@linkcode HttpPoller.current} is known after a restart, even while the server is down. The checkpoint then
+   *   holds the body in plain form: mind who may read it.
    *
    * @default {"digest"}
    */
   remember?: "digest" | "body";
   /**
-   * How many answers of 404 or 410 in a row are a `removed`: for servers that give one now and then. Polls that fail
-   * between them do not count and do not begin the row anew.
+   * How many answers of 404 or 410 in a row make a `removed`, for servers that give one now and then by mistake. A
+   * failed poll between them neither counts nor starts the count again.
    *
    * @default {1}
    */
   goneAfter?: number;
   /**
-   * Looks at new content before anyone else sees it, behind `schema` and `parse`. If it throws or rejects, the poll fails with code
-   * `invalid`, and the content seen before stays.
+   * Checks new content, after `schema` or `parse` and before it is reported. If it throws or rejects, the poll
+   * fails with code `invalid`, and the content seen before stays.
    */
   validate?: (resource: HttpResource<T>) => unknown;
 }

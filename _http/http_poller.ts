@@ -31,7 +31,7 @@ interface Known<T> extends Seen {
   resource?: Resource<T>;
 }
 
-/** An event to be acknowledged by itself: of the state that comes next, if it is not gone. */
+/** An event that is acknowledged by itself, and the state after it: undefined if the resource is gone. */
 interface Open<T> {
   readonly event: ExternalEvent<HttpResource<T>>;
   readonly next: Known<T> | undefined;
@@ -39,11 +39,11 @@ interface Open<T> {
 }
 
 /**
- * Polls one URL. The first success is `added`, other content `modified`, a 404 or 410 after a success
- * `removed`.
+ * Polls one URL. The first success is reported as `added`, changed content as `modified`, and a 404 or 410 after a
+ * success as `removed`.
  *
- * Content decides, by its SHA-256: servers without validators work, and a new ETag on the same bytes is
- * no event. A `modified` has a `previous` with `remember: "body"` alone.
+ * Unless `version` is set, the SHA-256 of the content decides: servers without validators work, and a new ETag on
+ * the same bytes is no event. A `modified` has a `previous` only with `remember: "body"`.
  *
  * @example A token that expires, and content that is checked first
  * ```ts
@@ -61,7 +61,7 @@ interface Open<T> {
 export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>> {
   /** Names the source in logs, spans and checkpoints. */
   readonly name: string;
-  /** Takes what became of each event. There is one key: the name of the source. */
+  /** Receives what became of each event. There is one key: the name of the source. */
   readonly acknowledgement: Acknowledgement<HttpResource<T>> = {
     keyOf: () => this.name,
     handled: () => this.#handled(),
@@ -76,20 +76,23 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
   readonly #goneAfter: number;
   readonly #conditions: Conditions = new Conditions();
   #seen: Known<T> | undefined;
-  /** What an unfinished delivery may or may not have reported: the next poll reports once more. */
+  /** The version that an unfinished delivery may have reported, or not: the next poll reports again. */
   #doubt: Known<T> | undefined;
-  /** The event that is out to be acknowledged by itself, or that was set aside; it is in doubt. */
+  /** The event that is not acknowledged yet, or was set aside. While there is one, `#doubt` is set. */
   #open: Open<T> | undefined;
-  /** Answers of 404 or 410 since the last that was content. */
+  /** Answers of 404 or 410 since the last other answer. */
   #missed = 0;
-  /** What was restored: saved again as long as nothing else is known. */
+  /** The restored body: saved again until newer content is known. */
   #unread: Kept | undefined;
-  /** The restored body is being read. */
+  /** Settles when the restored body has been parsed. */
   #reviving: Promise<void> | undefined;
-  /** Of the URL, where its name masks a part: made, or compared with a restored one, by the first poll. */
+  /**
+   * The fingerprint of the URL, if a part of it is masked. The first poll makes it, or compares it with the
+   * restored one.
+   */
   #fingerprint: Fingerprint | undefined;
   #isOwnState: boolean;
-  /** Counts the deliveries: the one that began last is the one that commits. */
+  /** Counts the deliveries: only the one that began last commits. */
   #delivery = 0;
 
   /**
@@ -113,9 +116,9 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
   }
 
   /**
-   * The last good resource: that of the last event that was handled. Undefined before the first and after a `removed`; behind
-   * a restart only known with `remember: "body"`, once the state is restored, or later if `parse` or `schema` takes its
-   * time. Must not be changed.
+   * The last good resource: the one of the last event that was handled. Undefined before the first event and after
+   * a `removed`. After a restart it is known only with `remember: "body"`: once the state is restored, or later if
+   * `parse` or `schema` is asynchronous. Must not be changed.
    */
   get current(): HttpResource<T> | undefined {
     return this.#seen?.resource;
@@ -126,8 +129,8 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
    *
    * @param options The signal that aborts it.
    * @returns No event or one.
-   * @throws {ExternalError} If the resource could not be read whole. With code `checkpoint`, in the first poll behind
-   * `restore`, if the state belongs to a URL that differs in a part that its name masks.
+   * @throws {ExternalError} If the resource could not be read whole. With code `checkpoint`, in the first poll
+   * after `restore`, if the state belongs to a URL that differs only in a masked part.
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<HttpResource<T>>>> {
     if (!options.each || this.#open?.isAside === false) this.#open = undefined;
@@ -154,7 +157,8 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
   }
 
   /**
-   * What a poll would give that finds the resource gone, without a request. It is committed when it is read to its end.
+   * Gives, without a request, what a poll would give if the resource were gone. The removal is committed when the
+   * iterable is read to its end.
    *
    * @param options How the event is acknowledged.
    * @returns A `removed` with status 410, if the resource is known or in doubt.
@@ -167,7 +171,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     return this.#deliver(event, undefined, options);
   }
 
-  /** The host that it asks. */
+  /** The host of the URL. */
   get host(): string {
     return this.#client.url.host;
   }
@@ -175,9 +179,9 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
   async #ask(poll: PollOptions): Promise<Reply> {
     let good = false;
     try {
-      // Where it is in doubt what was reported last, only the content tells what to report.
+      // If it is unknown what was reported last, only the content tells what to report.
       const told = this.#doubt === undefined ? this.#seen : this.#open?.next;
-      // Whoever remembers bodies must have one.
+      // With `remember: "body"` a body is needed.
       const lacks = this.#keepsBody && told?.resource === undefined;
       const seen = poll.all || lacks ? undefined : told;
       const reply = await this.#conditions.ask({ client: this.#client, poll, seen });
@@ -218,9 +222,9 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
   }
 
   /**
-   * What is remembered of the resource, as bytes: the validators and the digest of its content; the
-   * content itself only with `remember: "body"`. A URL that holds a secret is not remembered, and so neither are its validators; a salted digest
-   * of the polled URL stands for the parts that its name masks.
+   * What is remembered of the resource, as bytes: the validators and the digest of its content, and the content
+   * itself only with `remember: "body"`. If a URL holds a secret, neither it nor its validators are saved; a salted
+   * digest of the polled URL stands for its masked parts.
    */
   save(): Uint8Array {
     const resource = this.#keepsBody ? this.#seen?.resource : undefined;
@@ -234,10 +238,10 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
   }
 
   /**
-   * Goes on from what `save` gave, also in another process.
+   * Continues from what `save` gave, in this or another process.
    *
-   * @throws {ExternalError} With code `checkpoint` if the bytes are damaged, or are of another URL. Where that URL
-   * differs in a masked part alone, the first poll throws it.
+   * @throws {ExternalError} With code `checkpoint` if the bytes are damaged, or belong to another URL. If that URL
+   * differs only in a masked part, the first poll throws instead.
    */
   restore(state: Uint8Array): void {
     const { seen, doubt, fingerprint, kept } = restoreState(state, this.#identity);
@@ -264,7 +268,10 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     }
   }
 
-  /** Makes the resource that was saved. If it cannot be read any more, the next poll says why. */
+  /**
+   * Makes the saved resource again. If its body cannot be parsed any more, the next poll asks for the whole
+   * content.
+   */
   #revive(seen: Known<T>, kept: Kept): void {
     this.#unread = kept;
     const url = seen.url || redactUrl(this.#client.url);
@@ -278,7 +285,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
       const value = this.#reader.valueFor(resource);
       if (value instanceof Promise) this.#reviving = value.then(done, () => {});
       else done(value);
-    } catch { /* It is asked for anew. */ }
+    } catch { /* The next poll asks for it again. */ }
   }
 
   async #checkFingerprint(): Promise<void> {
@@ -293,11 +300,11 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     return this.#client.error(
       "checkpoint",
       "the restored state belongs to a URL that differs in a part masked here: give each URL a checkpoint of its own, " +
-        "or delete it to start afresh; a token that changes belongs into 'bearerToken' or 'headers'",
+        "or delete it to start afresh; a token that changes belongs in 'bearerToken' or 'headers'",
     );
   }
 
-  /** The event, if there is one; the commit is what follows the last. */
+  /** Gives the event, if there is one, and then commits. With `each`, the acknowledgement of the event commits. */
   #deliver(
     event: ExternalEvent<HttpResource<T>> | undefined,
     next: Known<T> | undefined,
@@ -307,7 +314,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     if (!each || event === undefined) return this.#events(delivery, event, next);
     const open: Open<T> = { event, next, isAside: true };
     if (this.#open === undefined) return this.#toBeAcknowledged(delivery, open);
-    // What was set aside comes again by itself, as it is now.
+    // The event that was set aside is delivered again by itself, now in its newest form.
     this.#open = open;
     this.#doubt = next ?? this.#doubt;
     return [];
@@ -322,7 +329,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
       this.#doubt = next ?? this.#seen ?? this.#doubt;
       yield event;
     }
-    // A later poll delivers meanwhile: what is committed is for that one to say.
+    // A later poll has begun to deliver: only that one commits.
     if (this.#delivery !== delivery) return;
     this.#seen = next;
     this.#unread = undefined;
@@ -363,7 +370,7 @@ function resourceOf<T>({ url, status, body, headers }: Reply): Resource<T> {
   });
 }
 
-/** What is left of a resource: the validators and the value that were known last. */
+/** The item of a `removed`: with the validators and the value that were known last. */
 function goneResource<T>(
   { url, status, body }: Pick<Reply, "url" | "status" | "body">,
   known: Known<T>,

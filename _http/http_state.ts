@@ -1,17 +1,17 @@
-/** What a poller of one URL remembers between polls, and how it is saved. The content only where it is asked for. */
+/** What a poller of one URL remembers between polls, and how it is saved. The content is saved only on request. */
 import { fromBase64, toBase64 } from "../_bytes/base64.ts";
 import { redactUrl } from "../_errors/redact.ts";
 import { damaged, seal, unseal } from "../_state/seal.ts";
 import { type Fingerprint, isSha256 } from "./fingerprint.ts";
 import { isEntityTag, isTime, type Validators } from "./validators.ts";
 
-/** One version of the resource. Restored, it has an empty URL and no validators if the URL holds a secret. */
+/** One version of the resource. If its URL held a secret, it has an empty URL and no validators after a restore. */
 export interface Seen extends Validators {
   /** SHA-256 of the body, or of what `version` made of it, as base64. */
   readonly digest: string;
 }
 
-/** The last good answer, where it is remembered whole. */
+/** The last good answer, if the body is remembered as well. */
 export interface Kept {
   readonly status: number;
   readonly contentType: string | undefined;
@@ -21,11 +21,11 @@ export interface Kept {
 export interface HttpState {
   /** What was reported last. */
   readonly seen: Seen | undefined;
-  /** What an unfinished delivery may or may not have reported: the next poll reports once more. */
+  /** The version that an unfinished delivery may have reported, or not: the next poll reports again. */
   readonly doubt: Seen | undefined;
-  /** Of the polled URL, if a part of it is masked in the identity. */
+  /** The fingerprint of the polled URL, if a part of it is masked in the identity. */
   readonly fingerprint: Fingerprint | undefined;
-  /** What `seen` was made of. */
+  /** The answer that `seen` was made from. */
   readonly kept: Kept | undefined;
 }
 
@@ -41,7 +41,7 @@ export function saveState(identity: string, state: HttpState): Uint8Array {
   return seal(identity, [new TextEncoder().encode(JSON.stringify(fields))]);
 }
 
-/** @throws {ExternalError} With code `checkpoint` if the bytes are not what {@linkcode saveState} gives for this identity. */
+/** @throws {ExternalError} With code `checkpoint` if {@linkcode saveState} did not make the bytes for this identity. */
 export function restoreState(bytes: Uint8Array, identity: string): HttpState {
   const state = parse(unseal(bytes, identity), identity);
   const read = (field: "seen" | "doubt") => {
@@ -51,7 +51,7 @@ export function restoreState(bytes: Uint8Array, identity: string): HttpState {
   };
   const { fingerprint } = state;
   if (fingerprint !== undefined && !isFingerprint(fingerprint)) {
-    throw damaged(identity, "its 'fingerprint' is none");
+    throw damaged(identity, "its 'fingerprint' is invalid");
   }
   return { seen: read("seen"), doubt: read("doubt"), fingerprint, kept: keptIn(state, identity) };
 }
@@ -66,7 +66,7 @@ function keptIn({ kept, seen }: Record<string, unknown>, identity: string): Kept
       (contentType === undefined || typeof contentType === "string")
     ) return { status, contentType, body: bytes };
   }
-  throw damaged(identity, "its 'kept' is no content");
+  throw damaged(identity, "its 'kept' is not a valid answer");
 }
 
 function parse(bytes: Uint8Array, identity: string): Record<string, unknown> {
@@ -101,7 +101,10 @@ function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
-/** What is saved. Where the URL holds a secret, neither it nor its validators, which are good for no other, are kept. */
+/**
+ * The part that is saved. If the URL holds a secret, it is left out, and so are its validators, which hold for no
+ * other URL.
+ */
 function withoutSecretUrl(known: Seen | undefined): Seen | undefined {
   if (known === undefined) return undefined;
   const { url, digest, settled, etag, lastModified } = known;

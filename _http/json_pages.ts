@@ -1,4 +1,4 @@
-/** The `list` of a collection that a paged JSON API gives. */
+/** Makes the `list` of a collection from a paged JSON API. */
 import type { PollOptions } from "../_diff/source.ts";
 import { checkItemValues } from "../_diff/item_values.ts";
 import type { StandardSchemaV1 } from "../_diff/standard_schema.ts";
@@ -16,8 +16,8 @@ const DEFAULT_MAX_PAGES = 10_000;
 /** How to walk a paged JSON API. */
 export interface JsonPagesOptions<T> extends RequestOptions, CadenceOptions {
   /**
-   * What errors call the source.
-   * The default shows the path: give a name where that holds a secret, as with web hooks. Errors hide the path then.
+   * The name of the source in errors.
+   * The default shows the path: give a name if the path holds a secret, as in web hooks. Errors then hide the path.
    *
    * @default {url} without user info, the values of secret query parameters masked
    */
@@ -26,7 +26,7 @@ export interface JsonPagesOptions<T> extends RequestOptions, CadenceOptions {
    * Makes {@linkcode JsonPage.body} from an answer, for an API whose JSON needs more than `JSON.parse`: integers beyond
    * 2⁵³, which JavaScript numbers round so that two ids may become one, or another format.
    *
-   * @default {JSON.parse} and a poll that fails with code `invalid` where an integer would be rounded
+   * @default {JSON.parse} the poll fails with code `invalid` if that would round an integer
    */
   parse?: (resource: HttpResource) => unknown;
   /**
@@ -36,38 +36,39 @@ export interface JsonPagesOptions<T> extends RequestOptions, CadenceOptions {
    */
   items?: (page: JsonPage) => readonly T[];
   /**
-   * Where the next page is, relative to this one; undefined, null or an empty string behind the last.
+   * Gives the URL of the next page, which may be relative to this one; undefined, null or an empty string after the
+   * last.
    *
-   * @default {page.headers} the target of `Link: <…>; rel="next"` (RFC 8288); a `Link` that is not well-formed fails the poll
+   * @default {page.headers} the target of `Link: <…>; rel="next"` (RFC 8288); a malformed `Link` fails the poll
    */
   next?: (page: JsonPage) => string | URL | undefined | null;
   /**
-   * A walk of more pages than this fails: it has no end.
+   * The most pages of one walk. A walk with more fails, as it may have no end.
    *
    * @default {10_000}
    */
   maxPages?: number;
 }
 
-/** How to walk a paged JSON API whose items are to be validated, or made of something else. */
+/** How to walk a paged JSON API whose items are validated or converted. */
 export interface ReadPagesOptions<T> extends Omit<JsonPagesOptions<T>, "items"> {
-  /** The same as {@linkcode JsonPagesOptions.items}, of items that are not read yet. */
+  /** The same as {@linkcode JsonPagesOptions.items}, with items as they are before `schema` or `parseItem`. */
   items?: (page: JsonPage) => readonly unknown[];
   /**
    * Validates each item, and gives it its type: a schema of zod, valibot, arktype or any other library that follows
-   * Standard Schema. An item that it does not take fails the poll with code `invalid`.
+   * Standard Schema. If it rejects an item, the poll fails with code `invalid`.
    */
   schema?: StandardSchemaV1<unknown, T>;
-  /** Makes each item, in place of `schema`. If it throws or rejects, the poll fails with code `invalid`. */
+  /** Converts each item, instead of `schema`. If it throws or rejects, the poll fails with code `invalid`. */
   parseItem?: (item: unknown) => T | PromiseLike<T>;
 }
 
 /**
- * The same, with items that a schema validates.
+ * Makes the `list` of a {@linkcode CollectionPoller} for a paged JSON API whose items a schema validates.
  *
  * @param url The first page: http or https.
  * @param options How to read the pages and their items, and how to make the requests.
- * @returns What lists the items, page by page.
+ * @returns The `list` function, which gives the items page by page.
  * @throws {TypeError} If the URL or an option cannot be used.
  * @throws {RangeError} If a number is out of range.
  */
@@ -76,11 +77,11 @@ export function jsonPages<T>(
   options: ReadPagesOptions<T> & Required<Pick<ReadPagesOptions<T>, "schema">>,
 ): (options: PollOptions) => AsyncIterable<readonly T[]>;
 /**
- * The same, with items that `parseItem` makes.
+ * Makes the `list` of a {@linkcode CollectionPoller} for a paged JSON API whose items `parseItem` converts.
  *
  * @param url The first page: http or https.
  * @param options How to read the pages and their items, and how to make the requests.
- * @returns What lists the items, page by page.
+ * @returns The `list` function, which gives the items page by page.
  * @throws {TypeError} If the URL or an option cannot be used.
  * @throws {RangeError} If a number is out of range.
  */
@@ -89,11 +90,11 @@ export function jsonPages<T>(
   options: ReadPagesOptions<T> & Required<Pick<ReadPagesOptions<T>, "parseItem">>,
 ): (options: PollOptions) => AsyncIterable<readonly T[]>;
 /**
- * The `list` of a {@linkcode CollectionPoller} for a paged JSON API. A page that fails, a page link that leads back or is
- * not understood, and a body that is not JSON fail the whole walk.
+ * Makes the `list` of a {@linkcode CollectionPoller} for a paged JSON API. The whole walk fails if a page fails, if
+ * a link to the next page leads back or cannot be parsed, or if a body is not JSON.
  *
- * Every page with an `ETag` or a `Last-Modified` is a conditional request; the bodies of those pages are kept for that,
- * also those that a failed walk came to. At most twice the bytes of one walk are held.
+ * Pages that have an `ETag` or a `Last-Modified` are requested conditionally. For that their bodies are kept in
+ * memory, even those of a failed walk: at most twice the bytes of the largest walk.
  *
  * @example
  * ```ts
@@ -129,7 +130,7 @@ export function jsonPages<T>(
  *
  * @param url The first page: http or https.
  * @param options How to read the pages, and how to make the requests.
- * @returns What lists the items, page by page.
+ * @returns The `list` function, which gives the items page by page.
  * @throws {TypeError} If the URL or an option cannot be used.
  * @throws {RangeError} If a number is out of range.
  */

@@ -1,16 +1,19 @@
-/** The `Link` header of RFC 8288, read strictly: what is not understood is an error, and never "no more pages". */
+/**
+ * The `Link` header of RFC 8288, parsed strictly: a value that cannot be parsed is an error, and never means "no
+ * more pages".
+ */
 
 /** One link of a header. */
 export interface Link {
   /** A URL reference, as it stands between the angle brackets. */
   readonly target: string;
-  /** By lower-case names. Of several with one name the first counts. */
+  /** By lower-case names. If a name is repeated, the first value counts. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
 /**
- * The links of a header's value, in order. Reads what appendix B of RFC 8288 reads, and in addition values in single
- * quotes, as some servers send `rel='next'`.
+ * The links of a header's value, in order. Accepts what the parser in appendix B of RFC 8288 accepts, and also
+ * values in single quotes, as some servers send `rel='next'`.
  *
  * @throws {SyntaxError} If any part of the value is not a link. The message does not repeat the value.
  */
@@ -27,11 +30,12 @@ export function parseLinks(value: string): Link[] {
 }
 
 /**
- * The target of the first link of relation `next` that is about the page itself, as an absolute URL.
+ * The target of the first link of relation `next` that is about the page itself, as an absolute URL; undefined if
+ * there is none.
  *
  * @param value The value of a `Link` header.
  * @param page The URL of the page that has it.
- * @throws {SyntaxError} If any part of the value is not a link, or a link does not say what it is.
+ * @throws {SyntaxError} If any part of the value is not a link, or a link has no relation.
  * @throws {TypeError} If the target, or the anchor of a link, is not a URL.
  */
 export function nextTarget(value: string, page: string): URL | undefined {
@@ -65,7 +69,7 @@ function readLink(reader: Reader): Link {
   for (reader.take(BLANKS); reader.accept(";"); reader.take(BLANKS)) {
     reader.take(BLANKS);
     const name = reader.take(/[!#$%&'*+.^_`|~0-9A-Za-z-]+/y).toLowerCase();
-    if (name === "") continue; // Nothing between two semicolons, or behind the last.
+    if (name === "") continue; // Nothing between two semicolons, or after the last.
     reader.take(BLANKS);
     const value = reader.accept("=") ? readValue(reader) : "";
     if (!parameters.has(name)) parameters.set(name, value);
@@ -82,14 +86,14 @@ function readValue(reader: Reader): string {
     : value;
 }
 
-/** A quoted string, from behind its first quote. */
+/** Reads a quoted string, from after its first quote. */
 function readQuoted(reader: Reader): string {
   const text = reader.takeTo('"', "\\");
   reader.expect('"');
   return text.replace(/\\([^])/g, "$1");
 }
 
-/** A place in a text, which moves only forward. */
+/** Reads a text from its beginning to its end. */
 class Reader {
   readonly #text: string;
   #at = 0;
@@ -106,7 +110,7 @@ class Reader {
     return this.#text.charAt(this.#at);
   }
 
-  /** What a sticky pattern matches here, perhaps nothing. */
+  /** Takes what a sticky pattern matches here, perhaps nothing. */
   take(pattern: RegExp): string {
     pattern.lastIndex = this.#at;
     const [found = ""] = pattern.exec(this.#text) ?? [];
@@ -114,7 +118,7 @@ class Reader {
     return found;
   }
 
-  /** All up to the next `end` that no `escape` stands before, or the rest. */
+  /** Takes everything up to the next `end` that is not escaped, or the rest. */
   takeTo(end: string, escape: string): string {
     const start = this.#at;
     for (let at = start; at < this.#text.length; at++) {

@@ -1,4 +1,4 @@
-/** What may be set of requests, and how it is checked. */
+/** The options of requests, and their checks. */
 import { checkPositive } from "../_errors/checks.ts";
 import { redactInvalidUrl, redactUrl } from "../_errors/redact.ts";
 
@@ -8,41 +8,42 @@ const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
 /** How to make requests: the options all HTTP sources share. */
 export interface RequestOptions {
   /**
-   * Sent with every request to the origin of the URL. `Cache-Control: max-age=0` and `Accept-Encoding: identity` are
-   * added unless they are here.
+   * Sent with every request to the origin of the URL. `Cache-Control: max-age=0` and `Accept-Encoding: identity`
+   * are added unless they are set here.
    *
-   * Where a redirect or a link leads to another origin, only what says nothing of who asks goes along: `Accept`,
-   * `Accept-Charset`, `Accept-Encoding`, `Accept-Language`, `Cache-Control`, `Pragma`, `Prefer` and `User-Agent`. All
-   * others may be keys, whatever they are called, and are not sent again in the same exchange, even if it leads back.
+   * If a redirect or a link leads to another origin, only headers that say nothing about the caller are sent there:
+   * `Accept`, `Accept-Charset`, `Accept-Encoding`, `Accept-Language`, `Cache-Control`, `Pragma`, `Prefer` and
+   * `User-Agent`. Any other header may hold a key, whatever its name. Once an exchange has left the origin, such
+   * headers are not sent again in it, even if it leads back.
    */
   headers?: NonNullable<RequestInit["headers"]>;
   /**
-   * Sent as `Authorization: Bearer …` to the origin of the URL, and to no other. A function is asked
-   * before every request, and once more after a 401: cache the token in it.
+   * Sent as `Authorization: Bearer …` to the origin of the URL, and to no other. A function is called before every
+   * request, and once more after a 401: let it cache the token.
    */
   bearerToken?: string | (() => string | Promise<string>);
   /**
-   * What makes the requests. For a private CA, a client certificate or a proxy pass one that has them.
+   * The function that makes the requests. Pass another one for a private CA, a client certificate or a proxy.
    *
    * @default {globalThis.fetch}
    */
   fetch?: typeof fetch;
   /**
-   * Milliseconds for one request, its redirects and its body included. Where the body is handed over as a stream:
-   * for the answer, and then for each part of the body that is waited for.
+   * The timeout of one request in milliseconds, including its redirects and its body. If the body is handed over as
+   * a stream, it is the timeout of the answer, and then of each read of the body.
    *
    * @default {30_000}
    */
   timeout?: number;
   /**
-   * The largest body that is read, in bytes. Does not hold where the body is handed over as a stream.
+   * The largest body that is read, in bytes. Does not apply to a body that is handed over as a stream.
    *
    * @default {16_777_216} 16 MiB
    */
   maxBytes?: number;
 }
 
-/** What of the options bounds and makes the requests, checked. */
+/** The options that make and bound the requests, checked. */
 export interface RequestSettings {
   readonly fetch: typeof fetch;
   readonly timeout: number;
@@ -65,10 +66,10 @@ export function settingsOf(options: RequestOptions): RequestSettings {
   return { fetch, timeout, maxBytes };
 }
 
-/** Named in an error where a URL has one of these. Others may be a user name, with a password behind it. */
+/** Schemes that an error may name. Anything else before a colon may be a user name, with a password after it. */
 const KNOWN_SCHEMES = ["about:", "blob:", "data:", "file:", "javascript:", "mailto:"];
 
-/** A port that is empty, and an "@" behind it: the password begins with what should have been encoded. */
+/** An empty port and a later "@": the password begins with a character that should have been encoded. */
 const SPLIT_PASSWORD = /^\s*https?:[\\/]*[^\\/?#@]*:[\\/?#].*@/is;
 
 /** A copy of the URL, without its fragment. */

@@ -1,10 +1,10 @@
-/** The pages of earlier walks, for when a server says that one has not changed. */
+/** The pages of earlier walks, for when a server answers that one has not changed. */
 import { isUsable, type Validators } from "./validators.ts";
 
-/** Header fields, in order; `Set-Cookie` may be there more than once. */
+/** Headers, in order; `Set-Cookie` may be there more than once. */
 export type Fields = readonly (readonly [name: string, value: string])[];
 
-/** A page as it was answered last. */
+/** A page as the server answered it last. */
 export interface RememberedPage {
   readonly validators: Validators;
   readonly status: number;
@@ -12,15 +12,16 @@ export interface RememberedPage {
   readonly body: Uint8Array;
 }
 
-/** Beside its body, a page counts for so many bytes: URL, headers, validators. */
+/** The bytes that a page counts for besides its body: URL, headers, validators. */
 const OVERHEAD = 1024;
 
 /**
  * Remembers pages by the URL that was asked for.
  *
- * After a good walk it holds the pages of that walk. A walk that fails adds its pages to those known, so that the next
- * walk gets further where a server limits the rate. Then it holds at most twice the bytes of the largest walk since the
- * last good one, that one included; pages not asked for the longest go first.
+ * After a successful walk it holds the pages of that walk. A failed walk adds its pages to those known, so that the
+ * next walk gets further if a server limits the rate. It then holds at most twice the bytes of the largest walk
+ * since the last successful one, which counts as well. The pages that were not requested for the longest time are
+ * dropped first.
  */
 export class PageMemory {
   #pages: Map<string, RememberedPage> = new Map();
@@ -31,7 +32,7 @@ export class PageMemory {
     return this.#pages.get(href);
   }
 
-  /** Takes in the pages of a walk: all there are, or those it came to before it failed. */
+  /** Adds the pages of a walk: all of them if it was `whole`, or those that it read before it failed. */
   take(walk: Map<string, RememberedPage>, whole: boolean): void {
     const bytes = sizeOf(walk);
     if (whole) {
@@ -40,7 +41,7 @@ export class PageMemory {
       return;
     }
     for (const [href, page] of walk) {
-      this.#pages.delete(href); // So that it comes last.
+      this.#pages.delete(href); // So that it becomes the last.
       this.#pages.set(href, page);
     }
     this.#largest = Math.max(this.#largest, bytes);
@@ -54,8 +55,8 @@ export class PageMemory {
 }
 
 /**
- * What to keep of a page for the next walk: nothing without validators, and not the body where they cannot be sent yet, as
- * the page was modified this very second.
+ * What to keep of a page for the next walk: nothing if it has no validators, and not the body if these cannot be
+ * sent yet, as the page was modified within the last second.
  */
 export function worthKeeping(page: RememberedPage): RememberedPage | undefined {
   const { validators } = page;
@@ -74,7 +75,7 @@ function weightOf({ body }: RememberedPage): number {
   return body.length + OVERHEAD;
 }
 
-// They describe the message or the body that came with them: those of a 304 say nothing of the body that is kept.
+// These describe the message or body that they came with: in a 304 they say nothing about the body that is kept.
 const OF_THE_MESSAGE = new Set([
   "connection",
   "content-encoding",
@@ -91,7 +92,7 @@ const OF_THE_MESSAGE = new Set([
   "upgrade",
 ]);
 
-/** The headers of a page behind a 304: its fields take the place of those known (RFC 9111, section 3.2). */
+/** The headers of a page after a 304, whose headers replace the known ones (RFC 9111, section 3.2). */
 export function updatedBy(headers: Headers, known: Fields): Fields {
   const dropped = (headers.get("connection") ?? "").toLowerCase().split(",").map((name) =>
     name.trim()

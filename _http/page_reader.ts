@@ -1,4 +1,4 @@
-/** Reading one page of a JSON API: its body, its items, and where the next page is. */
+/** Reads one page of a JSON API: its body, its items, and where the next page is. */
 import { orAborted } from "../_bounds/abort.ts";
 import { itemValues } from "../_diff/item_values.ts";
 import type { StandardSchemaV1 } from "../_diff/standard_schema.ts";
@@ -17,11 +17,11 @@ export interface JsonPage {
   readonly url: string;
   /** The parsed body. */
   readonly body: unknown;
-  /** The headers of the answer. Of a page that has not changed: those known, with what the 304 says anew. */
+  /** The headers of the answer. For a page that has not changed: the known ones, updated by those of the 304. */
   readonly headers: Headers;
 }
 
-/** How to read the pages, as the caller says. */
+/** The caller's options for reading pages. */
 export interface PageOptions<T> {
   readonly parse: ((resource: HttpResource) => unknown) | undefined;
   readonly items: ((page: JsonPage) => readonly unknown[]) | undefined;
@@ -30,7 +30,7 @@ export interface PageOptions<T> {
   readonly parseItem: ((item: unknown) => T | PromiseLike<T>) | undefined;
 }
 
-/** What a page is read from. Where the answer was 304 it is what was remembered. */
+/** What a page is read from: the answer, or after a 304 the remembered page. */
 export interface PageContent {
   readonly status: number;
   readonly headers: Headers;
@@ -40,17 +40,17 @@ export interface PageContent {
 /** What was read of a page. */
 export interface ReadPage<T> {
   readonly items: readonly T[];
-  /** Absolute; undefined behind the last page. */
+  /** Absolute; undefined after the last page. */
   readonly next: URL | undefined;
 }
 
-/** Reads one page. Whatever cannot be read, or is not understood, is an error. */
+/** Reads one page. Anything that cannot be read or parsed is an error. */
 export class PageReader<T> {
   readonly #client: HttpClient;
   readonly #options: PageOptions<T>;
   readonly #from: Reply;
 
-  /** @param from The answer, for errors to name. */
+  /** @param from The answer, which errors name. */
   constructor(client: HttpClient, options: PageOptions<T>, from: Reply) {
     this.#client = client;
     this.#options = options;
@@ -79,7 +79,7 @@ export class PageReader<T> {
     const resource = new Resource({
       url: this.#from.url,
       status,
-      body: body.slice(), // What is remembered must not change.
+      body: body.slice(), // A copy: the remembered body must not change.
       etag: headers.get("etag"),
       lastModified: headers.get("last-modified"),
       contentType: headers.get("content-type"),
@@ -97,7 +97,7 @@ export class PageReader<T> {
     try {
       body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     } catch {
-      // The runtime's message quotes the body.
+      // Not the runtime's message, which quotes the body.
       throw this.#error("protocol", `a page of ${bytes.length} bytes that is not JSON`);
     }
     const lost = findLostInteger(bytes);
@@ -140,7 +140,7 @@ export class PageReader<T> {
     try {
       return nextTarget(headerText(value), url);
     } catch (thrown) {
-      // The runtime's message of an invalid URL quotes it.
+      // Not the runtime's message about an invalid URL, which quotes it.
       const why = thrown instanceof SyntaxError
         ? thrown.message
         : "a target or anchor is not a URL";

@@ -1,4 +1,4 @@
-/** Walking the pages of a JSON API, from the first to the one without a next, each page a conditional request. */
+/** Walks the pages of a JSON API, from the first to the one without a next, with conditional requests. */
 import type { PollOptions } from "../_diff/source.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { redactUrl } from "../_errors/redact.ts";
@@ -13,20 +13,20 @@ interface Place {
   readonly url: URL;
   /** Its number, from 1. */
   readonly nth: number;
-  /** False if another origin was met on the way: from then on nothing of the caller's is sent. */
+  /** False once the pages have led to another origin: from then on no credentials are sent. */
   readonly trusted: boolean;
 }
 
 /** What a walk learned of a page. */
 interface Step<T> {
   readonly items: readonly T[];
-  /** For the next walk; undefined if there is nothing to ask with. */
+  /** The page for the next walk; undefined if it has no validators. */
   readonly kept: RememberedPage | undefined;
-  /** Undefined behind the last page. */
+  /** Undefined after the last page. */
   readonly next: Place | undefined;
 }
 
-/** Walks the same pages again and again. */
+/** Walks the same pages in every poll. */
 export class PageWalker<T> {
   readonly #client: HttpClient;
   readonly #options: PageOptions<T>;
@@ -40,7 +40,7 @@ export class PageWalker<T> {
     this.#maxPages = maxPages;
   }
 
-  /** The items, page by page. What a walk learned is kept when it ends, well or not. */
+  /** Gives the items, page by page. The pages are remembered when the walk ends, even if it failed. */
   async *walk(poll: PollOptions): AsyncGenerator<readonly T[]> {
     const pages = new Map<string, RememberedPage>();
     const asked = new Set<string>();
@@ -85,12 +85,12 @@ export class PageWalker<T> {
     const seen = this.#memory.get(url.href)?.validators;
     const reply = await this.#conditions.ask({ client, poll, seen, url, trusted });
     const { status, headers } = reply;
-    // Also a first page that is gone: an empty collection is an empty page, not a missing one.
+    // This is an error even for the first page: an empty collection is an empty page, not a missing one.
     if (status === 404 || status === 410) throw client.statusError(status, headers, reply);
     return reply;
   }
 
-  /** The page of an answer, or the one remembered, with what a 304 says anew. */
+  /** The page of an answer, or after a 304 the remembered one, updated by its headers. */
   #pageOf(reply: Reply, { url }: Place): RememberedPage {
     const { status, headers, body } = reply;
     const known = this.#memory.get(url.href);
@@ -105,7 +105,7 @@ export class PageWalker<T> {
     };
   }
 
-  /** Throws unless the link leads to a page that was not asked for yet. */
+  /** Throws unless the link leads to an HTTP page that was not requested yet, within `maxPages`. */
   #checkNext(next: URL, asked: ReadonlySet<string>, from: Reply): void {
     const { protocol } = next;
     if (protocol !== "http:" && protocol !== "https:") {

@@ -1,18 +1,18 @@
-/** What an answer says of when to ask again: `Retry-After` and the fields of rate limits, read strictly. */
+/** When an answer says to ask again: `Retry-After` and the headers of rate limits, parsed strictly. */
 import { parseHttpDate, parseRetryAfter } from "./http_date.ts";
 
-/** A field of an answer by its lower-case name. */
+/** Gives a header of an answer by its lower-case name. */
 export type HeaderOf = (name: string) => string | null | undefined;
 
-/** How a server asks to be left alone for a while. */
+/** How long a server asks to wait. */
 export interface AskedWait {
   /** Milliseconds from now, above zero. */
   readonly retryAfter?: number;
-  /** Words for the error, where the answer is a rate limit: "its rate limit is used up, and resets in 30 s". */
+  /** The text for the error, if the answer reports a rate limit: "its rate limit is used up, and resets in 30 s". */
   readonly rateLimit?: string;
 }
 
-/** A quota of which nothing is left, and the milliseconds until there is something again. */
+/** A quota that is used up, and the milliseconds until it resets, if known. */
 interface UsedUp {
   readonly wait: number | undefined;
 }
@@ -21,24 +21,25 @@ interface UsedUp {
 const YEAR = 366 * 24 * 3600;
 /** From here on a number is a time in milliseconds: in seconds it would be the year 5138. */
 const FIRST_MILLISECONDS = 1e11;
-/** A field that is longer says nothing that is understood. */
+/** Longer headers are ignored. */
 const LONGEST_FIELD = 1_000;
 
-/** What the fields of a quota begin with. */
+/** The prefixes of the headers of a quota. */
 const FAMILIES = ["ratelimit", "x-ratelimit", "x-rate-limit"];
 
 /**
- * What an answer that is no success says of when to ask again. What is not understood changes nothing.
+ * When an unsuccessful answer says to ask again. Anything that cannot be parsed is ignored.
  *
- * - `Retry-After`, in seconds or as a date, goes before all else.
- * - `RateLimit-Remaining` and `RateLimit-Reset`, also as `X-RateLimit-…` and `X-Rate-Limit-…`: the reset counts
- *   where nothing remains. It is in seconds from now, or a time in seconds or milliseconds since the epoch.
+ * - `Retry-After`, in seconds or as a date, takes precedence.
+ * - `RateLimit-Remaining` and `RateLimit-Reset`, also as `X-RateLimit-…` and `X-Rate-Limit-…`: the reset counts if
+ *   nothing remains. It is in seconds from now, or a time in seconds or milliseconds since the epoch, whichever
+ *   fits its size.
  * - `RateLimit: "default";r=0;t=30`, and the older `RateLimit: limit=10, remaining=0, reset=30`.
  *
- * A 429 is a rate limit whatever its fields say, and so is a 403 that names a time to wait (GitHub).
+ * A 429 is a rate limit whatever its headers say, and so is a 403 that names a time to wait (GitHub).
  *
  * @param status The status of the answer, where it is known.
- * @param header Reads a field of the answer.
+ * @param header Reads a header of the answer.
  */
 export function askedWait(status: number | undefined, header: HeaderOf): AskedWait {
   const given = parseRetryAfter({ get: (name) => header(name) ?? null });
@@ -53,12 +54,12 @@ export function askedWait(status: number | undefined, header: HeaderOf): AskedWa
   return retryAfter === undefined ? { rateLimit } : { rateLimit, retryAfter };
 }
 
-/** Milliseconds until there is something again of a quota that is used up; undefined if none is, or that is not said. */
+/** Milliseconds until a used-up quota resets; undefined if none is used up, or its reset is not known. */
 export function usedUpFor(status: number, header: HeaderOf): number | undefined {
   return quotaOf(status, header)?.wait;
 }
 
-/** The quota that is used up, if one is; of several the one that takes longest. */
+/** The quota that is used up, if there is one; of several the one that resets last. */
 function quotaOf(status: number | undefined, header: HeaderOf): UsedUp | undefined {
   // Read if it is needed: this runs for every answer, and few have a quota.
   const now = () => parseHttpDate(header("date") ?? null) ?? Date.now();
@@ -71,7 +72,7 @@ function quotaOf(status: number | undefined, header: HeaderOf): UsedUp | undefin
   return { wait: waits.length === 0 ? undefined : Math.max(...waits) };
 }
 
-/** A quota that is told in two fields. */
+/** A quota that is given in two headers. */
 function pairOf(
   status: number | undefined,
   header: HeaderOf,
@@ -79,14 +80,14 @@ function pairOf(
   now: () => number,
 ): UsedUp | undefined {
   const remaining = header(`${family}-remaining`)?.trim();
-  // A 429 says itself that nothing remains.
+  // A 429 without a remaining count means that nothing remains.
   if (!isNothing(remaining) && (status !== 429 || remaining !== undefined)) return undefined;
   const wait = waitOf(header(`${family}-reset`), now) ??
     waitOf(header(`${family}-reset-after`), now);
   return remaining === undefined && wait === undefined ? undefined : { wait };
 }
 
-/** The quotas in one structured field (RFC 9651) that are used up; none if it is not well-formed. */
+/** The used-up quotas in one structured field (RFC 9651); none if it is not well-formed. */
 function listOf(field: string | null | undefined, now: () => number): UsedUp[] {
   if (!field || field.length > LONGEST_FIELD) return [];
   const quotas: UsedUp[] = [];
@@ -121,7 +122,7 @@ function isNothing(remaining: string | undefined): boolean {
   return remaining !== undefined && /^0+(?:\.0+)?$/.test(remaining);
 }
 
-/** Milliseconds from now until a reset, or undefined where it is past, absurd or no number. */
+/** Milliseconds from now until a reset, or undefined if that is past, more than a year away or not a number. */
 function waitOf(reset: string | null | undefined, now: () => number): number | undefined {
   const text = reset?.trim() ?? "";
   if (!/^\d{1,15}(?:\.\d{1,9})?$/.test(text)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * One HTTP exchange as every source of this package makes it: redirects by hand, the caller's headers
- * and token kept to their origin, bounded in time and size, no body left behind, no secret in an error.
+ * One HTTP exchange, as every source of this package makes it. It follows redirects itself, sends credentials only
+ * to the origin of the caller's URL, limits time and size, leaves no body open, and shows no secret in an error.
  */
 import { limit, type Limits } from "../_bounds/limits.ts";
 import { ExternalError, type ExternalErrorCode } from "../_errors/external_error.ts";
@@ -21,16 +21,16 @@ export interface Exchange {
   /** Default: the client's own URL. */
   readonly url?: URL;
   /**
-   * False if the way to the URL led through another origin, as `Reply.trusted` of the answer that named it tells: then
-   * nothing of the caller's is sent, whatever the origin of the URL.
+   * False if the way to this URL led through another origin: then no credentials are sent, whatever the origin of
+   * the URL. `Reply.trusted` of the answer that named the URL tells this.
    *
    * @default {true}
    */
   readonly trusted?: boolean;
   readonly method?: string;
-  /** Sent to the client's origin alone, unless the method is one that only asks. */
+  /** Sent to the client's origin only, unless the method changes nothing, such as `PROPFIND`. */
   readonly body?: string | Uint8Array<ArrayBuffer>;
-  /** Headers for a request to this URL, such as conditions that hold for no other. By lower-case names. */
+  /** Further headers for a request to this URL, such as conditions that hold for no other. By lower-case names. */
   readonly headersFor?: (url: string) => Record<string, string> | undefined;
   /** Whether the body of an answer with this status is wanted. Others are cancelled unread. */
   readonly wants: (status: number, headers: Headers) => boolean;
@@ -48,7 +48,7 @@ export interface Reply {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-/** An answer whose body is still to be read. Whoever has it must release its limits. */
+/** An answer whose body is still to be read. Its holder must release the limits. */
 export interface Opened {
   readonly response: Response;
   /** Where it came from. */
@@ -59,7 +59,7 @@ export interface Opened {
 }
 
 export class HttpClient {
-  /** What errors call the source. */
+  /** The name of the source in errors. */
   readonly name: string;
   /** The URL, without user info and fragment. */
   readonly url: URL;
@@ -99,11 +99,11 @@ export class HttpClient {
   }
 
   /**
-   * Follows redirects and answers a 401, up to the answer that counts.
+   * Makes the requests up to the final answer: follows redirects, and asks for a new token after a 401.
    *
-   * @param late What the error says when the timeout has passed.
+   * @param late What the error says did not come within the timeout.
    */
-  async open(exchange: Exchange, late = () => "no whole answer"): Promise<Opened> {
+  async open(exchange: Exchange, late = () => "no complete answer"): Promise<Opened> {
     const { url = this.url, trusted, method = "GET", body, signal } = exchange;
     signal?.throwIfAborted();
     const start = { url, trusted, method, body };
@@ -122,24 +122,27 @@ export class HttpClient {
     }
   }
 
-  /** What the caller is to see of a failure: the reason of an abort, or an error without secrets. */
+  /** The error that the caller sees: the reason of an abort, or an error without secrets. */
   presentable(thrown: unknown, { route, limits }: Pick<Opened, "route" | "limits">): unknown {
     if (limits.signal.aborted) return limits.signal.reason;
     return thrown instanceof ExternalError ? thrown : this.#faults.network(thrown, route);
   }
 
-  /** Milliseconds for which a good answer asks not to be asked again, of the fields that are to be heeded. */
+  /**
+   * Milliseconds for which a good answer asks not to be polled again, by the headers that the option `cadence`
+   * names.
+   */
   cadenceOf({ status, headers }: Reply): number | undefined {
     return cadenceOf(this.#cadence, status, (name) => headers.get(name));
   }
 
-  /** Throws unless what `fetch` gives for the body is the content. */
+  /** Throws for a body in a coding that was not asked for, or that not every runtime's `fetch` decodes. */
   checkCoding({ response, accepted, route }: Opened): void {
     checkCoding(response.headers, accepted, this.#faults, route);
   }
 
   /**
-   * The error for an answer whose status is no success.
+   * The error for an answer whose status is not a success.
    *
    * @param from Where the answer came from, such as the whole `Reply`, for the error to name.
    */
@@ -147,7 +150,7 @@ export class HttpClient {
     return this.#faults.status(status, headers, from);
   }
 
-  /** An error that names the source and, where `from` is not its own URL, that as well. */
+  /** An error that names the source, and also `from` if that is not the source's own URL. */
   error(code: ExternalErrorCode, what: string, options?: FaultOptions): ExternalError {
     return this.#faults.error(code, what, options);
   }
@@ -179,7 +182,7 @@ export class HttpClient {
     if (body !== undefined) request.body = body;
     const answer = Promise.resolve(this.#settings.fetch(url.href, request));
     const response = await limits.orAborted(answer, discard);
-    // By shape: the Response of a fetch that is not the runtime's own is another class.
+    // Checked by its shape: the `Response` of a custom fetch may be of another class.
     if (typeof response?.headers?.get === "function") return response;
     throw this.error("invalid", "'fetch' must give a Response");
   }

@@ -1,26 +1,26 @@
-/** What a URL answered, as users see it. */
+/** The answer of a URL, as users see it. */
 import { toBase64 } from "../_bytes/base64.ts";
 
-/** The bytes of a body that `toJSON` shows. */
+/** How many bytes of a body `toJSON` shows. */
 const SHOWN_BYTES = 65_536;
 
-/** What a URL answered. `T` is what `schema` or `parse` makes of it. */
+/** The answer of a URL. `T` is what `schema` or `parse` makes of it. */
 export interface HttpResource<T = unknown> {
   /** The URL that answered, after redirects; without user info. */
   readonly url: string;
-  /** 200, 203 or 204; of a `removed` 404 or 410. */
+  /** 200, 203 or 204; in a `removed` 404 or 410. */
   readonly status: number;
-  /** The content; of a `removed` it is empty. */
+  /** The content; empty in a `removed`. */
   readonly body: Uint8Array;
-  /** The `ETag`, as received; of a `removed` the last one known. */
+  /** The `ETag`, as received; in a `removed` the last one known. */
   readonly etag?: string;
-  /** The `Last-Modified`, as received; of a `removed` the last one known. */
+  /** The `Last-Modified`, as received; in a `removed` the last one known. */
   readonly lastModified?: string;
   /** The `Content-Type`, as received. */
   readonly contentType?: string;
   /**
-   * What `schema` or `parse` made of the content; undefined without either. Of a `removed`: the last one known, or
-   * undefined where a restart came between and the body is not remembered.
+   * What `schema` or `parse` made of the content; undefined without either. In a `removed` the last one known, or
+   * undefined after a restart if the body is not remembered.
    */
   readonly value: T;
   /** The content as UTF-8 text. */
@@ -28,13 +28,13 @@ export interface HttpResource<T = unknown> {
   /**
    * The content as JSON. An integer beyond 2⁵³ is rounded, as `JSON.parse` does.
    *
-   * @throws {SyntaxError} If it is none.
+   * @throws {SyntaxError} If the content is not JSON.
    */
   json(): unknown;
   /**
-   * What `JSON.stringify` makes of it: the URL, the status, the headers that are there, and the `value`. Where there is
-   * none, the body as `text` or, where that is not UTF-8, as `base64`; of a body of more than 64 KiB the beginning, and
-   * `bytes`, its length.
+   * What `JSON.stringify` gives for it: the URL, the status, the headers that are there, and the `value`. Without a
+   * value: the body as `text` or, if it is not UTF-8, as `base64`. Of a body of more than 64 KiB: its beginning,
+   * and its length as `bytes`.
    */
   toJSON(): Record<string, unknown>;
 }
@@ -49,7 +49,7 @@ export interface ResourceParts {
   readonly contentType?: string | null | undefined;
 }
 
-/** An answer, or what is left of a resource that is gone. Empty headers are left out. */
+/** An answer, or the last known state of a resource that is gone. Empty headers are left out. */
 export class Resource<T = unknown> implements HttpResource<T> {
   readonly url: string;
   readonly status: number;
@@ -57,7 +57,7 @@ export class Resource<T = unknown> implements HttpResource<T> {
   declare readonly etag?: string;
   declare readonly lastModified?: string;
   declare readonly contentType?: string;
-  /** Set before anyone sees it. */
+  /** Set before users see the resource. */
   declare value: T;
 
   constructor({ url, status, body, etag, lastModified, contentType }: ResourceParts) {

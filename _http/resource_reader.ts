@@ -1,4 +1,4 @@
-/** What a poller's options make of a resource: its value, its version, whether it is good. */
+/** Applies a poller's options to a resource: its value, its version, whether it is valid. */
 import { orAborted } from "../_bounds/abort.ts";
 import { validated } from "../_diff/standard_schema.ts";
 import { kindOf } from "../_errors/kind_of.ts";
@@ -9,10 +9,10 @@ import { findLostInteger } from "./lost_integers.ts";
 import type { HttpClient, Reply } from "./request.ts";
 import type { Resource } from "./resource.ts";
 
-/** Asks the options about resources. What they refuse is an error with code `invalid`. */
+/** Calls the callbacks of the options. If one rejects a resource, that is an error with code `invalid`. */
 export class ResourceReader<T> {
   readonly #client: HttpClient;
-  // Of any type: what takes a resource would make readers of different ones unlike.
+  // Not `HttpPollerOptions<T>`: with callbacks that take a `T`, readers of different types would not be assignable.
   readonly #options: HttpPollerOptions<unknown>;
 
   constructor(client: HttpClient, options: HttpPollerOptions<T>) {
@@ -20,12 +20,12 @@ export class ResourceReader<T> {
     this.#options = { ...options } as HttpPollerOptions<unknown>;
   }
 
-  /** Whether a version decides, and not every byte. */
+  /** Whether the option `version` decides what is a change, instead of the bytes. */
   get hasVersion(): boolean {
     return this.#options.version !== undefined;
   }
 
-  /** Reads it, and gives a digest of its version. */
+  /** Sets the value of the resource, and gives a digest of its version. */
   async versionOf(resource: Resource<T>, from: Reply, signal: AbortSignal): Promise<string> {
     await this.read(resource, from, signal);
     const version: unknown = await this.#try(
@@ -38,7 +38,7 @@ export class ResourceReader<T> {
     throw this.#client.error("invalid", `'version' gave ${kindOf(version)}, no string`, { from });
   }
 
-  /** Gives it its value. */
+  /** Sets the value of the resource. */
   async read(resource: Resource<T>, from: Reply, signal: AbortSignal): Promise<void> {
     const { schema, parse } = this.#options;
     const option = schema ? "schema" : "parse";
@@ -46,7 +46,7 @@ export class ResourceReader<T> {
     resource.value = await this.#try(option, () => this.valueFor(resource), from, signal) as T;
   }
 
-  /** What `schema` or `parse` makes of it, at once if it can. */
+  /** What `schema` or `parse` makes of the resource, or a promise of it if that is asynchronous. */
   valueFor(resource: Resource<T>): unknown {
     const { schema, parse } = this.#options;
     if (!schema) return parse?.(resource);
@@ -54,7 +54,7 @@ export class ResourceReader<T> {
     try {
       json = resource.json();
     } catch {
-      // The runtime's message quotes the body.
+      // Not the runtime's message, which quotes the body.
       throw new Error(`a body of ${resource.body.length} bytes that is not JSON`);
     }
     const lost = findLostInteger(resource.body);
@@ -64,7 +64,7 @@ export class ResourceReader<T> {
     );
   }
 
-  /** Shows it to `validate`. */
+  /** Calls `validate` with the resource. */
   async check(resource: Resource<T>, from: Reply, signal: AbortSignal): Promise<void> {
     await this.#try("validate", () => this.#options.validate?.(resource), from, signal);
   }

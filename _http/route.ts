@@ -1,32 +1,32 @@
-/** The way of one exchange: where it stands, and where a redirect leads it. */
+/** The route of one exchange: its current URL, and where a redirect leads. */
 import type { Faults, Place } from "./faults.ts";
 import { headerText } from "./headers.ts";
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
-/** What these carry as a body is only what is asked for. */
+/** The body of such a request only says what is asked for, and changes nothing. */
 const SAFE_METHODS = /^(GET|HEAD|OPTIONS|PROPFIND|REPORT|SEARCH)$/;
 
-/** Where an answer leads, if it is a redirect. */
+/** Where an answer leads, if it is a redirect; null if it is not. */
 export function locationOf({ status, headers }: Response): string | null {
   return REDIRECTS.includes(status) ? headers.get("location") : null;
 }
 
-/** The way of one exchange. */
+/** The route of one exchange through its redirects. */
 export class Route implements Place {
   url: URL;
-  /** Whether the whole way up to here kept to the client's origin. Once lost it is never regained. */
+  /** Whether every request so far went to the client's origin. Once false, it stays false. */
   trusted: boolean;
   method: string;
   body: string | Uint8Array<ArrayBuffer> | undefined;
-  /** Whether a 303 made another request of it, for which conditions of the first do not hold. */
+  /** Whether a 303 turned it into another request, for which the conditions of the first do not hold. */
   turned = false;
   readonly #origin: string;
   readonly #faults: Faults;
   #seen: string[];
   #redirects = 0;
 
-  /** @param origin Where credentials may go. */
+  /** @param origin The origin that credentials may be sent to. */
   constructor(
     origin: string,
     faults: Faults,
@@ -46,7 +46,7 @@ export class Route implements Place {
     this.#seen = [start.url.href];
   }
 
-  /** Goes where an answer of this status leads. */
+  /** Follows a redirect. Throws if it may not be followed. */
   follow(status: number, location: string): void {
     const url = this.#target(headerText(location));
     if (status === 303 && this.method !== "GET" && this.method !== "HEAD") this.#turn();
@@ -68,7 +68,7 @@ export class Route implements Place {
     return url;
   }
 
-  /** The answer to what was sent stands elsewhere, to be read there: nothing is sent again. */
+  /** The result is to be read at another URL, with a GET: the body is not sent again. */
   #turn(): void {
     this.method = "GET";
     this.body = undefined;

@@ -4,8 +4,9 @@ import { discard } from "./body.ts";
 import type { Exchange, HttpClient } from "./request.ts";
 
 /**
- * Makes one exchange and hands its body over as a stream. The client's `timeout` bounds the time until the answer, and
- * then each read of the body. `maxBytes` does not hold: whoever asked for the stream decides how much of it to read.
+ * Makes one exchange and hands its body over as a stream. The client's `timeout` bounds the time until the answer,
+ * and then each read of the body. `maxBytes` does not apply: whoever asked for the stream decides how much of it to
+ * read.
  */
 export async function openStream(
   client: HttpClient,

@@ -1,15 +1,15 @@
-/** Validators: what a server says of one version of a resource, to be sent back as a condition. */
+/** Validators: the ETag and Last-Modified of one version of a resource, sent back as conditions. */
 import { parseHttpDate } from "./http_date.ts";
 import { isFieldValue } from "./headers.ts";
 import type { Reply } from "./request.ts";
 
-/** What a server said of one version of a resource. */
+/** The validators of one version of a resource. */
 export interface Validators {
-  /** The URL that said it. */
+  /** The URL that gave them. */
   readonly url: string;
   readonly etag?: string;
   readonly lastModified?: string;
-  /** Whether these may be trusted to tell the next change. */
+  /** Whether these are certain to differ after the next change. */
   readonly settled: boolean;
 }
 
@@ -21,7 +21,8 @@ export interface Validators {
 export function validatorsOf(reply: Reply, known: Validators | undefined): Validators {
   const etag = reply.headers.get("etag");
   const lastModified = timeOf(reply.headers);
-  // An ETag that stays while Last-Modified moves, as with servers that answer "now", is not made from it.
+  // An ETag that stays the same while Last-Modified changes is not made from it: some servers always send the
+  // current time as Last-Modified.
   const independent = etag !== null && isSameTag(etag, known?.etag) &&
     known?.lastModified !== lastModified;
   return {
@@ -33,11 +34,11 @@ export function validatorsOf(reply: Reply, known: Validators | undefined): Valid
 }
 
 /**
- * The validators behind a 304: its headers update what is known (RFC 9111, section 4.3.4). An ETag is taken over if it is
- * the known one by weak comparison, as when a server marks it weak for a second after the change; any other names
- * another version.
+ * The validators after a 304: its headers update the known ones (RFC 9111, section 4.3.4). A new ETag is taken over
+ * if it equals the known one by weak comparison, as when a server marks it weak for a second after a change; any
+ * other one names another version.
  *
- * @param known What was asked about.
+ * @param known The validators that were sent.
  */
 export function renewedBy({ headers }: Reply, known: Validators): Validators {
   const etag = headers.get("etag");
@@ -52,7 +53,10 @@ export function renewedBy({ headers }: Reply, known: Validators): Validators {
   };
 }
 
-/** Validators go back only to the URL that gave them: another one may use the same ETag for other bytes. */
+/**
+ * The conditions of a request. Validators go back only to the URL that gave them: another one may use the same ETag
+ * for other bytes.
+ */
 export function conditionsFor(
   url: string,
   seen: Validators | undefined,
@@ -65,7 +69,7 @@ export function conditionsFor(
   };
 }
 
-/** Whether the next request can be made conditional by these. */
+/** Whether the next request can be conditional with these validators. */
 export function isUsable({ settled, etag, lastModified }: Validators): boolean {
   return settled && (etag !== undefined || lastModified !== undefined);
 }
@@ -75,7 +79,7 @@ export function isOther(etag: string | null, known: string | undefined): boolean
   return etag !== null && etag.startsWith('"') && isEntityTag(etag) && !isSameTag(etag, known);
 }
 
-/** A time that can be sent back. Whether it is one is for the server to say. */
+/** Whether a `Last-Modified` can be sent back. Only the server needs to understand it. */
 export function isTime(text: string): boolean {
   return text !== "" && isFieldValue(text);
 }
@@ -85,20 +89,20 @@ function timeOf(headers: Headers): string | undefined {
   return text !== null && isTime(text) ? text : undefined;
 }
 
-/** One well-formed ETag that is not empty. Two of them, joined by a comma, are not one. */
+/** Whether a text is one well-formed ETag that is not empty. Two of them, joined by a comma, are not one. */
 export function isEntityTag(text: string): boolean {
   return /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]+"$/.test(text);
 }
 
-/** The weak comparison of RFC 9110: whether two ETags are the same but for the mark of weak ones. */
+/** The weak comparison of RFC 9110: whether two ETags are the same apart from the `W/` of weak ones. */
 function isSameTag(etag: string, known: string | undefined): boolean {
   return known !== undefined && etag.replace(/^W\//, "") === known.replace(/^W\//, "");
 }
 
 /**
- * Whether the resource was modified within the second the answer was made in. It may change again in that
- * second and keep its Last-Modified, and with servers like nginx its ETag: the next request must not trust
- * either. Nor may the one after it if its answer is of that second still.
+ * Whether the resource was modified in the second in which the answer was made. It may change again within that
+ * second and keep its Last-Modified, and on servers like nginx its ETag: the next request must not rely on either.
+ * The same holds for any later answer of that second.
  */
 function isFresh(headers: Headers): boolean {
   const modified = parseHttpDate(headers.get("last-modified"));

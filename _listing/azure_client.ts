@@ -1,4 +1,4 @@
-/** Azure Blob Storage: what is needed of its client, and what is asked of it. */
+/** Azure Blob Storage: the parts of its client that are used, and the requests made with it. */
 import { pageTooLarge } from "../_bounds/page_guard.ts";
 import { scanAzurePage } from "./azure_listing.ts";
 import { type AzureBlobItem, inQuotes, notWhole, pageOfBlobs } from "./azure_parsed.ts";
@@ -34,7 +34,7 @@ export interface AzureContainer {
 
 /** What {@linkcode AzureStore} needs of a page of the client's own listing. */
 export interface AzureListPage {
-  /** Where the next page begins; empty or absent behind the last. */
+  /** The token of the next page; empty or absent on the last. */
   readonly continuationToken?: string;
   /** What is in the page. */
   readonly segment: { readonly blobItems: readonly AzureBlobItem[] };
@@ -64,7 +64,7 @@ export interface AzureBlob {
   ): Promise<{ readonly etag?: string }>;
 }
 
-/** What {@linkcode AzureStore} needs of a blob that is read. */
+/** What {@linkcode AzureStore} needs of the answer to a `download`. */
 export interface AzureDownload {
   /** The content, in the client's build for Node. */
   readonly readableStreamBody?: unknown;
@@ -72,11 +72,11 @@ export interface AzureDownload {
   readonly blobBody?: Promise<Blob>;
   /** The ETag of the blob. */
   readonly etag?: string;
-  /** Which part of the blob it is; absent for a whole one. */
+  /** Which part of the blob the content is; absent for the whole blob. */
   readonly contentRange?: string;
 }
 
-/** A container, as the shared part of the stores sees it. */
+/** A container as a {@linkcode CloudService}. */
 export class AzureService implements CloudService {
   readonly place = "container";
   readonly permissions: Readonly<Record<Action, string>> = {
@@ -102,7 +102,7 @@ export class AzureService implements CloudService {
       true,
       (failure) => onFailure(failure),
     );
-    // Filled anew for each page: whoever asks for the next one is done with it.
+    // Reused for each page: whoever asks for the next page is done with this one.
     const room = new ListedPage(new Uint8Array(), this.#name, prefix);
     return async (token, bounds) => {
       onFailure = (failure) => bounds.failure = failure;
@@ -147,7 +147,7 @@ export class AzureService implements CloudService {
     if (contentRange !== undefined) {
       drop();
       throw new Error(
-        `the server gave a part of the blob, and the whole was asked for: ${contentRange}`,
+        `the server gave only a part of the blob: ${contentRange}`,
       );
     }
     return { body: stream, etag, drop };
@@ -172,7 +172,7 @@ export class AzureService implements CloudService {
       });
       return etag === undefined ? undefined : inQuotes(etag);
     } catch (thrown) {
-      // "It exists already" is a 409 to Azure.
+      // Azure answers 409 if the blob exists already.
       if (conditions.ifNoneMatch === undefined || codeOf(thrown) !== "BlobAlreadyExists") {
         throw thrown;
       }
@@ -180,12 +180,15 @@ export class AzureService implements CloudService {
     }
   }
 
-  /** The client's error with its message on one line: it spreads over three, or is empty where the answer had no body. */
+  /**
+   * The client's error with its message on one line: the client spreads it over three, or leaves it empty if the
+   * answer had no body.
+   */
   presentable(thrown: unknown): Error {
     const { name, message, statusCode, code, response, cause } = thrown instanceof Error
       ? thrown as Error & { statusCode?: unknown; code?: unknown; response?: unknown }
       : new Error(String(thrown)) as Error & Record<"statusCode" | "code" | "response", undefined>;
-    // As the client calls a connection that was cut while a blob was read.
+    // What the client throws if the connection is cut while a blob is read.
     const cut = name === "AbortError" && statusCode === undefined;
     const error = new Error(linesAsOne(message) || `the server answered ${statusCode}`, { cause });
     return Object.assign(error, {
@@ -201,7 +204,7 @@ export class AzureService implements CloudService {
     return statusOf(thrown) === 404 && codeOf(thrown) === "ContainerNotFound";
   }
 
-  /** What the client itself has made of a page. */
+  /** The page that the client parsed itself. */
   #readParsed(listed: AzureListPage | undefined, prefix: string | undefined): CloudListing {
     const { segment, continuationToken } = listed ?? {};
     if (!Array.isArray(segment?.blobItems)) throw notWhole(this.#name, "a page without blobs");
@@ -210,7 +213,7 @@ export class AzureService implements CloudService {
   }
 
   #blob(key: string): AzureBlob {
-    // A URL is normalized on its way, and would lead to another blob.
+    // A URL with such a segment is normalized on its way, and would lead to another blob.
     if (key.split(/[/\\]/).some((segment) => segment === "." || segment === "..")) {
       throw new Error("a name with a segment '.' or '..' cannot be reached by a URL");
     }
@@ -218,14 +221,14 @@ export class AzureService implements CloudService {
   }
 }
 
-/** The endpoint of the account, empty for a name that Azure's public cloud gives to one account alone. */
+/** The endpoint of the account; empty in Azure's public cloud, where each account name exists only once. */
 export function azureEndpoint({ url }: AzureContainer): string {
   const { host, pathname } = new URL(url);
   if (/\.(blob|dfs)\.(core\.windows|storage\.azure)\.net$/.test(host)) return "";
   return `${host}${pathname.replace(/\/[^/]*\/?$/, "")}`;
 }
 
-/** In linear time, whatever it is. */
+/** The lines of a message on one line, in linear time. */
 function linesAsOne(text: string): string {
   return text.slice(0, MAX_MESSAGE).split("\n").map((line) => line.trim().replace(/\.$/, ""))
     .filter((line) => line !== "").join(", ");

@@ -1,6 +1,6 @@
 /**
- * Reads a page of a flat listing of Azure Blob Storage from its bytes: XML, of which only the fields of a blob are looked
- * at.
+ * Reads a page of a flat listing of Azure Blob Storage from the bytes of its XML. Only the fields of a blob that
+ * are needed are read.
  *
  * @module
  */
@@ -28,19 +28,18 @@ const CONTENT_LENGTH = textBytes("Content-Length");
 
 const QUOTE = 0x22;
 
-/** A page, and the marker of the next one: empty behind the last. */
+/** A page, and the marker of the next one: empty after the last. */
 export interface AzurePage {
   readonly page: ListedPage;
   readonly nextMarker: string;
 }
 
 /**
- * Reads a page. Directories of accounts with a hierarchical namespace, snapshots, and blobs that were deleted are left
- * out.
+ * Reads a page. Leaves out directories of accounts with a hierarchical namespace, snapshots and deleted blobs.
  *
- * @param bytes The whole answer. It is written to: escapes are undone in place, as they only ever shrink.
- * @param page Is emptied and filled. It names the store in errors, and knows which prefix was asked for.
- * @throws {ExternalError} with code `"protocol"` if it is no listing or not a whole one.
+ * @param bytes The whole answer. It is modified: escapes are decoded in place, which never needs more room.
+ * @param page The page to empty and fill. It names the store in errors, and knows the prefix that was asked for.
+ * @throws {ExternalError} with code `"protocol"` if the answer is not a complete listing.
  */
 export function scanAzurePage(
   bytes: Uint8Array,
@@ -104,17 +103,17 @@ class AzureReader {
     }
   }
 
-  // Of the blob that is being read: where its name and its ETag are, and what else is known.
+  // The blob that is being read: the offsets of its name and its ETag, and its other fields.
   #keyStart = -1;
   #keyEnd = -1;
   #etagStart = -1;
   #etagEnd = -1;
   #size = -1;
   #time = NaN;
-  /** Whether it is a directory, a snapshot, or deleted; so is then whatever is written like it. */
+  /** Whether it is a directory, a snapshot or deleted. Blobs that match its pattern are the same. */
   #hidden = false;
 
-  /** Reads a blob as XML. */
+  /** Reads a blob as XML, and learns the pattern in which it is written. */
   #blob(): void {
     const xml = this.#xml, pattern = this.#pattern;
     this.#keyStart =
@@ -140,7 +139,7 @@ class AzureReader {
   #name(): void {
     const xml = this.#xml;
     if (this.#keyStart >= 0) throw this.#broken("a blob with two names");
-    // So the service writes what XML has no character for.
+    // The service encodes names with characters that XML does not have.
     const encoded = xml.attribute("Encoded")?.toLowerCase() === "true";
     xml.text();
     this.#keyStart = xml.textStart;
@@ -201,7 +200,7 @@ class AzureReader {
     else this.#pattern.spoil();
   }
 
-  /** Reads a blob that is written like the last one; false if it is not. */
+  /** Reads a blob that is written like the last one; false if the next one is not. */
   #nextAlike(): boolean {
     const pattern = this.#pattern;
     const end = pattern.match(this.#xml.at, this.#xml.limit);
@@ -238,7 +237,7 @@ class AzureReader {
     );
   }
 
-  /** The service lists ETags bare, older versions of it in quotes: both come to the same. */
+  /** The service lists ETags without quotes, and its older versions with quotes: both are read as the same ETag. */
   #setEtag(start: number, end: number): void {
     const bytes = this.#bytes;
     const quoted = end - start > 1 && bytes[start] === QUOTE && bytes[end - 1] === QUOTE;
@@ -249,12 +248,12 @@ class AzureReader {
 
   #setSize(start: number, end: number): void {
     this.#size = start < 0 ? -1 : readDigits(this.#bytes, start, end);
-    if (start >= 0 && this.#size < 0) throw this.#broken("a blob with a length that is none");
+    if (start >= 0 && this.#size < 0) throw this.#broken("a blob with an invalid length");
   }
 
   #setTime(start: number, end: number): void {
     this.#time = httpTime(this.#bytes, start, end);
-    if (this.#time !== this.#time) throw this.#broken("a blob with a date that is none");
+    if (this.#time !== this.#time) throw this.#broken("a blob with an invalid date");
   }
 
   #broken(what: string): ExternalError {
@@ -263,5 +262,5 @@ class AzureReader {
 }
 
 function notWhole(page: ListedPage, what: string): ExternalError {
-  return page.fault(`the answer is not a whole listing: ${what}`);
+  return page.fault(`the answer is not a complete listing: ${what}`);
 }

@@ -1,4 +1,4 @@
-/** A page of blobs as Azure's client itself has parsed it. */
+/** A page of blobs that Azure's client has parsed itself. */
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { type ListedPage, pageOfObjects } from "./listed_page.ts";
@@ -11,7 +11,7 @@ export interface AzureBlobItem {
   readonly deleted?: boolean;
   /** Set for a snapshot. */
   readonly snapshot?: string;
-  /** What is known of it. */
+  /** The properties of the blob. */
   readonly properties: {
     readonly etag?: string;
     readonly contentLength?: number;
@@ -19,7 +19,7 @@ export interface AzureBlobItem {
   };
 }
 
-/** The page that these blobs are. Without an ETag or a length a listing is none. */
+/** Makes a page of these blobs. Throws if one has no ETag or no length. */
 export function pageOfBlobs(
   items: readonly AzureBlobItem[],
   source: string,
@@ -28,7 +28,7 @@ export function pageOfBlobs(
   return pageOfObjects(items.filter(isBlob).map((item) => objectOf(item, source)), source, prefix);
 }
 
-/** The error for a page that is none. */
+/** The error for a page that is not a whole listing. */
 export function notWhole(source: string, what: string): ExternalError {
   return new ExternalError(
     "protocol",
@@ -56,7 +56,7 @@ function objectOf({ name, properties }: AzureBlobItem, source: string): ObjectMe
   };
 }
 
-/** An ETag as a header has it: Azure's listings have it bare. */
+/** An ETag in quotes, as a header has it; Azure's listings have it without. */
 export function inQuotes(etag: string): string {
   return etag.startsWith('"') ? etag : `"${etag}"`;
 }

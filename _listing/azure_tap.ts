@@ -1,24 +1,24 @@
 /**
- * A copy of a client of Azure that reads what the client itself would read without a bound, and hands over the bytes of a listing
- * instead of parsing them: the client's parser takes a hundred times as long as fetching the page.
+ * A copy of an Azure client that limits the size of the answers that it reads, and hands over the bytes of a
+ * listing instead of parsing them: the client's own parser takes a hundred times as long as fetching the page.
  *
  * @module
  */
 import { MAX_PAGE_BYTES } from "../_bounds/page_guard.ts";
 import { isNodeReadable, readNodeStream } from "./node_stream.ts";
 
-/** What becomes of the answers to a client's requests. */
+/** A copy of a client, and the listings that it receives. */
 export interface AzureTap<C> {
   readonly client: C;
   /**
-   * The bytes of the last listing, once; "too large"; or nothing where the client could only parse it itself. The next listing
-   * is written over them.
+   * The bytes of the last listing, given only once; "too large"; or undefined if only the client itself could parse
+   * it. The next listing overwrites the bytes.
    */
   take(): Uint8Array | "too large" | undefined;
 }
 
-// The parts of the client that are looked at. None is public: whatever is missing or of another shape, the
-// client is used as it is.
+// The parts of the client that are used. None is public: if one is missing or has another shape, the client is used
+// as it is.
 interface ServiceClient {
   readonly pipeline?: Pipeline;
 }
@@ -41,22 +41,22 @@ interface Response {
   blobBody?: Promise<Blob> | undefined;
 }
 
-/** How the client says that an answer of any status is to be had as a stream. */
+/** Tells the client to give the answer as a stream, whatever its status. */
 const ANY_STATUS: ReadonlySet<number> = new Set([Number.POSITIVE_INFINITY]);
 
-/** An answer without content is an error, or nothing: a few hundred bytes. */
+/** An answer that is no listing and no blob is an error or empty: a few hundred bytes. */
 const MAX_TEXT_BYTES = 64 * 1024;
 
-/** What the client's own parser is given instead: a listing of nothing. */
+/** The empty listing that the client's own parser gets instead. */
 const NOTHING = '<?xml version="1.0" encoding="utf-8"?>' +
   '<EnumerationResults ServiceEndpoint="" ContainerName=""><Blobs /><NextMarker /></EnumerationResults>';
 
 /**
- * A copy for requests that are made one after the other. The client itself is not changed.
+ * Copies a client, for requests that are made one after the other. The client itself is not changed.
  *
- * @param part The property by which the client makes such requests.
- * @param lists Whether they are for listings.
- * @param onFailure Is told of each try that failed.
+ * @param part The property through which the client makes such requests.
+ * @param lists Whether the requests are for listings.
+ * @param onFailure Called for each try that failed.
  */
 export function tapAzure<C extends object>(
   client: C,
@@ -65,7 +65,7 @@ export function tapAzure<C extends object>(
   onFailure: (failure: unknown) => void,
 ): AzureTap<C> {
   let taken: Uint8Array | "too large" | undefined;
-  // Filled anew for each page: whoever asks for the next one is done with it.
+  // Reused for each page: whoever asks for the next page is done with this one.
   let room: Uint8Array | undefined;
   const copy = withPolicy(client, part, {
     name: "koprsExternalPolicy",
@@ -80,7 +80,7 @@ export function tapAzure<C extends object>(
           if (taken instanceof Uint8Array) room = new Uint8Array(taken.buffer);
           if (taken !== undefined) {
             setText(response, NOTHING);
-            // Of another type it would not be parsed.
+            // The client parses no other type.
             headers?.set?.("content-type", "application/xml");
           }
         } else if (streamed?.has(status) !== true) {
@@ -95,7 +95,7 @@ export function tapAzure<C extends object>(
         onFailure(thrown);
         throw thrown;
       } finally {
-        // The parser looks here whether there is a body to parse.
+        // The client's parser looks here to see whether there is a body to parse.
         request.streamResponseStatusCodes = streamed;
       }
     },
@@ -121,7 +121,7 @@ function withPolicy<C extends object>(client: C, part: string, policy: Policy): 
     typeof pipeline.clone !== "function" || typeof pipeline.addPolicy !== "function"
   ) return undefined;
   const cloned = pipeline.clone();
-  // Closest to the wire, within the retries: a body that breaks is a try that failed.
+  // Closest to the connection, inside the retries: a body that breaks off counts as a failed try.
   cloned.addPolicy?.(policy, { afterPhase: "Retry" });
   const ownService = Object.create(service, { pipeline: { value: cloned } });
   const ownContext = Object.create(context, { client: { value: ownService } });
@@ -142,7 +142,7 @@ async function bodyOf(
   return typeof bodyAsText === "string" ? new TextEncoder().encode(bodyAsText) : undefined;
 }
 
-/** Lets the client have a text where it awaits one. */
+/** Gives the client the text of the body, where it expects one. */
 async function readText(response: Response): Promise<void> {
   const { readableStreamBody, blobBody } = response;
   if (isNodeReadable(readableStreamBody)) {
@@ -158,7 +158,7 @@ function setText(response: Response, text: string): void {
   response.bodyAsText = text;
 }
 
-/** In the shape at which the client tries again. */
+/** Throws the error in the shape on which the client tries again. */
 function asFailedTry(thrown: unknown): never {
   const { message } = thrown as Error;
   const error = new Error(message, { cause: thrown });

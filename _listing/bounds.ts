@@ -1,4 +1,4 @@
-/** What a listing may give: keys with the prefix, and of the range, that were asked for. */
+/** Checks that a listing gives only keys with the prefix, and in the range, that were asked for. */
 import { compareBytes, readText, textBytes } from "../_bytes/bytes.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import { ExternalError } from "../_errors/external_error.ts";
@@ -6,11 +6,11 @@ import { orderFault } from "./order_fault.ts";
 import type { Range } from "./ranges.ts";
 
 /**
- * Checks the keys of one listing. Every check throws an {@linkcode ExternalError} with code `protocol`; for a key outside
- * of the range it is an order fault.
+ * Checks the keys of one listing. Every check throws an {@linkcode ExternalError} with code `protocol`; for a key
+ * outside of the range it is an order fault.
  */
 export class Bounds {
-  /** Whether all keys are welcome. */
+  /** Whether every key is allowed. */
   readonly areOpen: boolean;
   readonly #source: string;
   readonly #prefix: string;
@@ -22,7 +22,7 @@ export class Bounds {
   /**
    * @param source Names the store in errors.
    * @param prefix What keys must begin with. It is well-formed.
-   * @param range Between what they must be.
+   * @param range The range that keys must be in.
    */
   constructor(source: string, prefix: string, range: Range) {
     const { after, until } = range;

@@ -7,9 +7,9 @@ import { ExternalError } from "../_errors/external_error.ts";
 import { checkConditions, isRefusal, noEtag, type WritableStore } from "./put_conditions.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 
-/** How many objects a listing looks into at once. */
+/** How many objects a listing reads at once. */
 const AT_ONCE = 8;
-/** How often an object is read that others write meanwhile. */
+/** How often reading is tried while others write the object. */
 const TRIES = 5;
 
 export class CheckpointObjects implements Records {
@@ -70,7 +70,7 @@ export class CheckpointObjects implements Records {
     return `${this.#store.name}/${await this.#objectKey(key)}`;
   }
 
-  /** The keys that have a state and can be told. */
+  /** The keys that have a state, as far as the objects tell their keys. */
   async *list(): AsyncGenerator<string, void> {
     const seen = new Set<string>(); // A store may list an object twice.
     for await (const page of this.#store.list({ prefix: this.#prefix })) {

@@ -1,6 +1,6 @@
 /**
- * What the stores of Google Cloud Storage and of Azure share: how a request is bounded, how pages are walked, how contents are
- * read, and what is said of a failure.
+ * The code that the stores of Google Cloud Storage and Azure share: timeouts, the walk over pages, reading
+ * contents, and errors.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import type { GetOptions, ListOptions, PutOptions, PutResult } from "./object_st
 import { askedWaitOf, statusOf, storeError } from "./store_error.ts";
 import type { RequestBounds } from "./tries.ts";
 
-/** What a page says. */
+/** One page of a listing. */
 export interface CloudListing {
   readonly page: ListedPage;
-  /** Where the next page is; undefined behind the last. */
+  /** The token of the next page; undefined after the last. */
   readonly next: string | undefined;
   /** The last key that the server sent. */
   readonly lastKey: Uint8Array | undefined;
@@ -29,9 +29,9 @@ export interface CloudListing {
 /** The content of an object, about to be read. */
 export interface CloudContent {
   readonly body: NodeReadable | ReadableStream<Uint8Array>;
-  /** What the answer says of the object. */
+  /** The ETag that the answer names. */
   readonly etag?: string | undefined;
-  /** How many bytes there are, where no one else counts them. */
+  /** How many bytes there must be, if the client does not check that itself. */
   readonly length?: number | undefined;
   /** Frees the connection. */
   readonly drop: () => void;
@@ -39,11 +39,14 @@ export interface CloudContent {
 
 /** A service behind its client. Each method makes one request, or several tries of one. */
 export interface CloudService {
-  /** What objects are in: a bucket, a container. */
+  /** What holds the objects: a bucket, a container. */
   readonly place: string;
-  /** What the credentials must allow, by what is done. */
+  /** What the credentials must allow, for each action. */
   readonly permissions: Readonly<Record<Action, string>>;
-  /** Prepares a listing whose pages are asked for one after the other. A page holds until the next one is asked for. */
+  /**
+   * Prepares a listing whose pages are asked for one after the other. A page is valid until the next one is asked
+   * for.
+   */
   lister(options: ListOptions): CloudLister;
   open(key: string, ifMatch: string | undefined, bounds: RequestBounds): Promise<CloudContent>;
   /** Resolves to the new ETag. */
@@ -53,9 +56,9 @@ export interface CloudService {
     conditions: Pick<PutOptions, "ifMatch" | "ifNoneMatch">,
     bounds: RequestBounds,
   ): Promise<string | undefined>;
-  /** What was thrown, fit to be shown. */
+  /** The error that was thrown, in a form that may be shown. */
   presentable(thrown: unknown): unknown;
-  /** Whether it was thrown because the bucket or container is not there. */
+  /** Whether it was thrown because the bucket or container does not exist. */
   isMissing(thrown: unknown): boolean;
 }
 
@@ -81,7 +84,7 @@ export class Cloud {
     this.#service = service;
   }
 
-  /** The pages of a listing, a request each. */
+  /** The pages of a listing, one request each. */
   async *pages(options: ListOptions): AsyncGenerator<ListedPage, void> {
     const { prefix = "", signal } = options;
     const task: Task = { action: "list", doing: `list '${this.#name}'` };
@@ -114,7 +117,7 @@ export class Cloud {
       const { body, etag, length, drop } = await limits.orAborted(opening, ({ drop }) => drop());
       if (ifMatch !== undefined && etag !== undefined && !isSameTag(etag, ifMatch)) {
         drop();
-        // The server does not know the condition.
+        // The server ignored the condition.
         const error = new Error(`the object has another ETag by now, ${etag}`);
         throw Object.assign(error, { statusCode: 412 });
       }
@@ -143,7 +146,7 @@ export class Cloud {
     if (etag !== undefined && ifMatch !== undefined && isSameTag(etag, ifMatch)) {
       throw this.#fault(
         task,
-        "the server says that it was written and has the ETag of before: it does not write on a condition",
+        "the server reports a successful write but still the old ETag: it ignores conditions of writes",
       );
     }
     return etag === undefined ? {} : { etag };
@@ -181,7 +184,7 @@ export class Cloud {
   }
 
   #timedOut({ doing, begun }: Task, failure: unknown): ExternalError {
-    const what = begun ? "no further bytes came" : "there was no whole answer";
+    const what = begun ? "no further bytes came" : "there was no complete answer";
     const told = !begun && failure !== undefined;
     const shown = told ? this.#service.presentable(failure) : undefined;
     const before = shown === undefined ? "" : `, and the try before failed: ${reasonOf(shown)}`;
@@ -204,7 +207,7 @@ export class Cloud {
     return storeError(doing, this.#name, shown, this.#hint(action, thrown, statusOf(shown)));
   }
 
-  /** What to do about a failure that does not pass by itself. */
+  /** Advice for a failure that does not pass by itself. */
   #hint(action: Action, thrown: unknown, status: number | undefined): string {
     const { place, permissions } = this.#service;
     const lasting = "this does not pass by itself";
@@ -224,13 +227,13 @@ export class Cloud {
 
 interface Task {
   readonly action: Action;
-  /** As messages have it: "list 'gs://bucket'". */
+  /** As in error messages: "list 'gs://bucket'". */
   readonly doing: string;
-  /** Whether a content has begun, and its reader waits for more of it. */
+  /** Whether the content of an object is being read. */
   begun?: boolean;
 }
 
-/** Whether two ETags are one: Azure takes them with their quotes and without. */
+/** Whether two ETags are the same but for their quotes: Azure accepts them with and without. */
 function isSameTag(a: string, b: string): boolean {
   return a.replaceAll('"', "") === b.replaceAll('"', "");
 }

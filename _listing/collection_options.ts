@@ -1,40 +1,40 @@
-/** What may be set of a poller of a collection, and how it is checked. */
+/** The options of a poller of a collection, and their checks. */
 import { checkItemValues, type ItemValues } from "../_diff/item_values.ts";
 import type { PollOptions } from "../_diff/source.ts";
 import type { StandardSchemaV1 } from "../_diff/standard_schema.ts";
 import { checkName, checkShare } from "../_errors/checks.ts";
 import type { SinceOptions } from "./since.ts";
 
-/** What a list gives: the items page by page, or all of them as one array. */
+/** What `list` gives: the items page by page, or all of them as one array. */
 export type ItemList<T> = AsyncIterable<readonly T[]> | readonly T[] | Promise<readonly T[]>;
 
 /**
  * How to list a collection, and how to tell its items apart.
  *
- * `Raw` is what `list` gives; `T` what `schema` or `parse` makes of it, if one of them is set.
+ * `Raw` is the type of the items that `list` gives; `T` is their type after `schema` or `parse`, if one is set.
  */
 export interface CollectionPollerOptions<Raw, T = Raw> {
   /** Names the source in logs, spans and checkpoints. Must not hold a secret. */
   name: string;
   /**
-   * The items, page by page, in any order, or all of them as one array. It must throw if a page cannot be had: a listing that ends
-   * early would remove what it left out. {@linkcode jsonPages} makes one for a JSON API.
+   * Gives the items in any order: page by page, or all of them as one array. It must throw if a page cannot be
+   * read: items that are missing from a listing count as removed. {@linkcode jsonPages} makes one for a JSON API.
    */
   list: (options: PollOptions) => ItemList<Raw>;
   /**
    * Validates each item, and gives it its type: a schema of zod, valibot, arktype or any other library that follows
-   * Standard Schema. An item that it does not take fails the poll with code `invalid`, and what was known stays.
+   * Standard Schema. If it rejects an item, the poll fails with code `invalid`, and the known items stay.
    */
   schema?: StandardSchemaV1<unknown, T>;
   /**
-   * Makes each item, in place of `schema`. If it throws or rejects, the poll fails with code `invalid`, and what was
-   * known stays.
+   * Converts each item, instead of `schema`. If it throws or rejects, the poll fails with code `invalid`, and the
+   * known items stay.
    */
   parse?: (item: Raw) => T | PromiseLike<T>;
-  /** Tells the items apart. Of two items with one key the last counts. */
+  /** Gives the key of an item. Of two items with the same key the last counts. */
   key: (item: T) => string;
   /**
-   * What changes whenever the item does, such as a revision.
+   * Gives a text that changes whenever the item does, such as a revision.
    *
    * @default {JSON.stringify}
    */
@@ -63,8 +63,8 @@ export interface CollectionPollerOptions<Raw, T = Raw> {
    */
   maxRemoved?: number;
   /**
-   * For an API that can say what changed since a time or a token: polls ask for that, and list everything only once in
-   * `since.sweep`.
+   * For an API that can say what changed since a time or a token: polls ask only for the changes, and list
+   * everything only once every `since.sweep` milliseconds.
    *
    * @default {undefined} every poll lists everything
    */

@@ -27,12 +27,12 @@ import { type ChangesPage, Since, type SinceOptions } from "./since.ts";
 export type { ChangesPage, CollectionPollerOptions, ItemList, SinceOptions };
 
 /**
- * Polls a keyed list. A poll lists it whole, and reports what changed since the last listing in UTF-8
- * byte order of the keys.
+ * Polls a keyed list. A poll lists all items, and reports what changed since the last listing, in UTF-8 byte order
+ * of the keys.
  *
- * Items are kept, and handed out, as JSON: what JSON cannot hold (a `Date`, a method) is not in an
- * event. Two items that differ only in the order of their fields are different. The JSON is also what a
- * checkpoint holds: where items are large, or must not lie in a file, use `remember: "version"`.
+ * Items are kept as JSON, and events are made from it: what JSON cannot hold, such as a `Date` or a method, is not
+ * in an event. Two items that differ only in the order of their fields are different. A checkpoint holds the JSON
+ * as well: if items are large, or must not be in a file, use `remember: "version"`.
  *
  * @example Only keys and versions are kept
  * ```ts
@@ -61,11 +61,11 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
   /** Names the source in logs, spans and checkpoints. */
   readonly name: string;
   /**
-   * Takes what became of each event, by the key of its item. With `remember: "version"` an item that was set aside is
-   * reported by the next poll, as only that has the item itself.
+   * Receives what became of each event, by the key of its item. With `remember: "version"` an item that was set
+   * aside is reported by the next poll, as only a listing has the item itself.
    */
   readonly acknowledgement: Acknowledgement<T>;
-  /** The keys of events: `key` may not take what is left of an item as JSON. */
+  /** The keys of events. They are remembered, as `key` may fail for an item that went through JSON. */
   readonly #keys: WeakMap<ExternalEvent<T>, string> = new WeakMap();
   readonly #list: CollectionPollerOptions<Raw, T>["list"];
   readonly #since: Since<unknown> | undefined;
@@ -90,7 +90,7 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
     this.#list = list;
     this.#removed = removed;
     this.#reader = new ItemReader(name, key, version);
-    // The same bytes mean different things.
+    // The bytes of a state mean something different for each of these.
     const kept = remember === "version"
       ? "version only"
       : version === undefined
@@ -114,10 +114,10 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
   }
 
   /**
-   * One poll. The new state is committed when the iterable is read to its end.
+   * Polls once. The new state is committed when the iterable is read to its end.
    *
    * @param options The signal that aborts it.
-   * @returns The changes, found while they are read.
+   * @returns The changes, computed while they are read.
    * @throws {ExternalError} If the listing failed on any page, or too much would be removed.
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<T>>> {
@@ -135,7 +135,7 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
     return since && next !== undefined ? since.commit(events, next, sweptAt) : events;
   }
 
-  /** Polls what changed since a token. Undefined if that is too old. */
+  /** Polls what changed since a token. Undefined if the token is too old. */
   async #askSince(
     since: Since<unknown>,
     token: string,
@@ -199,11 +199,12 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
   }
 
   /**
-   * What is known of an item: as it was in the last event of it that was handled. Undefined if it is not known.
+   * The known state of an item: as it was in the last event of it that was handled. Undefined if the item is not
+   * known.
    *
    * With `remember: "version"` it is what the option `removed` makes of the key and the version.
    *
-   * @param key Its key.
+   * @param key The key of the item.
    * @throws {ExternalError} With code `invalid` if `removed` throws.
    */
   get(key: string): T | undefined {
@@ -214,15 +215,16 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
   /**
    * Whether an item is known.
    *
-   * @param key Its key.
+   * @param key The key of the item.
    */
   has(key: string): boolean {
     return this.#tracker.committed.get(key, itemCodec) !== undefined;
   }
 
   /**
-   * The items that are known, in UTF-8 byte order of their keys, made while they are read. What later polls find does not
-   * change an iteration that has begun. With `remember: "version"` they are what the option `removed` makes of them.
+   * The known items, in UTF-8 byte order of their keys, made while they are read. Later polls do not change an
+   * iteration that has begun. With `remember: "version"` each is what the option `removed` makes of its key and
+   * version.
    *
    * @param prefix Only keys that begin with this string.
    */
@@ -232,7 +234,8 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
   }
 
   /**
-   * What a poll would give that finds no item any more, without a request. It is committed when it is read to its end.
+   * Gives, without a request, what a poll would give if there were no items any more. The removals are committed
+   * when the iterable is read to its end.
    *
    * @param options How the events are acknowledged.
    * @returns A `removed` for every item that is known or in doubt.
@@ -252,9 +255,9 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
   }
 
   /**
-   * Goes on from what `save` gave, also in another process.
+   * Continues from what `save` gave, in this or another process.
    *
-   * @throws {ExternalError} With code `checkpoint` if the bytes are damaged or are of something else.
+   * @throws {ExternalError} With code `checkpoint` if the bytes are damaged, or are not of this collection.
    */
   restore(state: Uint8Array): void {
     this.#tracker.restore(state);
@@ -329,7 +332,7 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
     changed: ChangedItems<T>,
   ): ExternalEvent<T> {
     if (type === "removed") return { type, item: this.#gone(key, version) };
-    return { type, item: changed.take(key) as T }; // It is there: it is what changed.
+    return { type, item: changed.take(key) as T }; // It is held, as it has changed.
   }
 
   #known(record: ItemRecord): T {

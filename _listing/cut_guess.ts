@@ -1,16 +1,18 @@
-/** Where to cut a range of which nothing is known but the keys read so far. */
+/** Guesses where to cut a range of which only the keys read so far are known. */
 import { compareKeys } from "../_bytes/order.ts";
 import { endOfPrefix, KeySpace, sharedLength } from "./key_space.ts";
 import type { Known, Segment } from "./segment.ts";
 
-// So many times the pages read so far are not expected to be left of one range.
+// If more pages seem to be left of a range than this many times the pages read so far, the estimate is not
+// believed.
 const IMPLAUSIBLE = 2;
-// There, what is cut off should hold so many times the pages read so far: small ranges lose more at their ends.
+// In that case the part before the cut should hold this many times the pages read so far: small ranges lose more at
+// their ends.
 const LEAP = 2;
-// A range with less than this left, in pages, is not worth a cut.
+// A range with fewer pages left than this is not worth a cut.
 const WORTH_CUTTING = 3;
 
-/** Guesses cuts, and learns from where they led. */
+/** Guesses cuts, and learns from the results. */
 export class CutGuess {
   readonly #prefix: string;
   readonly #space = new KeySpace();
@@ -42,9 +44,9 @@ export class CutGuess {
   }
 
   /**
-   * Where to cut what is left of a range; undefined if there is no room.
+   * Where to cut the rest of a range; undefined if there is no room.
    *
-   * @param pages Read so far, in all ranges.
+   * @param pages The pages read so far, in all ranges.
    */
   cutOf(segment: Segment<unknown>, pages: number): string | undefined {
     const { known, until } = segment;
@@ -55,15 +57,15 @@ export class CutGuess {
       : undefined) ?? this.#space.middle(known.at, bound);
   }
 
-  /** Whether a cut lies in what is left of a range, and every server takes it. */
+  /** Whether a cut lies in the rest of a range, and every server accepts it in a request. */
   isPossible(cut: string, { known, until }: Segment<unknown>): boolean {
-    // There are keys with the last character of all in them, behind which no end can be made, and keys with halves of
-    // a pair, which no request can name.
+    // A key may hold U+10FFFF, after which no end of a prefix can be made, or half of a surrogate pair, which no
+    // request can name.
     return known !== undefined && cut.isWellFormed() && compareKeys(known.at, cut) < 0 &&
       compareKeys(cut, this.#bound(until)) < 0;
   }
 
-  /** No key of the range is behind this. */
+  /** No key of the range sorts after this. */
   #bound(until: string | undefined): string {
     return until ?? endOfPrefix(this.#prefix);
   }
@@ -76,7 +78,10 @@ export class CutGuess {
     return compareKeys(known.at, bound) < 0 ? this.#leftUntil(bound, segment, known) : 0;
   }
 
-  /** A guess, from how far the pages read have come: all of them, or the last one where keys stand closer by now. */
+  /**
+   * Estimates the pages left from how far the pages read have come: from all of them, or from the last one if that
+   * gives more.
+   */
   #leftUntil(bound: string, { pages }: Segment<unknown>, { first, before, at }: Known): number {
     const left = (share: number) => share > 0 ? (1 - share) / share : Infinity;
     return Math.max(
@@ -86,8 +91,9 @@ export class CutGuess {
   }
 
   /**
-   * Where nobody knows how far the keys of a range go: behind all that have a beginning in common with the last one, the
-   * longest one that leaves enough to list. If nothing is behind, it bounds every guess that follows.
+   * A cut for a range of which nobody knows how far its keys go: after all keys that share a prefix with the last
+   * key read, for the longest prefix that leaves enough to list before the cut. If nothing comes after the cut, it
+   * bounds all later guesses.
    */
   #endOfLevel(segment: Segment<unknown>, known: Known, pages: number): string | undefined {
     const at = [...known.at];

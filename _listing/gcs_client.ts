@@ -1,4 +1,4 @@
-/** Google Cloud Storage: what is needed of its client, and what is asked of it. */
+/** Google Cloud Storage: the parts of its client that are used, and the requests made with it. */
 import { MAX_PAGE_BYTES, pageTooLarge } from "../_bounds/page_guard.ts";
 import type { Action, CloudContent, CloudLister, CloudService } from "./cloud.ts";
 import { GCS_FIELDS, scanGcsPage } from "./gcs_listing.ts";
@@ -17,9 +17,9 @@ export type { GcsRequestOptions } from "./gcs_request.ts";
 export interface GcsBucket {
   /** The name of the bucket. */
   readonly name: string;
-  /** The project that pays for requests, for a bucket whose requester pays. */
+  /** The project that is billed, for a bucket with requester pays. */
   readonly userProject?: string | undefined;
-  /** The client that the bucket is of. */
+  /** The client that the bucket belongs to. */
   readonly storage?: GcsClient;
   /** Makes an authenticated request relative to the bucket, and gives a Node stream of the answer. */
   requestStream(options: GcsRequestOptions): unknown;
@@ -37,7 +37,7 @@ export interface GcsClient {
 
 /** What {@linkcode GcsStore} needs of a `File` of `@google-cloud/storage`. */
 export interface GcsFile {
-  /** What is known of the object, once it was written. */
+  /** The metadata of the object, known once it was written. */
   readonly metadata: { readonly generation?: string | number | undefined };
   /** Writes the object. */
   save(data: Uint8Array, options: GcsSaveOptions): Promise<void>;
@@ -45,20 +45,23 @@ export interface GcsFile {
 
 /** How {@linkcode GcsStore} asks a {@linkcode GcsFile} to write. */
 export interface GcsSaveOptions {
-  /** One request or several. */
+  /** Whether the client uploads in several requests; false for one. */
   resumable: boolean;
   /** Whether the client reads back a checksum, and deletes the object if it differs. */
   validation: boolean;
   /** The media type of the object. */
   contentType: string;
-  /** The generation that the object must have; 0 for none. */
+  /** The generation that the object must have; 0 if it must not exist. */
   preconditionOpts?: { ifGenerationMatch: string | number };
 }
 
-/** A watch tries again by itself, and says so: here only what passes at once is worth it. */
+/**
+ * The most tries of a request: enough for failures that pass at once. After others a watch tries again by itself,
+ * and reports it.
+ */
 const MAX_TRIES = 3;
 
-/** A bucket, as the shared part of the stores sees it. */
+/** A bucket as a {@linkcode CloudService}. */
 export class GcsService implements CloudService {
   readonly place = "bucket";
   readonly permissions: Readonly<Record<Action, string>> = {
@@ -80,7 +83,7 @@ export class GcsService implements CloudService {
     const { prefix, after, until } = options;
     const whole = after === undefined && until === undefined;
     const range = whole ? undefined : new GcsRange(this.#name, options);
-    // Filled anew for each page: whoever asks for the next one is done with it.
+    // Reused for each page: whoever asks for the next page is done with this one.
     let room: Uint8Array | undefined;
     const listed = new ListedPage(new Uint8Array(), this.#name, prefix);
     return async (token, bounds) => {
@@ -107,7 +110,7 @@ export class GcsService implements CloudService {
     ifMatch: string | undefined,
     bounds: RequestBounds,
   ): Promise<CloudContent> {
-    // A URL is normalized on its way, and would lead to the bucket itself.
+    // A URL with this name is normalized on its way, and would lead to the bucket itself.
     if (key === "." || key === "..") throw new Error(`'${key}' cannot be reached by a URL`);
     const condition = ifMatch === undefined ? "" : `&ifGenerationMatch=${generationOf(ifMatch)}`;
     const uri = `/o/${encodeURIComponent(key)}?alt=media${condition}`;
@@ -129,7 +132,7 @@ export class GcsService implements CloudService {
   ): Promise<string | undefined> {
     const options: GcsSaveOptions = {
       resumable: false,
-      // The check deletes what it finds wrong, be it the object of another writer.
+      // The check deletes an object that it finds wrong, even that of another writer.
       validation: false,
       contentType: "application/octet-stream",
     };
@@ -190,7 +193,7 @@ export class GcsService implements CloudService {
   }
 }
 
-/** The endpoint that requests go to, empty for Google's own, however it is spelled. */
+/** The endpoint that requests go to; empty for every name of Google's own. */
 export function gcsEndpoint({ storage }: GcsBucket): string {
   const { apiEndpoint } = storage ?? {};
   if (typeof apiEndpoint !== "string" || !URL.canParse(apiEndpoint)) return "";
@@ -198,15 +201,15 @@ export function gcsEndpoint({ storage }: GcsBucket): string {
   return /(^|\.)googleapis\.com$/.test(host) ? "" : `${host}${pathname.replace(/\/$/, "")}`;
 }
 
-/** Checked, as a condition that is none would be refused only later, or never. */
+/** The generation in an ETag. Checked, as an invalid condition would be refused only later, or never. */
 function generationOf(etag: string): string {
   if (/^\d{1,20}$/.test(etag)) return etag;
   throw new TypeError("'ifMatch' must be the ETag of an event or of 'put', which is a generation");
 }
 
 /**
- * The file with retry options of its own, where it has any: a write without a condition turns retries off in those of the
- * client, for all its requests from then on. It tries no more once it is given up.
+ * Gives the file its own copy of the client's retry options, if there are any: a write without a condition turns
+ * retries off in the client's options, for all later requests. Once `signal` aborts, nothing is tried again.
  */
 function withOwnRetries(file: GcsFile, signal: AbortSignal): GcsFile {
   const { storage } = file as { storage?: { retryOptions?: OwnRetries } };
@@ -222,7 +225,7 @@ interface OwnRetries {
   readonly retryableErrorFn?: (error: unknown) => boolean;
 }
 
-/** The file with an id on all its requests, where it lets them be changed. */
+/** Adds an id to all requests of the file, if it lets them be changed. */
 function withRequestId(file: GcsFile, id: string): GcsFile {
   const { interceptors } = file as { interceptors?: unknown };
   if (!Array.isArray(interceptors)) return file;

@@ -1,6 +1,6 @@
 /**
- * Reads a page of a listing of Google Cloud Storage from its bytes: JSON, in any order and spacing, of which only the
- * fields of an object are looked at.
+ * Reads a page of a listing of Google Cloud Storage from the bytes of its JSON, in any order and spacing. Only the
+ * fields of an object that are needed are read.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { ListedPage } from "./listed_page.ts";
 import { isoTime } from "./times.ts";
 import { readDigits } from "./utf8.ts";
 
-/** What is asked of the server: `nextPageToken` left out of it, paging would stop at the first page. */
+/** The fields that the server is asked for. Without `nextPageToken` a listing would end after the first page. */
 export const GCS_FIELDS = "kind,nextPageToken,items(name,generation,size,updated)";
 
 /** Digits of the largest generation. */
@@ -25,9 +25,9 @@ export interface GcsPage {
 /**
  * Reads a page.
  *
- * @param bytes The whole answer. It is written to: escapes are undone in place, as they only ever shrink.
- * @param page Is emptied and filled. It names the store in errors, and knows which prefix was asked for.
- * @throws {ExternalError} with code `"protocol"` if it is no listing or not a whole one.
+ * @param bytes The whole answer. It is modified: escapes are decoded in place, which never needs more room.
+ * @param page The page to empty and fill. It names the store in errors, and knows the prefix that was asked for.
+ * @throws {ExternalError} with code `"protocol"` if the answer is not a complete listing.
  */
 export function scanGcsPage(
   bytes: Uint8Array,
@@ -63,7 +63,7 @@ class GcsReader {
     if (json.opensObject()) {
       do {
         json.name();
-        // A second field of one name would stand for the first in any other reader.
+        // Other readers would take the last of two fields with the same name.
         if (json.isText("kind")) {
           if (kind !== undefined) throw this.#broken("'kind' twice");
           json.string();
@@ -113,7 +113,7 @@ class GcsReader {
           if (time === time) throw this.#broken("an object with two times");
           json.string();
           time = isoTime(this.#bytes, json.start, json.end);
-          if (time !== time) throw this.#broken("an object with a time that is none");
+          if (time !== time) throw this.#broken("an object with an invalid time");
         } else {
           json.skip();
         }
@@ -124,7 +124,7 @@ class GcsReader {
     this.#page.push(keyStart, keyEnd, etagStart, etagEnd, false, size, time);
   }
 
-  /** A whole number: as a string, since that is how JSON keeps 64 bits, or as it is. */
+  /** Reads a whole number: as a string, which is how JSON keeps 64 bits, or as a number. */
   #digits(): void {
     const json = this.#json;
     if (json.isString()) json.string();
@@ -143,5 +143,5 @@ class GcsReader {
 }
 
 function notWhole(page: ListedPage, what: string): ExternalError {
-  return page.fault(`the answer is not a whole listing: ${what}`);
+  return page.fault(`the answer is not a complete listing: ${what}`);
 }

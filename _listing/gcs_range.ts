@@ -8,22 +8,22 @@ import { orderFault } from "./order_fault.ts";
 const MAX_NAME_BYTES = 1024;
 
 /**
- * The end of a range up to and including `until`, undefined for none. The service leaves the end itself out, and takes the
- * start in. The next key after one has a NUL at its end, which a server may well refuse: so a blank stands in for it, and
- * what that brings too much is cut off.
+ * The `endOffset` of a range up to and including `until`; undefined for none. The service excludes the end of a
+ * range, and includes its start. The next key after `until` has a NUL at its end, which a server may refuse: so a
+ * blank is used instead, and surplus keys are cut off.
  */
 export function endOffset(until: string | undefined): string | undefined {
   if (until === undefined || textBytes(until).length >= MAX_NAME_BYTES) return undefined;
   return `${until} `;
 }
 
-/** Cuts pages to a range, and finds out a server that lists another one. */
+/** Cuts pages to a range, and detects a server that lists another one. */
 export class GcsRange {
   readonly #source: string;
   readonly #options: { readonly after?: string; readonly until?: string };
   readonly #after: Uint8Array;
   readonly #until: Uint8Array | undefined;
-  /** What is asked for ends before this key. */
+  /** The range that was asked for ends before this key. */
   readonly #end: Uint8Array | undefined;
   #last: Uint8Array | undefined;
 
@@ -36,11 +36,12 @@ export class GcsRange {
   }
 
   /**
-   * Leaves out what is not in the range. Of a page of which nothing is left out, only the first and the last key are looked at:
-   * who takes the keys one by one sees whether they are in order.
+   * Removes the keys outside of the range from a page. If there are none, only the first and the last key are
+   * looked at: whoever reads the keys one by one sees whether they are in order.
    *
-   * @returns Whether all further pages are behind the range.
-   * @throws {ExternalError} an `orderFault`, before anything is left out that could be missed.
+   * @returns Whether all further pages are after the range.
+   * @throws {ExternalError} An `orderFault` if the keys are not as asked for, before any key that belongs to the
+   * range is lost.
    */
   cut(page: ListedPage): boolean {
     const [first, last] = [page.key(0), page.lastKey()];
@@ -65,7 +66,7 @@ function bytesOf(key: string | undefined): Uint8Array | undefined {
   return key === undefined ? undefined : textBytes(key);
 }
 
-/** Whether a key is the end, if there is one, or behind it. */
+/** Whether a key is the end, if there is one, or after it. */
 function isFrom(end: Uint8Array | undefined, key: Uint8Array): boolean {
   return end !== undefined && compare(key, end) >= 0;
 }

@@ -1,4 +1,4 @@
-/** One request to Google Cloud Storage, through the stream that Google's client makes of it. */
+/** One request to Google Cloud Storage, through the stream that Google's client gives. */
 import { orAborted } from "../_bounds/abort.ts";
 import { NodeRequest } from "./node_request.ts";
 import {
@@ -11,41 +11,41 @@ import {
 
 /** How a {@linkcode GcsBucket} is asked to make a request. */
 export interface GcsRequestOptions {
-  /** Relative to the bucket. */
+  /** The URI, relative to the bucket. */
   uri: string;
   /** How often the client tries again. */
   maxRetries: number;
-  /** Sent along. */
+  /** Headers to add to the request. */
   headers: Record<string, string>;
 }
 
-/** The answer to a request, its status a success. */
+/** A successful answer to a request. */
 export interface GcsAnswer {
   readonly stream: NodeReadable;
   readonly headers: Readonly<Record<string, unknown>>;
-  /** Gives the answer up and closes its connection. */
+  /** Discards the answer and closes its connection. */
   readonly drop: () => void;
 }
 
-/** The header that names a request to the service, and by which it is found again here. */
+/** The header with the id of a request, by which its connection is found. */
 export const REQUEST_ID = "x-goog-gcs-idempotency-token";
 
-/** An error is a few hundred bytes; what is longer is none that would help. */
+/** The largest error that is read. An error has a few hundred bytes; a longer one would not help. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
 /**
- * Makes a request and waits for an answer of status 200. Never tries again: on the first answer that the client itself would
- * try again, its streams end the process with an error that nobody can catch.
+ * Makes a request and waits for an answer of status 200. Turns the client's own retries off: on the first answer
+ * that the client would retry, its streams end the process with an error that nobody can catch.
  *
- * @param send What the client makes of it.
- * @param signal Ends it, and closes its connection. Not aborted yet.
+ * @param send Makes the request, and gives the client's stream.
+ * @param signal Ends the request, and closes its connection. Must not be aborted yet.
  */
 export async function requestGcs(
   send: (options: Omit<GcsRequestOptions, "uri">) => unknown,
   signal: AbortSignal,
 ): Promise<GcsAnswer> {
   const id = crypto.randomUUID();
-  // The client has no way to end a request before it answers, nor on Bun after that.
+  // The client cannot end a request before it is answered, and on Bun not after that either.
   const connection = new NodeRequest(REQUEST_ID, id);
   let stream: NodeReadable;
   try {
@@ -61,7 +61,7 @@ export async function requestGcs(
   });
   const drop = () => {
     connection.end();
-    // Not before: until it answers, the client has nothing to abort and breaks if told to.
+    // Not earlier: before the answer the client has nothing to abort, and fails if asked to.
     answering.then(() => dropNodeStream(stream), () => {});
   };
   const release = () => connection.release();
@@ -92,7 +92,7 @@ function streamOf(value: unknown): NodeReadable {
   throw new TypeError("'requestStream' of this version of @google-cloud/storage gives no stream");
 }
 
-/** What an error says: JSON, or text where it is that of a download. */
+/** The message of an error: JSON, or plain text for a download. */
 function messageIn(text: string): string {
   try {
     return String(JSON.parse(text).error.message);

@@ -1,9 +1,9 @@
-/** What a collection's options say of an item: its key, its version, its JSON. */
+/** Applies a collection's options to an item: its key, its version, its JSON. */
 import { ExternalError } from "../_errors/external_error.ts";
 import { kindOf } from "../_errors/kind_of.ts";
 import { reasonOf, redactError } from "../_errors/redact.ts";
 
-/** Asks the options about items. What they cannot say is an error that names the item. */
+/** Calls the callbacks of the options. If one fails, the error names the item. */
 export class ItemReader<T> {
   readonly #name: string;
   readonly #key: (item: T) => string;
@@ -34,7 +34,7 @@ export class ItemReader<T> {
     );
   }
 
-  /** What the option `version` says; undefined where there is no such option. */
+  /** What the option `version` gives; undefined without that option. */
   versionOf(item: T, key: string): string | undefined {
     if (this.#version === undefined) return undefined;
     let version: unknown;

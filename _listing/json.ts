@@ -1,8 +1,9 @@
 /**
  * A strict reader of JSON (RFC 8259) on bytes.
  *
- * It makes no strings and no tree: it tells where in the bytes a text is, and undoes escapes in place, as they only ever
- * shrink. Whatever is not JSON is an error, also in what is skipped. Each byte is looked at a bounded number of times.
+ * It makes no strings and no tree: it gives the offsets of a text in the bytes, and decodes escapes in place, which
+ * never needs more room. Anything that is not JSON is an error, even where it is skipped. Each byte is looked at a
+ * bounded number of times.
  *
  * @module
  */
@@ -19,7 +20,10 @@ const BACKSLASH = 0x5c,
 /** Deeper than any answer nests. */
 const MAX_DEPTH = 100;
 
-/** The classes of a byte in a string: 0 for most, a part of a character beyond ASCII, or a stop. */
+/**
+ * The class of a byte in a string: 0 for most, `WIDE` for a part of a character beyond ASCII, `STOP` for all that
+ * end the loop.
+ */
 const WIDE = 1, STOP = 2;
 const STRING_CLASS = new Uint8Array(256);
 STRING_CLASS.fill(STOP, 0, 0x20);
@@ -41,7 +45,7 @@ const ESCAPES: Readonly<Record<number, number>> = {
 /**
  * A cursor in a document that is one object.
  *
- * All methods throw a `SyntaxError` where the document is not JSON.
+ * All methods throw a `SyntaxError` if the document is not JSON.
  *
  * @example The fields of an object
  * ```ts ignore
@@ -55,7 +59,7 @@ const ESCAPES: Readonly<Record<number, number>> = {
  * ```
  */
 export class JsonReader {
-  /** Where the last string or number is, escapes undone. */
+  /** The offsets of the last string or number, with escapes decoded. */
   start = 0;
   end = 0;
   readonly #bytes: Uint8Array;
@@ -63,19 +67,19 @@ export class JsonReader {
   readonly #last: number;
   #at = 0;
 
-  /** @param bytes The whole document. It is written to. */
+  /** @param bytes The whole document. It is modified. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#last = bytes.lastIndexOf(CLOSE_OBJECT);
   }
 
-  /** Steps into an object; false if it is empty, and then left. */
+  /** Enters an object. False if it is empty; then it is left again. */
   opensObject(): boolean {
     this.#expect(OPEN_OBJECT);
     return !this.#skips(CLOSE_OBJECT);
   }
 
-  /** Steps into an array; false if it is empty, and then left. */
+  /** Enters an array. False if it is empty; then it is left again. */
   opensArray(): boolean {
     this.#expect(OPEN_ARRAY);
     return !this.#skips(CLOSE_ARRAY);
@@ -124,7 +128,7 @@ export class JsonReader {
         wide = true;
         continue;
       }
-      // Behind the document there is no class.
+      // Past the end of the document the class is undefined.
       if (bytes[at] !== QUOTE) return this.#oddString(start);
       if (wide) this.#checkUtf8(start, at);
       this.start = start;
@@ -134,7 +138,7 @@ export class JsonReader {
     }
   }
 
-  /** A string with escapes, or one that is none. */
+  /** Reads a string with escapes, or finds that it is broken. */
   #oddString(start: number): void {
     const bytes = this.#bytes;
     let to = start;
@@ -160,7 +164,7 @@ export class JsonReader {
     this.#at = at + 1;
   }
 
-  /** The character that an escape stands for, or two where they are one. */
+  /** The character that an escape stands for, or that two escapes of a surrogate pair stand for. */
   #escape(at: number): number {
     const bytes = this.#bytes;
     if (bytes[at + 1] !== 0x75) {
@@ -252,12 +256,12 @@ export class JsonReader {
     this.number();
   }
 
-  /** Throws unless nothing follows. */
+  /** Throws if anything follows. */
   finish(): void {
     if (this.#next() !== -1) throw this.#broken("something after its end");
   }
 
-  /** The next byte that is no blank, or -1 at the end. */
+  /** The next byte that is not a blank, or -1 at the end. */
   #next(): number {
     const bytes = this.#bytes;
     for (;;) {

@@ -1,4 +1,4 @@
-/** Which keys are asked for together: one request by a prefix brings all of them. */
+/** Groups keys that are asked for together: one request by a prefix lists all of them. */
 import { textBytes } from "../_bytes/bytes.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import { Cursor } from "../_diff/cursor.ts";
@@ -11,13 +11,13 @@ export interface KeyGroup {
   readonly keys: readonly string[];
 }
 
-/** With so many keys known under its prefix, a group has room to grow within one page. */
+/** The most known keys under the prefix of a group, so that it has room to grow within one page. */
 const MOST_KNOWN = 500;
 
 /**
- * The groups of keys.
+ * Groups the keys.
  *
- * @param known Tells how many keys there are under a prefix. Undefined if nothing can: then each key is alone.
+ * @param known Tells how many keys there are under a prefix. If undefined, each key is a group of its own.
  */
 export function groupKeys(keys: Iterable<string>, known: Snapshot | undefined): KeyGroup[] {
   const sorted = [...keys].sort(compareKeys);
@@ -34,7 +34,7 @@ export function groupKeys(keys: Iterable<string>, known: Snapshot | undefined): 
   return groups;
 }
 
-/** What both begin with, without half of a character. */
+/** The beginning that both share, without half of a surrogate pair. */
 function commonPrefix(a: string, b: string): string {
   let end = 0;
   while (end < a.length && a[end] === b[end]) end++;
@@ -42,7 +42,7 @@ function commonPrefix(a: string, b: string): string {
   return prefix.isWellFormed() ? prefix : prefix.slice(0, -1);
 }
 
-/** Whether a listing of this prefix takes one page. */
+/** Whether a listing of this prefix should take one page. */
 function isShort({ chunks }: Snapshot, prefix: string): boolean {
   const beginning = textBytes(prefix);
   const cursor = new Cursor(chunks);

@@ -1,13 +1,13 @@
-/** Where keys stand in a listing of which not all is kept: every so manyth key is remembered. */
+/** Remembers every n-th key of a listing that is not kept whole, and how many keys there are up to it. */
 import { compareKeys } from "../_bytes/order.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import type { Cut, Layout } from "./page_plan.ts";
 import type { Progress } from "./segment.ts";
 
-// With more, every other one is forgotten.
+// If there are more, every second one is forgotten.
 const MAX_SAMPLES = 4096;
 
-/** Sees the keys of one range go by, page by page. */
+/** Samples the keys of one range, page by page. */
 export class KeySample implements Progress, Layout {
   count = 0;
   inOrder = true;
@@ -18,25 +18,25 @@ export class KeySample implements Progress, Layout {
   #page: readonly ObjectMeta[] = [];
   #beforePage = 0;
 
-  /** To be called for each page, before its keys. */
+  /** Call it for each page, before its keys. */
   beginPage(page: readonly ObjectMeta[]): void {
     this.#page = page;
     this.#beforePage = this.count;
   }
 
-  /** To be called for each key. */
+  /** Call it for each key. */
   see(key: string): void {
     this.inOrder &&= this.last === undefined || compareKeys(this.last, key) < 0;
     this.first ??= key;
     this.last = key;
-    // Every server must take it in a request.
+    // Only a key that every server accepts in a request.
     if (++this.count % this.#stride === 0 && key.isWellFormed()) {
       this.#samples.push({ key, count: this.count });
       if (this.#samples.length > MAX_SAMPLES) this.#thin();
     }
   }
 
-  /** The keys up to and including one, which the last page has reached. */
+  /** The sample of the keys up to and including this one, which the last page has reached. */
   upTo(key: string): KeySample {
     const part = new KeySample();
     part.count = this.#beforePage +

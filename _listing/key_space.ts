@@ -1,44 +1,45 @@
 /**
  * Guesses where a range of unknown keys may be cut in two.
  *
- * Keys are taken as numbers whose digits are the characters that are likely at each place: those seen there, and those of
- * the same kind until they were looked for in vain. The middle between two keys is half-way between two numbers.
- * A guess may miss; that costs a request, and is learned from.
+ * Keys are read as numbers. Their digits are the characters that are likely at each place: those seen there, and
+ * others of the same kind until a search for them found nothing. The middle between two keys is half-way between
+ * two numbers. A wrong guess costs one request, and improves later guesses.
  */
 
 import { compareKeys } from "../_bytes/order.ts";
 
 const LAST_CODE_POINT = 0x10ffff;
-// Sorts behind every character: the end of "all keys with this prefix".
+// Sorts after every other character: the end of "all keys with this prefix".
 const LAST = String.fromCodePoint(LAST_CODE_POINT);
 
 const DIGITS = "0123456789";
 const HEX_LETTERS = "abcdef";
 const LOWER = "abcdefghijklmnopqrstuvwxyz";
 const UPPER = LOWER.toUpperCase();
-// A few characters all over Unicode: where one is beyond ASCII, others may be of any script.
+// A few characters from all over Unicode: where one is beyond ASCII, others may be of any script.
 const SCRIPTS =
   "\u00e0\u03b1\u0430\u05d0\u0905\u3042\u4e00\u6000\u7000\u8000\u9000\uac00\uc800\u{1f300}";
 
-// After so many keys a place is taken to have no other letters than those seen: words, not hashes.
+// After so many keys a place is expected to have no letters but those seen: words, not hashes.
 const ENOUGH_SEEN = 12;
-// So many places behind the common prefix are looked at: enough for any guess, few enough for a float.
+// So many places after the common prefix are looked at: enough for any guess, few enough for the precision of a
+// float.
 const DEPTH = 9;
-// Longer names have some places in common, which makes guesses no worse than they are there anyway.
+// In longer names the places after this one count as the same place: guesses are poor there anyway.
 const MAX_NAME = 1024;
 
 /** What is known of one place. */
 interface Place {
-  /** Keys that might have had any character here. */
+  /** How many keys might have had any character here. */
   samples: number;
   readonly seen: Set<string>;
-  /** Characters that were looked for in vain, behind some prefix. */
+  /** Characters that a search did not find, after some prefix. */
   readonly missed: Set<string>;
-  /** The characters that are likely, in order; undefined after something was learned. */
+  /** The likely characters, in order; undefined after something was learned. */
   alphabet: readonly string[] | undefined;
 }
 
-/** A key that no other key with this prefix is behind, but for some that nobody has. */
+/** A key after all others with this prefix, except for some that nobody uses. */
 export function endOfPrefix(prefix: string): string {
   return prefix + LAST;
 }
@@ -51,8 +52,8 @@ export class KeySpace {
   /** Learns from a key. */
   see(key: string): void {
     const chars = [...key];
-    // What it shares with the last one is no news, and the character behind that is no free choice: in a
-    // listing it is the next one.
+    // The beginning that it shares with the last key is nothing new, and the character after that is no random
+    // sample: in a listing it is the next one.
     const shared = sharedLength(chars, this.#last);
     this.#last = chars;
     const walk = new Walk();
@@ -60,18 +61,18 @@ export class KeySpace {
       const place = this.#placeOf(walk);
       if (i > shared) place.samples++;
       if (!place.seen.has(char) || place.samples === ENOUGH_SEEN) place.alphabet = undefined;
-      // No request can name half of a pair.
+      // No request can name half of a surrogate pair.
       if (char.isWellFormed()) place.seen.add(char);
       walk.go(char);
     });
   }
 
-  /** Learns that there are no keys behind a cut, up to another one. */
+  /** Learns that there are no keys after a cut, up to another one. */
   miss(cut: string, until: string): void {
     const [prefix, b] = [[...cut], [...until]];
     let from = prefix.pop();
     const inclusive = from !== LAST;
-    if (!inclusive) from = prefix.pop(); // Nothing behind "ab…": so there is no "ac…".
+    if (!inclusive) from = prefix.pop(); // Nothing after "ab…": so there is no "ac…".
     if (from === undefined) return;
     const to = sharedLength(prefix, b) === prefix.length ? b[prefix.length] ?? LAST : LAST;
     const place = this.#placeOf(new Walk(prefix));
@@ -85,7 +86,7 @@ export class KeySpace {
   }
 
   /**
-   * A well-formed key between two others, half-way as far as one can guess; undefined if there is no room.
+   * A well-formed key between two others, about half-way as far as can be guessed; undefined if there is no room.
    *
    * @param upper A key, or what {@linkcode endOfPrefix} made.
    */
@@ -114,17 +115,17 @@ export class KeySpace {
     return undefined;
   }
 
-  /** What part of the way from `lower` to `upper` a key between them stands at, 0 to 1. */
+  /** How far a key is on the way from `lower` to `upper`, from 0 to 1. */
   share(lower: string, key: string, upper: string): number {
     const [a, b] = [[...lower], [...upper]];
     const prefix = a.slice(0, sharedLength(a, b));
     const from = this.#position(a, prefix);
     const width = this.#position(b, prefix) - from;
     const share = width > 0 ? (this.#position([...key], prefix) - from) / width : 1;
-    return Math.min(Math.max(share, 0), 1); // A sum of floats may be a hair beyond.
+    return Math.min(Math.max(share, 0), 1); // A sum of floats may be slightly beyond.
   }
 
-  /** Where a key stands between 0 and 1 among those with a prefix. */
+  /** The position of a key among those with a prefix, from 0 to 1. */
   #position(key: readonly string[], prefix: readonly string[]): number {
     const walk = new Walk(prefix);
     let value = 0;
@@ -138,7 +139,7 @@ export class KeySpace {
         const index = alphabet.findLastIndex((known) => compareKeys(known, char) <= 0);
         unit /= alphabet.length + 1;
         value += (index + 1) * unit; // 0 is the end of a key.
-        // One that is not likely stands behind all keys that have the one before it.
+        // An unlikely character is placed after all keys that have the likely one before it.
         if (alphabet[index] !== char) return value + unit;
       }
       walk.go(char);
@@ -160,7 +161,7 @@ function alphabetOf(place: Place): readonly string[] {
   return place.alphabet ??= likely(place);
 }
 
-/** What was seen, and what is of the same kind and was not looked for in vain. */
+/** The characters that were seen, and others of the same kind that no search has ruled out. */
 function likely({ samples, seen, missed }: Place): readonly string[] {
   const chars = seen.size > 0 ? [...seen] : [...DIGITS];
   const kinds = [DIGITS];
@@ -175,7 +176,7 @@ function likely({ samples, seen, missed }: Place): readonly string[] {
   return [...new Set([...chars, ...alike])].sort(compareKeys);
 }
 
-/** The character that all keys have at a place, such as in the middle of a word. It tells nothing of their order. */
+/** The character that all keys have at a place, such as in the middle of a word. It does not affect their order. */
 function onlyOneOf(place: Place): string | undefined {
   const alphabet = alphabetOf(place);
   return place.samples >= ENOUGH_SEEN && alphabet.length === 1 ? alphabet[0] : undefined;
@@ -202,7 +203,7 @@ class Walk {
   }
 }
 
-/** How many characters two keys begin with in common. */
+/** How many characters two keys share at their beginning. */
 export function sharedLength(a: readonly string[], b: readonly string[]): number {
   let i = 0;
   while (i < a.length && a[i] === b[i]) i++;

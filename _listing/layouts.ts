@@ -2,17 +2,17 @@
 import type { Snapshot } from "../_diff/snapshot.ts";
 import type { Cut, Layout } from "./page_plan.ts";
 
-// So many keys with halves of a pair in them are skipped.
+// At most so many keys with half of a surrogate pair are skipped.
 const MAX_SKIPPED = 64;
 
-/** The layout of a listing of which all is kept. */
+/** The layout of a listing that is kept whole. */
 export function layoutOf(snapshot: Snapshot): Layout {
   return {
     count: snapshot.count,
     cutAt(count) {
       for (let at = count; at > 0 && at > count - MAX_SKIPPED; at--) {
         const key = snapshot.keyAt(at - 1);
-        // Every server must take it in a request.
+        // Only a key that every server accepts in a request.
         if (key?.isWellFormed()) return { key, count: at };
       }
       return undefined;
@@ -20,7 +20,7 @@ export function layoutOf(snapshot: Snapshot): Layout {
   };
 }
 
-/** Layouts behind one another. */
+/** Joins the layouts of ranges that follow one another. */
 export function joinLayouts(layouts: readonly Layout[]): Layout {
   return {
     count: layouts.reduce((sum, { count }) => sum + count, 0),

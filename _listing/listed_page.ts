@@ -1,5 +1,5 @@
 /**
- * A page of a listing as its reader leaves it: the bytes of the answer, and where in them each object is.
+ * A page of a listing: the bytes of the answer, and where in them each object is.
  *
  * @module
  */
@@ -10,9 +10,12 @@ import { ExternalError } from "../_errors/external_error.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { decodeUrl, ENCODED, RAW, signsOf } from "./url_encoding.ts";
 
-/** Numbers kept of an object: key start, key end, ETag start or -1, twice the ETag's end plus 1 if quotes were left out. */
+/**
+ * The numbers of an object: key start, key end, ETag start or -1, and twice the ETag's end, plus 1 if quotes were
+ * left out.
+ */
 const PLACES = 4;
-/** Objects that there is room for at first: a page of most services. */
+/** How many objects there is room for at first: a page of most services. */
 const ROOM = 1000;
 
 const SLASH = 0x2f;
@@ -20,13 +23,13 @@ const SLASH = 0x2f;
 export class ListedPage implements ScannedPage {
   /** Whether more pages follow. Undefined where the answer does not say. */
   truncated: boolean | undefined;
-  /** What to ask the next page with. */
+  /** The token to ask for the next page with. */
   nextToken: string | undefined;
-  /** Holds all keys and ETags, escapes undone. */
+  /** Holds all keys and ETags, with escapes decoded. */
   bytes: Uint8Array;
   readonly #source: string;
   readonly #prefix: Uint8Array;
-  /** Whether it is known that keys are in UTF-8 byte order, each one once. */
+  /** Whether the keys are known to be in UTF-8 byte order, each one once. */
   #ordered = false;
   /** Whether a page of this listing has shown that keys are not URL-encoded, though the server says so. */
   #raw = false;
@@ -41,7 +44,7 @@ export class ListedPage implements ScannedPage {
 
   /**
    * @param source Names the store in errors.
-   * @param prefix What all keys must begin with, as that is what the server was asked for.
+   * @param prefix What all keys must begin with: the prefix that the server was asked for.
    */
   constructor(bytes: Uint8Array, source: string, prefix = "") {
     this.bytes = bytes;
@@ -49,7 +52,7 @@ export class ListedPage implements ScannedPage {
     this.#prefix = textBytes(prefix);
   }
 
-  /** Empties it, to be filled with the next page of the same listing. */
+  /** Empties the page, to be filled with the next one of the same listing. */
   reset(bytes: Uint8Array): void {
     this.bytes = bytes;
     this.truncated = this.nextToken = undefined;
@@ -65,7 +68,7 @@ export class ListedPage implements ScannedPage {
    * Adds an object.
    *
    * @param etagStart Where its ETag begins; -1 for none.
-   * @param quoted Whether the ETag stood in double quotes that are left out.
+   * @param quoted Whether the ETag was in double quotes, which are left out.
    * @param size In bytes; -1 where the answer has none.
    * @param time In ms since the epoch; NaN for none.
    */
@@ -108,10 +111,10 @@ export class ListedPage implements ScannedPage {
   }
 
   /**
-   * Undoes the URL encoding of keys. Some servers say that they encode and do not: what no encoder leaves in a key shows
-   * that, and then keys are taken as they stand.
+   * Decodes URL-encoded keys. Some servers say that they encode keys and do not. A character that every encoder
+   * would have encoded shows that: then keys are taken as they are.
    *
-   * @param escaped The objects whose keys have anything that an encoder writes, or would not leave.
+   * @param escaped The objects whose keys have a character that an encoder writes, or would have encoded.
    * @throws {ExternalError} if some keys are encoded and some are not, on this page or on those before it.
    */
   decodeKeys(escaped: readonly number[]): void {
@@ -133,8 +136,8 @@ export class ListedPage implements ScannedPage {
   }
 
   /**
-   * Throws if its objects are not those that were asked for: a key without the prefix, a key twice, an object without a
-   * size. To be called once it is filled, before anyone uses it.
+   * Throws if the objects are not those that were asked for: a key without the prefix, a key twice, an object
+   * without a size. Call it once the page is filled, before anyone uses it.
    *
    * @param ordered Whether the keys are known to be in UTF-8 byte order, each one once.
    */
@@ -164,7 +167,7 @@ export class ListedPage implements ScannedPage {
     const keys = new Set<string>();
     for (let i = 0; i < this.#end; i++) {
       const size = keys.size;
-      // One character a byte, so that keys which are no text are told apart, too.
+      // One character per byte, so that keys that are not UTF-8 are told apart, too.
       keys.add(latin1.decode(this.bytes.subarray(this.keyStart(i), this.keyEnd(i))));
       if (keys.size === size) {
         throw this.fault(`a page of the listing has the key ${this.#shownKey(i)} twice`);
@@ -177,9 +180,9 @@ export class ListedPage implements ScannedPage {
   }
 
   /**
-   * Leaves out what is not in `after < key <= until`. Keys out of order may remain: see `disorder`.
+   * Removes the keys that are not in `after < key <= until`. Keys out of order may remain: see `disorder`.
    *
-   * @returns Whether a key was `until` or lay behind it, so that no further page can have one to keep.
+   * @returns Whether a key was `until` or after it, so that no further page has keys of the range.
    */
   cut(after: string | undefined, until: string | undefined): boolean {
     if (after !== undefined) {
@@ -197,7 +200,7 @@ export class ListedPage implements ScannedPage {
     return compareBytes(this.bytes, this.keyStart(i), this.keyEnd(i), key, 0, key.length);
   }
 
-  /** Whether a key that is to be added next is behind the last one, in UTF-8 byte order. */
+  /** Whether a key that is to be added next sorts after the last one, in UTF-8 byte order. */
   isNext(keyStart: number, keyEnd: number): boolean {
     return this.#end === 0 || this.#isBehind(this.#end - 1, keyStart, keyEnd);
   }
@@ -207,7 +210,7 @@ export class ListedPage implements ScannedPage {
     return compareBytes(bytes, start, end, bytes, this.keyStart(i), this.keyEnd(i)) > 0;
   }
 
-  /** The first key, counted from 0, that is not behind the one before it in UTF-8 byte order; -1 if all are. */
+  /** The index of the first key that does not sort after the one before it in UTF-8 byte order; -1 if all do. */
   disorder(): number {
     if (this.#ordered) return -1;
     for (let i = this.#first + 1; i < this.#end; i++) {
@@ -216,7 +219,7 @@ export class ListedPage implements ScannedPage {
     return -1;
   }
 
-  /** The first key, counted from 0, that does not begin with these bytes; -1 if all do. */
+  /** The index of the first key that does not begin with these bytes; -1 if all do. */
   without(prefix: Uint8Array): number {
     if (prefix.length === 0) return -1;
     for (let i = this.#first; i < this.#end; i++) {
@@ -229,7 +232,7 @@ export class ListedPage implements ScannedPage {
     return -1;
   }
 
-  /** A key, counted from 0, as bytes of its own. Undefined where there is none. */
+  /** A copy of the key at an index. Undefined if there is none. */
   key(i: number): Uint8Array | undefined {
     if (i < 0 || i >= this.count) return undefined;
     return this.bytes.slice(this.keyStart(this.#first + i), this.keyEnd(this.#first + i));
@@ -261,7 +264,7 @@ export class ListedPage implements ScannedPage {
     }
   }
 
-  /** The same as objects. */
+  /** The page as objects. */
   objects(): ObjectMeta[] {
     const objects: ObjectMeta[] = [];
     for (let i = this.#first; i < this.#end; i++) objects.push(this.#object(i));
@@ -299,10 +302,10 @@ export class ListedPage implements ScannedPage {
 const latin1 = new TextDecoder("latin1");
 
 /**
- * A page of what a client itself made of an answer.
+ * Makes a page from objects that a client has parsed itself.
  *
  * @param objects A size of -1 stands for none.
- * @param encoded Whether the client has left the keys in URL encoding.
+ * @param encoded Whether the keys are still URL-encoded.
  */
 export function pageOfObjects(
   objects: Iterable<ObjectMeta>,

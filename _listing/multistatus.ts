@@ -7,14 +7,14 @@ import { textBytes } from "../_bytes/bytes.ts";
 import { XmlReader } from "./xml.ts";
 import { isBlank } from "./xml_characters.ts";
 
-/** What a server says of one resource. */
+/** What a server says about one resource. */
 export interface DavResource {
-  /** As received, references undone. */
+  /** As received, with references decoded. */
   readonly href: string;
-  /** Of the resource as a whole, where the server gives one in place of properties. */
+  /** The status of the resource as a whole, if the server gives one instead of properties. */
   readonly status?: number;
   readonly folder: boolean;
-  /** Properties with a success, trimmed. Absent where the server has none, or none that is not empty. */
+  /** Properties that came with a success, trimmed. Absent if the server has none, or only an empty one. */
   readonly length?: string;
   readonly modified?: string;
   readonly etag?: string;
@@ -41,7 +41,7 @@ const LENGTH = textBytes("getcontentlength");
 const MODIFIED = textBytes("getlastmodified");
 const ETAG = textBytes("getetag");
 
-/** Throws a `SyntaxError` if the bytes are no whole multistatus document. They are written to. */
+/** Reads a whole multistatus document. Throws a `SyntaxError` if the bytes are not one. They are modified. */
 export function parseMultistatus(bytes: Uint8Array): DavResource[] {
   return new MultistatusReader(bytes).read();
 }
@@ -99,7 +99,7 @@ class MultistatusReader {
     }
   }
 
-  /** The properties of a propstat; none if it tells of a failure. */
+  /** The properties of a propstat; none if its status is a failure. */
   #propstat(): Properties {
     const xml = this.#xml;
     const properties: Properties = {};
@@ -134,7 +134,7 @@ class MultistatusReader {
     }
   }
 
-  /** Whether the element that was come upon last is this one of DAV's. */
+  /** Whether the current element has this name in the namespace of DAV. */
   #is(name: Uint8Array): boolean {
     return this.#xml.isNamed(name) && this.#xml.namespace() === DAV;
   }
@@ -144,7 +144,7 @@ class MultistatusReader {
   }
 }
 
-/** A property that is empty is none. One that a resource has twice, and not the same, says nothing. */
+/** Keeps a property that is not empty. Throws if a resource has it twice with different values. */
 function keep(properties: Properties, name: "length" | "modified" | "etag", value: string): void {
   if (value === "") return;
   if (properties[name] !== undefined && properties[name] !== value) {
@@ -155,11 +155,11 @@ function keep(properties: Properties, name: "length" | "modified" | "etag", valu
 
 function statusOf(text: string): number {
   const code = /^HTTP\/\d(?:\.\d)? +([1-5]\d\d)(?: |$)/.exec(text)?.[1];
-  if (code === undefined) throw new SyntaxError("a status that is none of HTTP");
+  if (code === undefined) throw new SyntaxError("an invalid HTTP status");
   return Number(code);
 }
 
-/** Without XML's blanks: a name may begin or end with another. */
+/** Trims only the blanks of XML: a name may begin or end with others. */
 function trim(text: string): string {
   let start = 0, end = text.length;
   while (start < end && isBlank(text.charCodeAt(start))) start++;

@@ -1,10 +1,10 @@
-/** The content of an object as a web stream, out of a Node stream that a client gave. */
+/** The content of an object as a web stream, from the Node stream of a client. */
 import { closedEarly, type NodeReadable, toBytes } from "./node_stream.ts";
 
 /**
- * The bytes of a stream, which is read only when they are. Not bounded in time: see `boundedStream`.
+ * The bytes of a stream, which is read only on demand. There is no timeout: see `boundedStream`.
  *
- * @param drop Frees the connection of a content that is given up.
+ * @param drop Frees the connection of a content that is not read to its end.
  * @param length How many bytes there must be, where that is known: not every runtime reports a body that is cut short.
  */
 export function toWebStream(
@@ -12,7 +12,7 @@ export function toWebStream(
   drop: () => void,
   length?: number,
 ): ReadableStream<Uint8Array> {
-  // By the events of the stream and not as an async iterator: that of a `duplexify` never ends on some runtimes.
+  // By the events of the stream and not its async iterator: that of a `duplexify` never ends on some runtimes.
   let read = 0;
   let over = false;
   let wake: (() => void) | undefined;
@@ -35,7 +35,7 @@ export function toWebStream(
           controller.enqueue(bytes);
           wake?.();
         } catch (thrown) {
-          fail(thrown); // Thrown from here it would end the process.
+          fail(thrown); // An error thrown here would end the process.
         }
       });
       stream.on("end", () => {

@@ -1,11 +1,11 @@
 /**
- * Ends requests of Node's `http` that a client makes without a way to end them. Of the runtimes that have `node:http` alone.
+ * Ends requests of Node's `http` for a client that cannot end them itself. Only for runtimes that have `node:http`.
  *
  * @module
  */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
-/** Where Node, Deno and Bun tell of every request as it is sent. */
+/** The channel on which Node, Deno and Bun announce every request as it is sent. */
 const CHANNEL = "http.client.request.start";
 
 /** What is needed of Node's `ClientRequest`. */
@@ -14,7 +14,7 @@ interface ClientRequest {
   destroy(): unknown;
 }
 
-/** The requests that carry one header, such as a request and what it is redirected to. */
+/** The requests that carry one header, such as a request and its redirects. */
 export class NodeRequest {
   readonly #header: string;
   readonly #value: string;
@@ -35,7 +35,7 @@ export class NodeRequest {
     if (this.#ended) request.destroy();
   };
 
-  /** Closes the connection of a request, and of every further one. */
+  /** Closes the connection of the request, and of every further one. */
   end(): void {
     this.#ended = true;
     this.#request?.destroy();

@@ -1,4 +1,4 @@
-/** The streams of clients that were written for Node, read without importing anything of Node. */
+/** Reads the streams of clients that were written for Node, without importing anything from Node. */
 import { Gatherer } from "../_bytes/gather.ts";
 
 /** What is needed of a Node stream that is read. */
@@ -19,7 +19,7 @@ export function isNodeReadable(value: unknown): value is NodeReadable {
 /**
  * Reads a stream to its end.
  *
- * @param maxBytes The most bytes that are taken. A longer stream is given up.
+ * @param maxBytes The most bytes that are accepted. A longer stream is dropped.
  * @param room An array to write to; see `Gatherer`.
  * @returns The bytes, or undefined if there are more than `maxBytes`.
  */
@@ -37,7 +37,7 @@ export function readNodeStream(
         if (gathered.add(toBytes(chunk))) return;
         resolve(undefined);
       } catch (thrown) {
-        reject(thrown); // Thrown from here it would end the process.
+        reject(thrown); // An error thrown here would end the process.
       }
       over = true;
       dropNodeStream(stream);
@@ -47,20 +47,21 @@ export function readNodeStream(
       resolve(gathered);
     });
     stream.on("error", (error: unknown) => reject(error));
-    // A stream that is destroyed without an error neither ends nor fails. After the end this changes nothing.
+    // A stream that is destroyed without an error emits neither `end` nor `error`. After the end this changes
+    // nothing.
     stream.on("close", () => over || reject(closedEarly()));
   });
 }
 
-/** Gives up a stream that nobody will read on. */
+/** Closes a stream that nobody reads any more. */
 export function dropNodeStream(stream: NodeReadable): void {
   stream.on("error", () => {}); // On purpose: without a listener the process would end.
-  // Streams around a request free its connection by `abort`; `destroy` alone ends only themselves.
+  // Streams that wrap a request free its connection by `abort`; `destroy` ends only the stream itself.
   stream.abort?.();
   stream.destroy?.();
 }
 
-/** An error with the code of a connection that was reset, as which clients and `isNetworkFailure` know it. */
+/** An error with the code of a connection that was reset, which clients and `isNetworkFailure` recognize. */
 export function closedEarly(what = "the connection was closed early"): Error {
   return Object.assign(new Error(what), { code: "ECONNRESET" });
 }
@@ -71,6 +72,6 @@ const encoder = new TextEncoder();
 export function toBytes(chunk: unknown): Uint8Array {
   if (typeof chunk === "string") return encoder.encode(chunk);
   if (!(chunk instanceof Uint8Array)) throw new TypeError("a chunk that is not bytes");
-  // A plain array, as a Buffer would surprise with its own `slice` and `toString`.
+  // A plain array, as a Buffer has another `slice` and `toString`.
   return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }

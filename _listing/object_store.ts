@@ -5,11 +5,11 @@ import type { ObjectMeta } from "../_diff/object_meta.ts";
 export interface ListOptions {
   /** Only keys that begin with this string. Default: all keys. */
   prefix?: string;
-  /** Only keys greater than this one, in UTF-8 byte order. For stores with `ranged`. */
+  /** Only keys greater than this one, in UTF-8 byte order. Only for stores that are `ranged`. */
   after?: string;
-  /** Only keys up to and including this one, in UTF-8 byte order. For stores with `ranged`. */
+  /** Only keys up to and including this one, in UTF-8 byte order. Only for stores that are `ranged`. */
   until?: string;
-  /** A hint: no page needs to hold more objects than this. Default: pages as large as the store makes them. */
+  /** A hint: the most objects that a page needs to hold. Default: as many as the store gives. */
   pageSize?: number;
   /** Aborts the listing: it rejects with the signal's reason, untouched. */
   signal?: AbortSignal;
@@ -17,33 +17,34 @@ export interface ListOptions {
 
 /** How to read one object. */
 export interface GetOptions {
-  /** The ETag an event named: the read fails if the object has another one by now. */
+  /** The ETag of an event: the read fails if the object has another one by now. */
   ifMatch?: string;
   /** Aborts the read: it rejects with the signal's reason, untouched. */
   signal?: AbortSignal;
 }
 
-/** Something that lists objects and reads one. */
+/** A store that lists and reads objects, and may write them. */
 export interface ObjectStore {
   /** Names the store in logs, spans and checkpoints, such as `s3://bucket`. Holds no secret. */
   readonly name: string;
   /**
-   * What a checkpoint is tied to beside the name, such as an endpoint: two stores of one name and two identities do not
-   * take each other's state. Asked once, before the first listing. Holds no secret. Optional.
+   * What a checkpoint is bound to besides the name, such as an endpoint: two stores with the same name but
+   * different identities do not take each other's state. Called before the first listing, and again after a state
+   * was restored. Holds no secret. Optional.
    */
   identity?(): string | Promise<string>;
   /**
-   * Whether ranges may be listed at once. It is looked at before every range that is begun, so it may change.
+   * Whether several ranges may be listed at once. Read before every range that is begun, so it may change.
    *
-   * - `true`: known. `list` honours `after` and `until`, and yields keys in UTF-8 byte order.
-   * - `undefined`: not known yet. The listing begins as one, without a range; what is left is cut if `ranged` is true after
-   *   a page.
+   * - `true`: they may. `list` honours `after` and `until`, and yields keys in UTF-8 byte order.
+   * - `undefined`: not known yet. The listing begins as one, without a range; the rest is cut into ranges if
+   *   `ranged` is true after a page.
    * - `false`: never. `after` and `until` are not passed.
    *
-   * A store that says `true` and does otherwise is found out, and listed as one from then on.
+   * If a store says `true` and does otherwise, that is detected, and it is listed as one from then on.
    */
   readonly ranged?: boolean | undefined;
-  /** The objects, page by page. Throws if any page cannot be had; never ends early without an error. */
+  /** The objects, page by page. Throws if any page cannot be read; never ends early without an error. */
   list(options?: ListOptions): AsyncIterable<readonly ObjectMeta[]>;
   /**
    * The content of one object, as a stream. Rejects with an {@linkcode ExternalError} of code `store` if
@@ -57,7 +58,7 @@ export interface ObjectStore {
   put?(key: string, body: Uint8Array, options?: PutOptions): Promise<PutResult>;
 }
 
-/** On which condition to write one object. */
+/** The condition on which to write one object. */
 export interface PutOptions {
   /** The ETag that the object must have. */
   ifMatch?: string;

@@ -31,11 +31,11 @@ export interface ObjectStorePollerOptions {
   /**
    * Names the source in logs, spans and checkpoints. Must not hold a secret.
    *
-   * @default {store.name} with the prefix behind it
+   * @default {store.name} followed by the prefix
    */
   name?: string;
   /**
-   * Only keys that begin with this string, as the clouds mean it: `"a/b"` also takes `a/bc`.
+   * Only keys that begin with this string, as in the cloud services: `"a/b"` also takes `a/bc`.
    *
    * @default {""} all keys
    */
@@ -43,23 +43,24 @@ export interface ObjectStorePollerOptions {
   /** Only objects for which this returns true. If it throws, the poll fails with code `invalid`. */
   filter?: (object: ObjectMeta) => boolean;
   /**
-   * Milliseconds. An object younger than this, by its `lastModified` and this machine's clock, is taken as
-   * it was before: a new one waits, a changed one keeps its old state, and neither is removed. For
-   * writers that write in several steps.
+   * In milliseconds. An object younger than this, by its `lastModified` and the local clock, is treated as it was
+   * before: a new one waits, a changed one keeps its old state, and neither is removed. For writers that write in
+   * several steps.
    *
    * @default {0}
    */
   minAge?: number;
   /**
-   * From 0 to 1: a poll that would remove a larger share of the objects fails with code `removal-guard`. Those that a
-   * delivery which broke off may have reported count too. Of a part, too, it is the share of all objects.
+   * From 0 to 1: a poll that would remove a larger share of the objects fails with code `removal-guard`. Objects
+   * that an unfinished delivery may have reported count, too. For a poll of a part, it is still the share of all
+   * objects.
    *
    * @default {1} no guard
    */
   maxRemoved?: number;
   /**
-   * How many ranges of a `ranged` store are listed at once: a whole number. An unchanged store takes no more requests for it,
-   * and a first listing at most 15 % more, and 4.
+   * How many ranges of a `ranged` store are listed at once: a whole number. An unchanged store takes no more
+   * requests for it; a first listing takes at most 15 % and 4 requests more.
    *
    * @default {16}
    */
@@ -67,15 +68,14 @@ export interface ObjectStorePollerOptions {
 }
 
 /**
- * Polls an object store, or the part of it under a prefix. A poll lists it whole, and reports what
- * changed since the last listing in UTF-8 byte order of the keys. Contents are not read: use
+ * Polls an object store, or the part of it under a prefix. A poll lists all objects, and reports what changed since
+ * the last listing, in UTF-8 byte order of the keys. Contents are not read: use
  * `store.get(key, { ifMatch: item.etag })`.
  *
- * An object changed when its ETag or its size differs or, where the store has no ETags, its size or
- * `lastModified`. Tracking takes 30 to 50 bytes an object, and more where keys are long and have random
- * letters in them.
+ * An object has changed if its ETag or its size differs or, in a store without ETags, its size or `lastModified`.
+ * Tracking takes 30 to 50 bytes per object, and more if keys are long and have random letters in them.
  *
- * @example Only what is finished, and never a mass removal
+ * @example Only finished files, and no mass removal
  * ```ts
  * import { ObjectStorePoller } from "@koprs/external/store";
  * import { MemoryStore } from "@koprs/external/stores/memory";
@@ -92,9 +92,9 @@ export interface ObjectStorePollerOptions {
 export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   /** Names the source in logs, spans and checkpoints. */
   readonly name: string;
-  /** Takes what became of each event, by the key of its object. */
+  /** Receives what became of each event, by the key of its object. */
   readonly acknowledgement: Acknowledgement<ObjectMeta>;
-  /** Always true: a part is listed alone. */
+  /** Always true: a part of the store can be polled alone. */
   readonly parts: true = true;
   readonly #store: ObjectStore;
   readonly #filter: ObjectStorePollerOptions["filter"];
@@ -149,16 +149,17 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   }
 
   /**
-   * One poll. The new state is committed when the iterable is read to its end.
+   * Polls once. The new state is committed when the iterable is read to its end.
    *
-   * A `part` is listed alone, a key by one request, and keys that lie close together by one; nothing else is removed or
-   * reported. A part outside of the poller's prefix is empty. Where all would take fewer requests, all is listed.
+   * With a `part`, only that is listed: one request for a key, or for several keys close to each other. Nothing
+   * else is removed or reported. A part outside of the poller's prefix is empty. If listing everything takes fewer
+   * requests, everything is listed.
    *
    * @param options The signal that aborts it, and what to poll.
-   * @returns The changes, found while they are read.
-   * @throws {TypeError} If `part` is none.
-   * @throws {ExternalError} If the listing failed on any page, or too much would be removed. With code `checkpoint` if the
-   * restored state is of a store of the same name elsewhere.
+   * @returns The changes, computed while they are read.
+   * @throws {TypeError} If `part` is not valid.
+   * @throws {ExternalError} If the listing failed on any page, or too much would be removed. With code `checkpoint`
+   * if the restored state is of another store with the same name.
    */
   async poll(options: PollOptions): Promise<Iterable<ExternalEvent<ObjectMeta>>> {
     const { signal } = options;
@@ -169,7 +170,7 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     try {
       if (!this.#confirmed) {
         signal.throwIfAborted();
-        // Without one to ask for, the listing begins at once.
+        // Without an `identity` to ask for, the listing begins at once.
         tracker.confirm(
           this.#store.identity === undefined ? undefined : await this.#origin(signal),
         );
@@ -209,9 +210,10 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   }
 
   /**
-   * What is known of an object: as it was in the last event of it that was handled. Undefined if it is not known.
+   * The known state of an object: as it was in the last event of it that was handled. Undefined if the object is
+   * not known.
    *
-   * @param key Its key.
+   * @param key The key of the object.
    */
   get(key: string): ObjectMeta | undefined {
     return this.#tracker.committed.get(key, objectCodec);
@@ -220,15 +222,15 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   /**
    * Whether an object is known.
    *
-   * @param key Its key.
+   * @param key The key of the object.
    */
   has(key: string): boolean {
     return this.#tracker.committed.get(key, objectCodec) !== undefined;
   }
 
   /**
-   * The objects that are known, in UTF-8 byte order of their keys, made while they are read. What later polls find does not
-   * change an iteration that has begun.
+   * The known objects, in UTF-8 byte order of their keys, made while they are read. Later polls do not change an
+   * iteration that has begun.
    *
    * @param prefix Only keys that begin with this string.
    */
@@ -237,7 +239,8 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   }
 
   /**
-   * What a poll would give that finds no object any more, without a request. It is committed when it is read to its end.
+   * Gives, without a request, what a poll would give if there were no objects any more. The removals are committed
+   * when the iterable is read to its end.
    *
    * @param options How the events are acknowledged.
    * @returns A `removed` for every object that is known or in doubt.
@@ -252,8 +255,8 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   }
 
   /**
-   * Goes on from what `save` gave, also in another process. Whether it is of the same store, and not of one of that name
-   * elsewhere, the next poll finds out.
+   * Continues from what `save` gave, in this or another process. The next poll checks that the state is of this
+   * store, and not of another one with the same name.
    *
    * @throws {ExternalError} With code `checkpoint` if the bytes are damaged, or are of another store or
    * prefix.
@@ -264,7 +267,7 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     this.#listing.forget();
   }
 
-  /** What tells the store from another one of its name. */
+  /** The identity that tells the store from others with the same name. */
   async #origin(signal: AbortSignal): Promise<string> {
     const origin: unknown = await orAborted(Promise.resolve(this.#store.identity?.()), signal);
     if (typeof origin === "string") return origin;
@@ -275,14 +278,14 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
     );
   }
 
-  /** What puts the objects of one range into the snapshot. */
+  /** Makes the function that puts the objects of one range into the snapshot. */
   #take(): Take {
     const filter = this.#filter;
     const doubtful = new Lookup(this.#tracker.doubtful);
     return (object, builder) => {
       if (filter !== undefined && !this.#passes(object, filter)) return;
       if (!this.#isYoung(object)) return builder.add(object);
-      // As it was told last, if it may have been told.
+      // As it was reported last, if it may have been reported.
       const key = textBytes(object.key);
       const told = doubtful.find(key, 0, key.length)?.value(objectCodec);
       if (told === undefined) builder.keep(object.key);

@@ -1,14 +1,15 @@
-/** The one fault of a listing that has a remedy: its keys do not come in the order that ranges need. */
+/** The one error of a listing that has a remedy: its keys do not come in the order that ranges need. */
 import { ExternalError } from "../_errors/external_error.ts";
 
 const faults = new WeakSet<object>();
 
 /**
- * The error for keys that came out of the byte order of UTF-8, twice, or from outside of the range that was asked for.
+ * The error for keys that are not in UTF-8 byte order, come twice, or are outside of the range that was asked for.
  *
- * A poller that meets one lists the store once more within the same poll, as one listing without `after` and `until`,
- * and never in ranges again. An adapter that finds such a fault while it lists a range throws this error, and must not
- * drop the keys in question. Where no range was asked for, it yields what it gets: order does not matter then.
+ * A poller that gets one lists the store once more within the same poll, as one listing without `after` and
+ * `until`, and never in ranges again. A store that finds such a fault while it lists a range throws this error, and
+ * must not drop the keys in question. If no range was asked for, it yields the keys as they come: order does not
+ * matter then.
  *
  * @param what Completes "Cannot list '…' in ranges as".
  */

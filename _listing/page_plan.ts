@@ -1,22 +1,22 @@
 /**
  * Where the next listing is cut, from what the last one found.
  *
- * A range costs its keys divided by the keys of a page, rounded up. So ranges of whole pages cost no request more than
- * the listing as one: cuts lie where a number of keys that fills pages has been counted.
+ * A range costs as many requests as its keys divided by the keys of a page, rounded up. So ranges of whole pages
+ * cost no more requests than one listing: cuts are made after a number of keys that fills whole pages.
  */
 
 /** How a store fills its pages. */
 export interface PageHabit {
   /** Keys in a full page. */
   readonly size: number;
-  /** Whether every page had so many, but for the last of each range. */
+  /** Whether every page had that many, except for the last of each range. */
   readonly steady: boolean;
 }
 
-/** Where keys stand in a listing. */
+/** The places of keys in a listing. */
 export interface Layout {
   readonly count: number;
-  /** The last key known to have at most so many keys up to and including it; undefined if there is none. */
+  /** The last known key with at most so many keys up to and including it; undefined if there is none. */
   cutAt(count: number): Cut | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface Cut {
   readonly count: number;
 }
 
-/** A range to be listed: the last one has no `until`. */
+/** A range to list: the last one has no `until`. */
 export interface PlannedRange {
   readonly until: string | undefined;
   /** The pages that it takes if nothing changed. */
@@ -35,10 +35,10 @@ export interface PlannedRange {
 
 // Shorter ranges would double the requests of a poll in which a key was added to each.
 const PAGES_A_RANGE = 4;
-// Where pages are of unlike sizes a range may end with one that is nearly empty: one in so many is 6 %.
+// If page sizes differ, a range may end with a page that is nearly empty: one in so many is 6 %.
 const UNSTEADY_PAGES_A_RANGE = 17;
 
-/** The ranges of a listing that should be as it was, as even as whole pages allow. Never none. */
+/** The ranges for a listing that should be as it was, as equal as whole pages allow. At least one. */
 export function planRanges(layout: Layout, habit: PageHabit, concurrency: number): PlannedRange[] {
   const { size, steady } = habit;
   const pages = Math.max(1, Math.ceil(layout.count / size));
@@ -53,7 +53,7 @@ export function planRanges(layout: Layout, habit: PageHabit, concurrency: number
     left -= more;
     share += more;
     const cut = layout.cutAt(count + share * size);
-    // Without a key that may end a range this one goes on to the next cut.
+    // Without a key that can end it, this range goes on to the next cut.
     if (cut === undefined || cut.count <= count) continue;
     ranges.push({ until: cut.key, pages: share });
     count = cut.count;

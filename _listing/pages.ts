@@ -1,9 +1,9 @@
-/** Reading a listing page by page, to its end or not at all. */
+/** Reads a listing page by page. */
 import { orAborted } from "../_bounds/abort.ts";
 
 /**
- * Calls `onPage` for every page, until it returns false. An abort ends it at once, also where the listing
- * does not heed its signal.
+ * Calls `onPage` for every page, until it returns false. An abort ends it at once, even if the listing ignores its
+ * signal.
  */
 export async function eachPage<P>(
   pages: AsyncIterable<P>,
@@ -21,7 +21,8 @@ export async function eachPage<P>(
       if (onPage(next.value) === false) return;
     }
   } finally {
-    // Not waited for: behind a request that hangs it would hang too. Why the listing stopped is thrown.
+    // Not awaited: after a request that hangs this would hang, too. Its errors do not matter: what ended the
+    // listing is thrown.
     if (!whole) iterator.return?.().then(() => {}, () => {});
   }
 }

@@ -1,4 +1,4 @@
-/** Listing a part of a store: what begins with a prefix, and single keys. */
+/** Lists a part of a store: the keys under a prefix, and single keys. */
 import { ObjectBuilder } from "../_diff/builder.ts";
 import { changes, countChanges } from "../_diff/changes.ts";
 import { objectCodec } from "../_diff/codec.ts";
@@ -26,16 +26,16 @@ export interface PartListingOptions extends StoreListingOptions {
 
 /** What a poll has listed. */
 export interface Listing {
-  /** All that there is. */
+  /** The snapshot of everything. */
   readonly next: Snapshot;
-  /** What of it is new; undefined for all of it. */
+  /** The part of it that was listed; undefined if everything was. */
   readonly part?: Part;
 }
 
 /** Lists parts of a store. */
 export class PartListing {
   readonly #options: PartListingOptions;
-  /** Requests of the last listing of everything; undefined as long as it is not known. */
+  /** How many requests the last listing of everything took; undefined until that is known. */
   wholeRequests: number | undefined;
 
   constructor(options: PartListingOptions) {
@@ -43,11 +43,12 @@ export class PartListing {
   }
 
   /**
-   * A part, within what is watched. What lies outside of that is nothing.
+   * Lists a part, without anything outside of the poller's prefix.
    *
-   * @param old All that was known before.
-   * @param takeFor Makes what puts objects into a snapshot.
-   * @returns Undefined if all of it is to be listed: as that is what was asked for, or takes fewer requests.
+   * @param old Everything that was known before.
+   * @param takeFor Makes the function that puts objects into a snapshot.
+   * @returns Undefined if everything is to be listed: because the part is everything, or because that takes fewer
+   * requests.
    */
   async list(
     { prefix, keys = [] }: ExternalPart,
@@ -112,7 +113,7 @@ export class PartListing {
     return patch(old, edits, form);
   }
 
-  /** Lists one group, up to its last key where the store has an order. */
+  /** Lists one group, up to its last key if the store lists in order. */
   async #listGroup(
     group: KeyGroup,
     options: PollOptions,
@@ -139,7 +140,7 @@ export class PartListing {
     const { store, name } = this.#options;
     const bounds = new Bounds(name, prefix, range);
     const wanted = new Set(keys);
-    // A key is the first of those that begin with it.
+    // A key comes first among those that begin with it: one object is enough.
     const isOne = range.until === prefix;
     const pages = store.list({ prefix, ...range, ...(isOne && { pageSize: 1 }), signal });
     await eachPage(pages, signal, (page) => {

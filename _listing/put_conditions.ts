@@ -1,4 +1,7 @@
-/** Whether a store honours the conditions of a `put`. Some servers ignore them, and then no writer is ever told that it is stale. */
+/**
+ * Checks that a store honours the conditions of a `put`. Some servers ignore them, and then a writer with old state
+ * is never refused.
+ */
 import { ExternalError } from "../_errors/external_error.ts";
 import type { ObjectStore, PutOptions } from "./object_store.ts";
 
@@ -10,11 +13,11 @@ const BODY = "Shows whether the server honours the conditions of a write. It may
 const checked = new WeakMap<ObjectStore, Promise<void>>();
 
 /**
- * Throws an error of code `checkpoint` if the store ignores a condition, or lists no ETags to make one of. It asks once for
- * every store object, with three or four small requests.
+ * Throws an error of code `checkpoint` if the store ignores a condition, or lists no ETags for one. Checks each
+ * store object once, with three or four small requests.
  *
- * @param key The object to ask with. It stays there.
- * @param source Whose state is to be kept there.
+ * @param key The object to test with. It stays in the store.
+ * @param source The source whose checkpoint is to be kept there.
  */
 export function checkConditions(
   store: WritableStore,
@@ -25,13 +28,14 @@ export function checkConditions(
   if (check === undefined) {
     check = checkStore(store, key, source);
     checked.set(store, check);
-    check.catch(() => checked.delete(store)); // Whoever waits is told; the next one asks again.
+    check.catch(() => checked.delete(store)); // Whoever waits gets the error; the next one checks again.
   }
   return check;
 }
 
 async function checkStore(store: WritableStore, key: string, source: string): Promise<void> {
-  // If it is there already, the first write shows it; else it makes it, and the second one does.
+  // If the object exists, the first write must be refused. If not, that write makes it, and the second must be
+  // refused.
   const first = await isRefused(store, key, { ifNoneMatch: "*" });
   if (!first && !await isRefused(store, key, { ifNoneMatch: "*" })) {
     throw ignores(store, "ifNoneMatch", source);
@@ -48,16 +52,16 @@ async function isRefused(store: WritableStore, key: string, options: PutOptions)
     return false;
   } catch (thrown) {
     if (isRefusal(thrown, options)) return true;
-    // A server that knows no such condition may say so.
+    // A server that does not know the condition may say so.
     if (thrown instanceof ExternalError && thrown.status === 501) return false;
     throw thrown;
   }
 }
 
-/** Whether a `put` with such a condition was refused for it, or for another write at the same time. */
+/** Whether a `put` was refused because its condition does not hold, or because of another write at the same time. */
 export function isRefusal(thrown: unknown, { ifMatch }: PutOptions): boolean {
   const { status } = thrown instanceof ExternalError ? thrown : {};
-  // S3 answers 404 where it shall replace what is not there, and 409 where two write at once.
+  // S3 answers 404 if the object to replace does not exist, and 409 if two write at once.
   return status === 412 || status === 409 || status === 404 && ifMatch !== undefined;
 }
 
@@ -75,7 +79,7 @@ async function listedEtag(store: WritableStore, key: string, source: string): Pr
   );
 }
 
-/** An ETag of the same kind, which no object has: an adapter may refuse what is none of its own. */
+/** An ETag of the same form that no object has: a store may refuse an ETag of any other form. */
 function otherThan(etag: string): string {
   const strong = etag.replace(/^W\//, "");
   const other = strong.replace(/[0-9A-Za-z](?=[^0-9A-Za-z]*$)/, (last) => last === "1" ? "2" : "1");
@@ -95,7 +99,7 @@ function ignores(store: ObjectStore, condition: keyof PutOptions, source: string
 export function noEtag(store: ObjectStore, source: string): ExternalError {
   return new ExternalError(
     "checkpoint",
-    `Cannot keep the checkpoint of '${source}' in '${store.name}' as the store tells no ETag, so ` +
+    `Cannot keep the checkpoint of '${source}' in '${store.name}' as the store gives no ETag, so ` +
       "no write can be conditional: use another store",
     { source },
   );

@@ -1,4 +1,4 @@
-/** Listing the ranges of a key space side by side. */
+/** Lists the ranges of a key space side by side. */
 
 /** The keys with `after < key <= until`. */
 export interface Range {
@@ -19,10 +19,10 @@ export function rangesBetween(cuts: readonly string[]): Range[] {
 export type Start = (task: (signal: AbortSignal) => Promise<void>) => void;
 
 /**
- * Runs tasks side by side, until all that were started are done. The first to fail stops the others at once, and fails
- * the whole.
+ * Runs tasks side by side, until all that were started are done. The first one that fails stops the others at once;
+ * then this rejects with its error.
  *
- * @param begin Starts the first ones. They may start more.
+ * @param begin Starts the first tasks. These may start more.
  */
 export async function together(signal: AbortSignal, begin: (start: Start) => void): Promise<void> {
   signal.throwIfAborted();
@@ -32,11 +32,10 @@ export async function together(signal: AbortSignal, begin: (start: Start) => voi
   const tasks: Promise<void>[] = [];
   try {
     begin((task) => {
-      // After a failure nothing is begun any more: the whole has failed.
       if (stop.signal.aborted) return;
       tasks.push(task(stop.signal).catch((error) => stop.abort(error)));
     });
-    // Each has stopped before this is over: the next poll must not meet a request of this one. Tasks may be added
+    // Waits until each has stopped: the next poll must not meet a request of this one. Tasks may be added
     // meanwhile.
     for (let i = 0; i < tasks.length; i++) await tasks[i];
     stop.signal.throwIfAborted();

@@ -1,4 +1,4 @@
-/** Asking for the pages of an S3 listing, past the parser of the SDK where that can be. */
+/** Asks for the pages of an S3 listing, without the parser of the SDK if that is possible. */
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { Logger } from "../_errors/logger.ts";
@@ -8,7 +8,7 @@ import { isErrorAnswer, readListing } from "./s3_listing.ts";
 import type { S3Requests } from "./s3_request.ts";
 import { tapClient, type TappedClient } from "./s3_tap.ts";
 
-/** What the pages of one bucket are asked with. */
+/** What requests for the pages of one bucket need. */
 export interface S3AnswersOptions {
   readonly client: S3Client;
   readonly requests: S3Requests;
@@ -27,21 +27,21 @@ interface Asked {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Asks for pages by one client. */
+/** Asks for pages with one client. */
 export class S3Answers {
   readonly #options: S3AnswersOptions;
-  /** False once it has shown that listings cannot be had as bytes. */
+  /** False once it is known that the client does not give listings as bytes. */
   #tappable = true;
 
   constructor(options: S3AnswersOptions) {
     this.#options = options;
   }
 
-  /** Begins a listing of what begins with `prefix`. Its pages are to be asked for one after the other. */
+  /** Begins a listing of the keys that begin with `prefix`. Its pages must be asked for one after the other. */
   begin(prefix: string, signal: AbortSignal | undefined): S3Pages {
     const { client, source } = this.#options;
     const tapped = this.#tappable ? tapClient(client, isErrorAnswer, source) : undefined;
-    // Filled anew for each page: whoever asks for the next one is done with it.
+    // Reused for each page: whoever asks for the next page is done with this one.
     const room = new ListedPage(new Uint8Array(), source, prefix);
     return {
       get server() {
@@ -68,8 +68,8 @@ export class S3Answers {
     try {
       output = await this.#list(tapped.client, input, signal);
     } catch (error) {
-      // A client that is more than the SDK's class, with private fields of its own, does not work as a copy: it fails
-      // before a request begins. What fails later, such as a provider of credentials, would fail without a copy as well.
+      // A subclass of the SDK's client that has private fields does not work as a copy: it fails before a request
+      // begins. A later failure, such as that of a provider of credentials, would come without a copy as well.
       const uncopied = !tapped.entered && error instanceof ExternalError &&
         (error.cause as Error | undefined)?.name === "TypeError";
       if (!uncopied) throw error;
@@ -106,7 +106,7 @@ export class S3Answers {
     );
   }
 
-  /** The page that the SDK made of an answer. */
+  /** The page that the SDK parsed from an answer. */
   #pageOf(output: S3ListOutput | undefined, prefix: string): ListedPage {
     const { Contents = [], EncodingType, IsTruncated, NextContinuationToken } = output ?? {};
     const page = pageOfObjects(
@@ -129,7 +129,7 @@ export class S3Answers {
     return page;
   }
 
-  /** As a page takes it: -1 where the answer has none. */
+  /** The size for a page: -1 if the answer has none. */
   #sizeOf(size: number | undefined): number {
     if (size === undefined) return -1;
     if (Number.isSafeInteger(size) && size >= 0) return size;
@@ -144,10 +144,10 @@ export class S3Answers {
 
 /** The pages of one listing. */
 export interface S3Pages {
-  /** What the server calls itself, where that is known. */
+  /** The header `Server` of the last answer, if that is known. */
   readonly server: string | undefined;
-  /** A page; it holds until the next one is asked for. */
+  /** A page, which is valid until the next one is asked for. */
   page(input: S3ListInput): Promise<ListedPage>;
-  /** A page that leaves the one before as it is. Slower. */
+  /** A page that does not overwrite the one before. Slower. */
   aside(input: S3ListInput): Promise<ListedPage>;
 }

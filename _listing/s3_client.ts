@@ -1,28 +1,28 @@
 /** The S3 client as this package needs it. */
 
-/** What a listing request takes. */
+/** The input of a listing request. */
 export interface S3ListInput {
   /** The bucket. */
   Bucket: string;
-  /** What keys begin with. */
+  /** The prefix of the keys. */
   Prefix?: string;
-  /** The key behind which to begin. */
+  /** The key after which to begin. */
   StartAfter?: string;
-  /** Where to go on. */
+  /** The token of the page to continue with. */
   ContinuationToken?: string;
-  /** Objects at most. */
+  /** The most objects in the page. */
   MaxKeys?: number;
   /** How keys are written in the answer. */
   EncodingType?: "url";
-  /** Keys that have it behind the prefix are not listed one by one. */
+  /** Keys that have this after the prefix are not listed one by one. */
   Delimiter?: "/";
-  /** Who pays. */
+  /** Set if the requester pays. */
   RequestPayer?: "requester";
   /** The account that must own the bucket. */
   ExpectedBucketOwner?: string;
 }
 
-/** What the SDK makes of a listing. */
+/** A listing as the SDK parses it. */
 export interface S3ListOutput {
   /** The objects. */
   Contents?:
@@ -33,23 +33,23 @@ export interface S3ListOutput {
       LastModified?: Date | undefined;
     }[]
     | undefined;
-  /** Whether more follow. */
+  /** Whether more objects follow. */
   IsTruncated?: boolean | undefined;
-  /** Where they do. */
+  /** The token of the next page. */
   NextContinuationToken?: string | undefined;
-  /** How the keys are written. */
+  /** How the keys are encoded. */
   EncodingType?: string | undefined;
 }
 
-/** What reading an object takes. */
+/** The input of a request to read an object. */
 export interface S3GetInput {
   /** The bucket. */
   Bucket: string;
   /** The key. */
   Key: string;
-  /** The ETag it must have. */
+  /** The ETag that the object must have. */
   IfMatch?: string;
-  /** Who pays. */
+  /** Set if the requester pays. */
   RequestPayer?: "requester";
   /** The account that must own the bucket. */
   ExpectedBucketOwner?: string;
@@ -63,7 +63,7 @@ export interface S3GetOutput {
   ETag?: string | undefined;
 }
 
-/** What writing an object takes. */
+/** The input of a request to write an object. */
 export interface S3PutInput {
   /** The bucket. */
   Bucket: string;
@@ -71,11 +71,11 @@ export interface S3PutInput {
   Key: string;
   /** The content. */
   Body: Uint8Array;
-  /** The ETag it must have. */
+  /** The ETag that the object must have. */
   IfMatch?: string;
-  /** The ETag it must not have; `*` for any. */
+  /** The ETag that the object must not have; `*` for any. */
   IfNoneMatch?: string;
-  /** Who pays. */
+  /** Set if the requester pays. */
   RequestPayer?: "requester";
   /** The account that must own the bucket. */
   ExpectedBucketOwner?: string;
@@ -92,9 +92,9 @@ export interface S3Client {
     input: S3PutInput,
     options: { abortSignal: AbortSignal },
   ): Promise<{ ETag?: string | undefined }>;
-  /** Where listings are read before the SDK parses them. A client without one works, slower. */
+  /** Used to read listings before the SDK parses them. A client without one works, but more slowly. */
   readonly middlewareStack?: unknown;
-  /** Tells where requests go to. A client without one is taken to be one of Amazon's own endpoints. */
+  /** Tells where requests go. A client without one is taken to use one of Amazon's own endpoints. */
   readonly config?: unknown;
 }
 

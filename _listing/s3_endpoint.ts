@@ -2,11 +2,11 @@
 import type { S3Client } from "./s3_client.ts";
 import { copyClient } from "./s3_tap.ts";
 
-/** What is used of the configuration of a client, in version 3 of the SDK. */
+/** The parts of a client's configuration that are used, in version 3 of the SDK. */
 interface S3Config {
-  /** There if an endpoint was given. */
+  /** Set if an endpoint was given. */
   endpoint?: unknown;
-  /** What the environment or a profile says, in newer versions of the SDK. */
+  /** The endpoint of the environment or of a profile, in newer versions of the SDK. */
   serviceConfiguredEndpoint?: unknown;
 }
 
@@ -17,11 +17,11 @@ interface Endpoint {
   path?: string;
 }
 
-/** All names of Amazon's own endpoints end so: of regions, access points, FIPS, dual stack, and private links. */
+/** How the names of Amazon's own endpoints end: of regions, access points, FIPS, dual stack, and private links. */
 const AMAZON =
   /(^|\.)(amazonaws\.(com(\.cn)?|eu)|api\.(aws|amazonwebservices\.com\.cn)|(c2s|csp\.hci)\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk)$/;
 
-/** Whether a client was made without an endpoint, so far as it tells: the environment may name one all the same. */
+/** Whether a client was made without an endpoint, as far as it shows: the environment may still name one. */
 export function isOfAmazon(client: S3Client): boolean {
   const { config } = client;
   return typeof config === "object" && config !== null &&
@@ -29,11 +29,11 @@ export function isOfAmazon(client: S3Client): boolean {
 }
 
 /**
- * What tells buckets of one name at two endpoints apart: host, port and path, without the bucket. Empty for all of
- * Amazon's own endpoints, where a name means one bucket, however the endpoint is written. The scheme is left out, as one
- * server may be reached by both.
+ * The host, port and path of the endpoint, without the bucket: they tell buckets of the same name at two endpoints
+ * apart. Empty for all of Amazon's own endpoints, as a name means the same bucket at each. The scheme is left out,
+ * as one server may be reached by both.
  *
- * @throws What the client throws if it cannot tell, such as for want of a region.
+ * @throws What the client throws if it cannot tell, such as without a region.
  */
 export async function endpointOf(client: S3Client, bucket: string): Promise<string> {
   if (typeof client.config !== "object" || client.config === null) return "";
@@ -47,8 +47,8 @@ export async function endpointOf(client: S3Client, bucket: string): Promise<stri
 }
 
 /**
- * Asks the rules of the SDK where a request would go, the environment and profiles included: lets it begin a listing,
- * and ends that before it is signed and sent. Undefined if the client cannot be used through a copy.
+ * Asks the SDK where a request would go, the environment and profiles included: lets it begin a listing, and ends
+ * that before it is signed and sent. Undefined if the client does not work as a copy.
  */
 async function resolve(client: S3Client, bucket: string): Promise<URL | undefined> {
   const copy = copyClient(client);
@@ -81,7 +81,7 @@ function nameOf(endpoint: unknown, bucket?: string): string {
     (path.endsWith(suffix) ? path.slice(0, -suffix.length) : path);
 }
 
-/** The URL constructor writes the host in lower case, and leaves out the port that goes without saying. */
+/** The URL constructor writes the host in lower case, and leaves out a default port. */
 function urlOf(endpoint: unknown): URL {
   if (endpoint instanceof URL) return endpoint;
   if (typeof endpoint === "string") return new URL(endpoint);

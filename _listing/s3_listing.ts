@@ -1,9 +1,9 @@
 /**
  * Reads a page of an S3 listing from the bytes of the answer.
  *
- * The SDK's parser builds a tree of strings and objects, a hundred times the work of what a poll needs: where each key,
- * ETag, size and time stands. Any layout is read: any order of fields, prefixes, white space, comments, CDATA, unknown
- * elements. Whatever is not a whole listing is an error.
+ * The SDK's parser builds a tree of strings and objects. That is a hundred times the work that a poll needs, which
+ * is to find each key, ETag, size and time. Any layout is read: any order of fields, prefixes, white space,
+ * comments, CDATA, unknown elements. Anything that is not a whole listing is an error.
  *
  * @module
  */
@@ -30,9 +30,9 @@ const ENCODING_TYPE = textBytes("EncodingType");
 /** How a listing is read. */
 export interface ReadOptions {
   /**
-   * False: keys are as they stand, whatever the answer says.
+   * False: keys are taken as they are, whatever the answer says.
    *
-   * @default {true} they are URL-encoded where the answer says so
+   * @default {true} keys are decoded if the answer says that they are URL-encoded
    */
   readonly encoded?: boolean;
 }
@@ -43,19 +43,19 @@ export function isErrorAnswer(bytes: Uint8Array, length: number): boolean {
   try {
     reader.root();
   } catch {
-    return false; // It is no XML, which is for whoever reads the listing to say.
+    return false; // It is not XML, which the reader of the listing reports.
   }
   return reader.isNamed(ERROR);
 }
 
 /**
- * Reads a listing. Undoes escapes in `bytes`, and refers to it from then on.
+ * Reads a listing. Decodes escapes in `bytes`; the page refers to that array from then on.
  *
- * @param bytes The answer, and perhaps more.
- * @param length Bytes of the answer.
- * @param page Is emptied and filled. It names the store in errors, and knows which prefix was asked for.
+ * @param bytes The answer, perhaps followed by other bytes.
+ * @param length The length of the answer in bytes.
+ * @param page The page to empty and fill. It names the store in errors, and knows the prefix that was asked for.
  * @param options How to read it.
- * @throws {ExternalError} with code `"protocol"` if it is not a whole listing.
+ * @throws {ExternalError} with code `"protocol"` if the answer is not a complete listing.
  */
 export function readListing(
   bytes: Uint8Array,
@@ -76,13 +76,13 @@ export function readListing(
 }
 
 class ListingReader {
-  /** Whether the answer says that keys are URL-encoded. Some servers say so only behind the keys. */
+  /** Whether the answer says that keys are URL-encoded. Some servers say so only after the keys. */
   encoded = false;
-  /** The objects whose keys may be. */
+  /** The objects whose keys may be URL-encoded. */
   readonly escaped: number[] = [];
   /** Whether the keys are known to be in order, each one once. */
   ordered = true;
-  /** Whether the ETag that was read last stands in quotes that are left out. */
+  /** Whether the last ETag was in quotes, which are left out. */
   #quoted = false;
   readonly #bytes: Uint8Array;
   readonly #page: ListedPage;
@@ -107,7 +107,7 @@ class ListingReader {
       } else if (xml.isNamed(IS_TRUNCATED)) {
         const text = xml.string().trim();
         if (text !== "true" && text !== "false") {
-          throw page.fault("the listing has an IsTruncated that is not true or false");
+          throw page.fault("the listing has an IsTruncated that is neither true nor false");
         }
         page.truncated = text === "true";
       } else if (xml.isNamed(NEXT_TOKEN)) {
@@ -150,7 +150,7 @@ class ListingReader {
     this.#quoted = false;
     pattern.begin(xml.nameStart - 1);
     while (xml.child()) {
-      // The length of the name tells the wanted ones nearly apart.
+      // The length of its name tells nearly all the wanted elements apart.
       switch (xml.nameEnd - xml.localStart) {
         case 3:
           if (!xml.isNamed(KEY)) break;
@@ -202,7 +202,7 @@ class ListingReader {
     else this.#pattern.spoil();
   }
 
-  /** Reads an object that is written like the last one; false if it is not. */
+  /** Reads an object that is written like the last one; false if the next one is not. */
   #nextAlike(): boolean {
     const xml = this.#xml, page = this.#page, pattern = this.#pattern;
     const end = pattern.match(xml.at, xml.limit);

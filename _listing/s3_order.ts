@@ -1,12 +1,12 @@
-/** What is known of the order in which an S3 server lists, and of whether ranges of it pay. */
+/** What is known about the order in which an S3 server lists, and whether listing it in ranges pays. */
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { Logger } from "../_errors/logger.ts";
 import { orderFault } from "./order_fault.ts";
 
-/** Directory buckets list in no order: their names end so, and their ARNs begin so. */
+/** Directory buckets, which list in no order: the end of their names, and the beginning of their ARNs. */
 const DIRECTORY_BUCKET = /--xa?-s3$|^arn:[^:]*:s3express:/;
 
-/** Servers that are known to list in the byte order of UTF-8, and to find the begin of a range without a walk. */
+/** Servers that are known to list in the byte order of UTF-8, and to find the beginning of a range without a walk. */
 const RANGED_SERVER = /^(AmazonS3|Ceph Object Gateway|WasabiS3)/;
 /** Servers that walk to the end of the bucket for each range. */
 const WALKING_SERVER = /^(MinIO|RustFS)/i;
@@ -14,19 +14,19 @@ const WALKING_SERVER = /^(MinIO|RustFS)/i;
 const WALKING_TOKEN = /\[(minio|rustfs)_cache:/;
 
 /**
- * Learns from listings. A server is listed in ranges once it is known that this is safe and pays: at Amazon's own
- * endpoints, where its first page says that it is of a kind that is known, or after a listing of several pages that came
- * in order.
+ * Learns from listings. A server is listed in ranges once this is known to be safe and to pay: if it is an endpoint
+ * of Amazon, if its first page names a server of a known kind, or after a listing of several pages that came in
+ * order.
  */
 export class S3Order {
   readonly #source: string;
   readonly #logger: Logger | undefined;
-  /** Whether `ranged` was an option: then only a listing out of order changes it. */
+  /** Whether the option or the kind of bucket decides `ranged`: then only a listing out of order changes it. */
   readonly #chosen: boolean;
   #ranged: boolean | undefined;
   /** Whether a listing came out of order. */
   #disorderly = false;
-  /** Whether it is known what becomes of keys out of order where a page ends. */
+  /** Whether it is known what happens to keys out of order at the end of a page. */
   settled: boolean;
 
   /**
@@ -49,20 +49,20 @@ export class S3Order {
     this.#ranged = ranged ?? (this.settled ? false : ofAmazon ? true : undefined);
   }
 
-  /** Whether ranges are to be listed at once; undefined as long as the server is not known. */
+  /** Whether ranges may be listed at once; undefined until the server is known. */
   get ranged(): boolean | undefined {
     return this.#ranged;
   }
 
   /**
-   * Whether listings without a range are to be looked at. Where ranges are used it is for whoever lists in them, and knows
-   * what was listed beside, to see to the whole.
+   * Whether the order of listings without a range is to be checked. If ranges are used, their caller checks the
+   * order, as only the caller knows all ranges.
    */
   get watches(): boolean {
     return this.#ranged === undefined || this.#ranged === false && !this.settled;
   }
 
-  /** Takes where requests go: empty for Amazon. */
+  /** Learns where requests go: `endpoint` is empty for Amazon. */
   located(endpoint: string): void {
     if (!this.#chosen && this.#ranged !== false) this.#ranged = endpoint === "" ? true : undefined;
   }
@@ -74,7 +74,7 @@ export class S3Order {
     throw new TypeError(`Cannot list a range of '${this.#source}' as it is not in order`);
   }
 
-  /** Takes what a page tells of its server. */
+  /** Learns from what a page tells about its server. */
   learn(server: string | undefined, token: string | undefined): void {
     if (this.#chosen || this.#ranged === false) return;
     if (isWalking(server, token)) {
@@ -85,19 +85,19 @@ export class S3Order {
     }
   }
 
-  /** Takes that a listing of so many pages, without a range, came to its end. */
+  /** Learns that a listing of so many pages, without a range, came to its end. */
   whole(pages: number): void {
     if (pages < 2) return;
     this.settled = true;
     if (!this.#disorderly && !this.#chosen) this.#ranged ??= true;
   }
 
-  /** Takes that the server does not know where to begin: for each range, it lists from its first key. */
+  /** Learns that the server ignores where a range begins: it lists each one from its first key. */
   startsOver(): void {
     if (!this.#chosen) this.#ranged = false;
   }
 
-  /** The error for a range out of order. Ranges are over from now on. */
+  /** The error for a range out of order. From now on no ranges are listed. */
   fault(): ExternalError {
     this.#disorderly = true;
     this.#ranged = false;
@@ -107,7 +107,7 @@ export class S3Order {
     );
   }
 
-  /** Takes that a listing without a range came out of order, which does no harm to it. Says so once. */
+  /** Learns that a listing without a range came out of order, which does it no harm. Warns once. */
   disorder(): void {
     if (this.#ranged === undefined) {
       (this.#logger ?? console).warn(

@@ -1,4 +1,4 @@
-/** Listing a bucket of S3, page by page, to its end or to an error. */
+/** Lists a bucket of S3 page by page, to its end or to an error. */
 import { textBytes } from "../_bytes/bytes.ts";
 import { PageGuard } from "../_bounds/page_guard.ts";
 import { ExternalError } from "../_errors/external_error.ts";
@@ -14,7 +14,7 @@ import { TreeCheck } from "./s3_tree.ts";
 export interface S3ListerOptions {
   readonly answers: S3Answers;
   readonly order: S3Order;
-  /** What every request has. */
+  /** The fields that every request has. */
   readonly input: S3ListInput;
   /** Names the store. */
   readonly source: string;
@@ -29,9 +29,10 @@ export class S3Lister {
   }
 
   /**
-   * The pages of a bucket, or of a part of it. Each holds until the next one is asked for.
+   * The pages of a bucket, or of a part of it. Each is valid until the next one is asked for.
    *
-   * @throws {ExternalError} With code `protocol` if they are no whole listing, and what the requests reject with.
+   * @throws {ExternalError} With code `protocol` if they are not a whole listing, and what the requests reject
+   * with.
    */
   async *list(
     { prefix = "", after, until, pageSize, signal }: ListOptions,
@@ -51,7 +52,7 @@ export class S3Lister {
     const tree = new TreeCheck({ pages, input, order, fault: (what) => this.#fault(what) });
     const guard = new PageGuard((what) => this.#fault(what));
     const start = after === undefined ? "" : askableKey(after);
-    // An empty one means none; some servers refuse it.
+    // An empty key means no start; some servers refuse it.
     let place: Place = start === "" ? {} : { StartAfter: start };
     let begin: Uint8Array | undefined;
     let last: Uint8Array | undefined;
@@ -93,7 +94,7 @@ export class S3Lister {
     }
   }
 
-  /** Looks at the order of a page, and at that of its first key and the last one of the page before. */
+  /** Checks the order of the keys of a page, and of its first key and the last one of the page before. */
   async #look(
     page: ListedPage,
     place: Place,
@@ -110,11 +111,12 @@ export class S3Lister {
     order.disorder();
     if (order.settled || !page.truncated) return;
     order.settled = true;
-    // A key out of order that begins a page was not left out. Whether others were is to be seen where a page has one.
+    // If a key out of order begins a page, the server does not leave such keys out. If not, a key within this page
+    // is tested.
     if (!back) await tree.within(page, place, at);
   }
 
-  /** A range must begin behind the key that was asked for. */
+  /** Checks that a range begins after the key that was asked for. */
   async #checkStart(
     page: ListedPage,
     pages: S3Pages,
@@ -124,7 +126,7 @@ export class S3Lister {
     const { order } = this.#options;
     const first = page.key(0);
     if (first === undefined || compare(first, textBytes(start)) > 0) return;
-    // Either the server does not know where to begin, and lists from its very first key, or this key is out of order.
+    // Either the server ignores where to begin, and lists from its very first key, or this key is out of order.
     const veryFirst = (await pages.aside({ ...input, MaxKeys: 1 })).key(0);
     if (!isSame(veryFirst, first)) throw order.fault();
     order.startsOver();

@@ -1,4 +1,4 @@
-/** Places in a listing of S3: the keys and tokens behind which a page begins. */
+/** Places in a listing of S3: the keys and tokens after which a page begins. */
 import { compareBytes, readText, textBytes } from "../_bytes/bytes.ts";
 import type { S3ListInput } from "./s3_client.ts";
 import { decodeUrl } from "./url_encoding.ts";
@@ -6,7 +6,7 @@ import { decodeUrl } from "./url_encoding.ts";
 /** Where a page begins. */
 export type Place = Pick<S3ListInput, "StartAfter" | "ContinuationToken">;
 
-/** Behind a page, by its token and its last key. */
+/** The place after a page, by its token and its last key. */
 export function placeBehind(token: string, lastKey: Uint8Array | undefined): Place {
   const key = lastKey === undefined ? undefined : textOf(lastKey);
   return key?.isWellFormed() && isTokenOfKey(token, key)
@@ -19,8 +19,8 @@ const BEFORE_SURROGATES = "\ud7ff";
 const LONE_SURROGATE = /\p{Cs}/u;
 
 /**
- * The key itself, or one before it that can be asked for: a request cannot name half of a surrogate pair, which a key may
- * have, or a cut between keys. Hardly any key lies between the two.
+ * The key itself, or one before it that a request can name. A key, or a cut between keys, may have half of a
+ * surrogate pair, which no request can name. Hardly any key lies between the two.
  */
 export function askableKey(key: string): string {
   const at = key.search(LONE_SURROGATE);
@@ -28,14 +28,14 @@ export function askableKey(key: string): string {
 }
 
 /**
- * Whether a page token is nothing but the URL encoding of the last key of the page. Some servers encode their tokens
- * along with the keys, and do not decode what they are asked with: then keys are left out, or come again. Behind that key is
- * the same place.
+ * Whether a page token is only the URL encoding of the last key of the page. Some servers encode their tokens along
+ * with the keys, and do not decode the tokens of requests: then keys are left out, or come again. The place after
+ * that key is the same.
  */
 function isTokenOfKey(token: string, lastKey: string): boolean {
   if (token === lastKey || !/[%+]/.test(token)) return false;
   const key = textBytes(lastKey);
-  // A plus is a blank to some, and itself to others.
+  // Some servers read a plus as a blank, others as a plus.
   return [token, token.replaceAll("+", "%2B")].some((text) => {
     const bytes = textBytes(text);
     const end = decodeUrl(bytes, 0, bytes.length);

@@ -1,4 +1,4 @@
-/** Requests of an S3 client: bounded in time, and presented if they fail. */
+/** Requests of an S3 client, with a timeout, and with errors of this package. */
 import { limit, type Limits } from "../_bounds/limits.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { isNetworkFailure } from "../_errors/network.ts";
@@ -21,8 +21,8 @@ export class S3Requests {
   /**
    * Makes a request. Rejects with the reason of an abort as it is.
    *
-   * @param doing What is done, such as "list".
-   * @param request Begins it, under a signal that aborts with the caller's and at the timeout.
+   * @param doing What the request does, such as "list".
+   * @param request Begins the request, with a signal that aborts with the caller's and at the timeout.
    */
   async run<R>(
     doing: string,
@@ -51,7 +51,7 @@ export class S3Requests {
       ));
   }
 
-  /** What was thrown while something was done, as an error of this package that says what to do about it. */
+  /** Turns what was thrown into an error of this package, which says what to do about it. */
   error(doing: string, thrown: unknown): ExternalError {
     return storeError(
       `${doing} '${this.#source}'`,
@@ -80,7 +80,7 @@ const HINTS: Readonly<Record<string, string>> = {
   SlowDown: "the server limits the rate of requests: poll less often",
 };
 
-/** What the credentials must allow, by the verb of what is done. */
+/** What the credentials must allow, for each verb. */
 const PERMISSIONS: Readonly<Record<string, string>> = {
   list: "s3:ListBucket",
   get: "s3:GetObject",

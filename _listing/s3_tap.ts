@@ -1,12 +1,12 @@
-/** The way to a listing's bytes through the middleware stack of an S3 client. */
+/** Takes the bytes of a listing from the middleware stack of an S3 client. */
 import { Gatherer } from "../_bytes/gather.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { S3Client } from "./s3_client.ts";
 
-/** The largest answer to one listing request: a page of the longest keys, all escaped, has 4 MiB. */
+/** The largest answer to one listing request. A page of the longest keys, with every character escaped, has 4 MiB. */
 const MAX_PAGE_BYTES = 32 * 1024 * 1024;
 
-/** The answer to a listing request as it came; what is behind its length is anything. */
+/** The answer to a listing request as it came; the bytes after `length` are arbitrary. */
 export interface RawAnswer {
   readonly bytes: Uint8Array;
   readonly length: number;
@@ -15,15 +15,15 @@ export interface RawAnswer {
 /** A copy of a client that keeps the bytes of the last listing it got. For one request at a time. */
 export interface TappedClient {
   readonly client: S3Client;
-  /** To be called before each request. */
+  /** Call it before each request. */
   begin(): void;
-  /** Whether the last request came to the copied stack at all. */
+  /** Whether the last request reached the copied stack at all. */
   entered: boolean;
-  /** The answer, once the listing is there; the next one may take its room. Undefined if it went another way. */
+  /** The answer, once the listing has arrived; the next one may overwrite it. Undefined if the tap did not see it. */
   answer: RawAnswer | undefined;
   /** Why there is no answer, if the tap knows. */
   error: ExternalError | undefined;
-  /** What the server calls itself in the header field `Server`. */
+  /** The response header `Server`. */
   server: string | undefined;
 }
 
@@ -36,7 +36,7 @@ interface HttpAnswer {
 type Handler = (args: unknown) => Promise<{ response?: HttpAnswer; output?: unknown }>;
 type Middleware = (next: Handler, context: unknown) => Handler;
 
-/** What is used of the middleware stack of a client. */
+/** The part of a client's middleware stack that is used. */
 export interface Stack {
   add(
     middleware: Middleware,
@@ -48,7 +48,7 @@ export interface Stack {
   ): void;
 }
 
-/** A client that is a copy of another, with a stack of its own to add to; undefined if there is no stack to copy. */
+/** Copies a client, with a stack of its own to add to; undefined if there is no stack to copy. */
 export function copyClient(client: S3Client): { client: S3Client; stack: Stack } | undefined {
   const stack = (client.middlewareStack as { clone?: () => unknown } | undefined)?.clone?.() as
     | Partial<Stack>
@@ -61,10 +61,10 @@ export function copyClient(client: S3Client): { client: S3Client; stack: Stack }
 }
 
 /**
- * A copy of the client for listing, or undefined if it has no stack to copy. Credentials,
- * endpoint rules, signing, retries and the parsing of errors stay the SDK's; the client is not changed.
+ * Copies the client for listing; undefined if it has no stack to copy. The SDK still handles credentials, endpoint
+ * rules, signing, retries and the parsing of errors; the client is not changed.
  *
- * @param isError Whether an answer of status 200 is an error all the same, which S3 may send.
+ * @param isError Whether an answer of status 200 is an error in fact, which S3 may send.
  * @param source Names the store in errors.
  */
 export function tapClient(
@@ -133,7 +133,7 @@ function serverOf(headers: unknown): string | undefined {
   return typeof server === "string" ? server : undefined;
 }
 
-/** The parts of Node's `Readable` that count. */
+/** The parts of Node's `Readable` that are used. */
 interface NodeStream {
   on(event: string, listener: (value: never) => void): unknown;
   destroy(): unknown;
@@ -142,14 +142,14 @@ interface NodeStream {
 type Gathered = Gatherer | "too large";
 
 /**
- * Reads a body to its end, of whatever kind the SDK's request handler made it; undefined for an unknown kind.
+ * Reads a body to its end, whatever kind the SDK's request handler gives; undefined for an unknown kind.
  *
- * @param room The array of the answer before, to be used again.
+ * @param room The array of the previous answer, to be used again.
  */
 function gather(body: unknown, room: Uint8Array | undefined): Promise<Gathered> | undefined {
   const gatherer = new Gatherer(MAX_PAGE_BYTES, room);
   const { on, destroy, getReader } = (body ?? {}) as Partial<NodeStream & ReadableStream>;
-  // Always copied: it is going to be written to.
+  // Always copied, as the reader of the listing modifies it.
   if (body instanceof Uint8Array) return Promise.resolve(addedTo(gatherer, body));
   if (body instanceof Blob) {
     return body.arrayBuffer().then((buffer) => addedTo(gatherer, new Uint8Array(buffer)));
@@ -167,7 +167,7 @@ function gatherNode(stream: NodeStream, gatherer: Gatherer): Promise<Gathered> {
   return new Promise((resolve, reject) => {
     stream.on("error", reject);
     stream.on("end", () => resolve(gatherer));
-    // The code is one that the SDK tries again at. After the end this changes nothing.
+    // With this code the SDK tries again. After the end this changes nothing.
     stream.on(
       "close",
       () => reject(Object.assign(new Error("The connection was closed"), { code: "ECONNRESET" })),

@@ -1,6 +1,6 @@
 /**
- * Servers that walk a tree of folders list `a/…` before `a-b`. One that takes a page token for a key, and goes on with
- * whatever is greater, leaves out `a-b` where a page ends within `a/`: by itself, and without a sign.
+ * Servers that walk a tree of folders list `a/…` before `a-b`. A server that uses a page token as a key, and
+ * continues with the keys greater than that, leaves out `a-b` without any error if a page ends within `a/`.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import type { S3Order } from "./s3_order.ts";
 import { isSame, type Place, placeBehind, textOf } from "./s3_place.ts";
 import { decodeUrl } from "./url_encoding.ts";
 
-/** Folders around the end of the first page that are looked at: a request each. */
+/** How many folders around the end of the first page are checked, with one request each. */
 const MAX_FOLDERS = 3;
 const SLASH = "/";
 
 /** What a listing is checked with. */
 export interface TreeCheckOptions {
   readonly pages: S3Pages;
-  /** What every request of the listing has. */
+  /** The fields that every request of the listing has. */
   readonly input: S3ListInput;
   readonly order: S3Order;
   /** Makes an error from what is wrong. */
@@ -30,14 +30,14 @@ export interface TreeCheckOptions {
 /** What is remembered of the first page. */
 interface FirstPage {
   readonly keys: ReadonlySet<string>;
-  /** Those that its last key is in, and that are still to be looked at. */
+  /** The folders that its last key is in and that are still to be checked. */
   readonly folders: string[];
 }
 
 /** Checks one listing, without a range, for keys that are left out. */
 export class TreeCheck {
   readonly #options: TreeCheckOptions;
-  /** Keys that must come, and the folders beside which they are. */
+  /** Keys that must still come, and the folder that each is next to. */
   readonly #missing: Map<string, string> = new Map();
   #first: FirstPage | undefined;
 
@@ -46,10 +46,11 @@ export class TreeCheck {
   }
 
   /**
-   * Where a page has keys of both kinds it can be seen: by asking for a page that ends between them, and for the next one.
+   * Checks a page that has keys from a folder and from next to it: asks for a page that ends between them, and for
+   * the next one.
    *
    * @param place Where the page begins.
-   * @param at Which of its keys is out of order.
+   * @param at The index of its key that is out of order.
    */
   async within(page: ListedPage, place: Place, at: number): Promise<void> {
     const { pages, input } = this.#options;
@@ -58,7 +59,7 @@ export class TreeCheck {
     if (before === undefined || key === undefined || !isInFolder(before, key)) return;
     const upTo = await pages.aside({ ...input, ...place, MaxKeys: at });
     const end = upTo.key(upTo.count - 1);
-    // It may have changed meanwhile, or not heed how many are asked for.
+    // The bucket may have changed meanwhile, or the server may ignore `MaxKeys`.
     if (end === undefined || !isSame(end, before) || upTo.nextToken === undefined) return;
     const next = { ...input, ...placeBehind(upTo.nextToken, end), MaxKeys: 1 };
     const found = readingsOf(await pages.aside(next));
@@ -67,8 +68,8 @@ export class TreeCheck {
   }
 
   /**
-   * On a server that is not known, looks beside the folders that the first page ends in: what is there comes before them.
-   * To be called behind each page that more follow, for a folder each.
+   * On an unknown server, looks for keys next to the folders that the first page ends in: they sort before those
+   * folders. Call it after each page that is not the last; it checks one folder each time.
    */
   async atEnd(page: ListedPage): Promise<void> {
     const { order } = this.#options;
@@ -87,7 +88,7 @@ export class TreeCheck {
       }
     }
     if (this.#missing.size === 0) return;
-    // They may be new.
+    // Keys that are new are on the first page by now.
     for (const key of readingsOf(await pages.aside(input))) this.#missing.delete(key);
     if (this.#missing.size === 0) return;
     order.disorder();
@@ -109,11 +110,11 @@ export class TreeCheck {
     if (this.#missing.size === 0) return;
     const before = this.#missing.size;
     for (const key of readingsOf(page)) this.#missing.delete(key);
-    // What comes in its own time is not left out.
+    // A key that comes later was not left out.
     if (this.#missing.size < before) this.#options.order.settled = true;
   }
 
-  /** To be called at the end of the listing. */
+  /** Call it at the end of the listing. Throws if a key is still missing. */
   finish(): void {
     for (const [key, folder] of this.#missing) throw this.#leftOut(key, folder + SLASH);
   }
@@ -135,8 +136,8 @@ function readingsOf(page: ListedPage): Set<string> {
 }
 
 /**
- * A key, and what it is if its server encodes without saying so, or says so and does not: a page of a few keys may tell
- * less of that than a whole one.
+ * A key as it is, and URL-decoded. A server may encode without saying so, or say so and not encode, and a page of a
+ * few keys may show that less clearly than a whole one.
  */
 function readings(key: string): string[] {
   if (!/[%+]/.test(key)) return [key];
@@ -145,7 +146,7 @@ function readings(key: string): string[] {
   return end < 0 ? [key] : [key, textOf(bytes.subarray(0, end))];
 }
 
-/** Whether the first key lies in a folder beside which the second one lies, and would come behind it by its bytes. */
+/** Whether the first key is in a folder that the second one is next to, and would sort after it by its bytes. */
 function isInFolder(key: Uint8Array, beside: Uint8Array): boolean {
   let at = 0;
   while (at < beside.length && key[at] === beside[at]) at++;

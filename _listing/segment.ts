@@ -1,8 +1,8 @@
-/** A range that is being listed, and how far it has come. */
+/** A range that is being listed, and how far its listing has come. */
 
 /** What a listing knows of the keys of one range so far. */
 export interface Progress {
-  /** Whether they came in UTF-8 byte order, each once. */
+  /** Whether the keys came in UTF-8 byte order, each once. */
   readonly inOrder: boolean;
   /** The least key; undefined before the first. */
   readonly first: string | undefined;
@@ -10,13 +10,13 @@ export interface Progress {
   readonly last: string | undefined;
 }
 
-/** The keys between which a guess is made. */
+/** The keys that a guess is made from. */
 export interface Known {
   /** The first key of the range. */
   readonly first: string;
-  /** Its last key of the page before the last; its first key if there is none. */
+  /** The last key of the page before the last; the first key of the range if there is none. */
   readonly before: string;
-  /** Its last key. */
+  /** The last key that was read. */
   readonly at: string;
 }
 
@@ -25,20 +25,20 @@ export class Segment<Part> {
   readonly after: string | undefined;
   /** Moves down with each cut. Undefined for the last range. */
   until: string | undefined;
-  /** What the store was asked for. */
+  /** The end that the store was asked for. */
   readonly asked: string | undefined;
-  /** The pages that it takes if nothing changed; undefined if nothing was known of it. */
+  /** The pages that it takes if nothing changed; undefined if nothing was known about it. */
   planned: number | undefined;
   pages = 0;
   /** Keys of all pages. */
   keys = 0;
-  /** Undefined before the first page with keys, and as long as nothing is to be guessed. */
+  /** Undefined before the first page with keys, and while no cut needs to be guessed. */
   known: Known | undefined;
-  /** The last cut in it found nothing. */
+  /** Whether the last cut in it found nothing. */
   missed = false;
-  /** Too narrow for a cut, until another page has been read. */
+  /** Whether it is too narrow for a cut, until another page has been read. */
   narrow = false;
-  /** The last page. */
+  /** How many keys the last page had. */
   lastCount = 0;
   part: Part | undefined;
 
@@ -48,12 +48,12 @@ export class Segment<Part> {
     this.planned = planned;
   }
 
-  /** Whether it takes more pages than planned, so that nothing is known of what is left. */
+  /** Whether it takes more pages than planned, so that nothing is known about the rest. */
   get isUnknown(): boolean {
     return this.planned === undefined || this.pages > this.planned;
   }
 
-  /** Whether it ends before what the store was asked for, and so has to be ended. */
+  /** Whether it ends before the key that the store was asked for, so that its listing has to be stopped. */
   get isShortened(): boolean {
     return this.until !== this.asked;
   }

@@ -1,4 +1,4 @@
-/** Collections that can say what changed: how they are asked, and from where. */
+/** Collections that can say what changed: how to ask them, and since when. */
 import { orAborted } from "../_bounds/abort.ts";
 import type { PollOptions } from "../_diff/source.ts";
 import { checkPositive } from "../_errors/checks.ts";
@@ -10,9 +10,9 @@ import { eachPage } from "./pages.ts";
 export interface ChangesPage<I> {
   /** Items that were added or changed, as they are now. */
   readonly items?: readonly I[];
-  /** Keys of items that are gone. What the API does not tell of, the next listing of everything finds. */
+  /** Keys of items that are gone. The next listing of everything finds those that the API does not report. */
   readonly removed?: readonly string[];
-  /** Where to go on from next time. The last one counts. */
+  /** The token to continue from next time. The last one counts. */
   readonly token?: string;
 }
 
@@ -49,29 +49,30 @@ export interface ChangesPage<I> {
  */
 export interface SinceOptions<I> {
   /**
-   * Tells where the collection stands now: a cursor, or a time with what clocks may differ by taken off. Asked before each
-   * listing, unless the pages of `list` give a token.
+   * Gives the position of the collection now: a cursor, or a time less what clocks may differ by. Called before
+   * each listing of everything, and before each listing of changes until the pages of `list` give tokens.
    */
   token: (options: PollOptions) => string | Promise<string>;
   /**
-   * What changed since a token, page by page; what is given twice, or did not change, does no harm. If it throws an
-   * {@linkcode ExternalError} with status 410, the token is too old, and everything is listed at once.
+   * Gives what changed since a token, page by page. Items that come twice, or did not change, do no harm. If it
+   * throws an {@linkcode ExternalError} with status 410, the token is too old, and the same poll lists everything.
    */
   list: (token: string, options: PollOptions) => AsyncIterable<ChangesPage<I>>;
   /**
-   * Milliseconds from one listing of everything to the next, which finds what was missed. A restart begins with one, too.
+   * Milliseconds from one listing of everything to the next, which finds what was missed. A restart begins with
+   * one, too.
    */
   sweep: number;
 }
 
-/** Where the next poll goes on from. */
+/** Keeps the token that the next poll continues from. */
 export class Since<I> {
   readonly #name: string;
   readonly #options: SinceOptions<I>;
   #token: string | undefined;
   #sweptAt = 0;
   #polls = 0;
-  /** Whether pages give tokens. */
+  /** Whether the pages of changes give tokens. */
   #givesTokens = false;
 
   constructor(name: string, options: SinceOptions<I>) {
@@ -85,12 +86,12 @@ export class Since<I> {
     this.#options = options;
   }
 
-  /** A restored state is older than any token. */
+  /** Drops the token: a restored state is older than it. */
   forget(): void {
     this.#token = undefined;
   }
 
-  /** A poll begins. Returns the token to go on from; undefined if everything is to be listed. */
+  /** Begins a poll. Returns the token to continue from; undefined if everything is to be listed. */
   begin({ all }: PollOptions): string | undefined {
     this.#polls++;
     const age = Date.now() - this.#sweptAt;
@@ -98,7 +99,7 @@ export class Since<I> {
     return isFresh && all !== true ? this.#token : undefined;
   }
 
-  /** Where the collection stands before a listing of everything. */
+  /** The position of the collection before a listing. */
   async now(options: PollOptions): Promise<string> {
     const token: unknown = await orAborted(
       Promise.resolve(this.#options.token(options)),
@@ -140,11 +141,11 @@ export class Since<I> {
     throw this.#error(`'since.list' gave ${kindOf(pages)}, no async iterable`);
   }
 
-  /** The events of a poll. Behind the last of them the next poll goes on from a token. */
+  /** Gives the events of a poll. After the last of them the token is kept for the next poll. */
   *commit<E>(events: Iterable<E>, token: string, sweptAt?: number): Iterable<E> {
     const poll = this.#polls;
     yield* events;
-    // Another poll has begun meanwhile: these are not handled.
+    // Another poll has begun meanwhile, so these events do not count as handled.
     if (poll !== this.#polls) return;
     this.#token = token;
     if (sweptAt !== undefined) this.#sweptAt = sweptAt;

@@ -1,9 +1,9 @@
 /**
- * Lists an ordered key space in ranges side by side: those that were planned, and, where nothing is known, ranges that
- * are cut in two while they are being listed.
+ * Lists an ordered key space in ranges side by side: those that were planned and, where nothing is known, ranges
+ * that are cut in two while they are being listed.
  *
- * A cut costs a request in vain, or a page that is read in part. What all cuts may cost is bounded, whatever the keys are:
- * the whole takes at most 1.15 times the pages of a listing as one, and 4 more.
+ * A bad cut costs a request that finds nothing, or a page that is read only in part. The cost of all cuts is
+ * bounded, whatever the keys are: the listing takes at most 1.15 times the pages of an uncut one, and 4 more.
  */
 import { compareKeys } from "../_bytes/order.ts";
 import { CutGuess } from "./cut_guess.ts";
@@ -12,26 +12,26 @@ import type { PageHabit, PlannedRange } from "./page_plan.ts";
 import { type Range, type Start, together } from "./ranges.ts";
 import { type Progress, Segment } from "./segment.ts";
 
-// What cuts may cost, in pages: so many, and a share of the pages read.
+// The most that cuts may cost, in pages: a fixed number, and a share of the pages read.
 const COST_FREE = 4;
 const COST_SHARE = 0.15;
-// Nothing is guessed before so many pages: a smaller store would be over before a cut paid …
+// No cut is guessed before so many pages: a smaller store would be listed before a cut paid off.
 const PAGES_ALONE = 8;
-// … and no guess is made before so many as long as another one may turn out to be in vain.
+// Before so many pages, no cut is guessed while another one may still turn out to be useless.
 const PAGES_CAREFUL = 16;
 
 /** What was listed of a range. */
 export interface Listed<Part> {
-  /** Keys in it, those that a filter left out included. */
+  /** How many keys it has, including those that a filter left out. */
   readonly count: number;
-  /** The keys up to and including one. */
+  /** The part up to and including a key. */
   upTo(key: string): Part;
 }
 
 /**
- * To be called after each page of a range.
+ * Called after each page of a range.
  *
- * @returns False if the range ends here: what is left counts in another one.
+ * @returns False if the range ends here: further keys belong to another one.
  * @throws {ExternalError} An order fault, if keys of a range came out of order.
  */
 export type OnPage = (count: number, progress: Progress) => boolean;
@@ -49,16 +49,22 @@ export interface SplitOptions {
   readonly name: string;
   /** What all keys begin with. */
   readonly prefix: string;
-  /** The most ranges listed at once: asked before each cut, as a store may learn what it can and what pays. */
+  /**
+   * The most ranges listed at once. Called before each cut, as a store may learn meanwhile whether ranges work and
+   * pay.
+   */
   readonly concurrency: () => number;
   readonly signal: AbortSignal;
   /** The ranges to begin with, if they are known before the first page. */
   readonly planned?: readonly PlannedRange[];
-  /** The ranges, once the first page has told how the store fills its pages; the first is being listed by then. */
+  /**
+   * Gives the ranges once the first page has shown how the store fills its pages; the first range is being listed
+   * by then.
+   */
   readonly plan?: (habit: PageHabit) => readonly PlannedRange[];
 }
 
-/** A listing that is whole. */
+/** A complete listing. */
 export interface Whole<Part> {
   /** In order. */
   readonly parts: Part[];
@@ -67,7 +73,7 @@ export interface Whole<Part> {
   readonly habit: PageHabit | undefined;
 }
 
-/** Lists everything with a prefix. The first range to fail stops the others at once, and fails the whole. */
+/** Lists everything with a prefix. The first range that fails stops the others at once, and the listing fails. */
 export async function listSplitting<Part extends Listed<Part>>(
   options: SplitOptions,
   list: ListRange<Part>,
@@ -96,9 +102,9 @@ class Splitting<Part extends Listed<Part>> {
   /** Keys of all pages, without those that were read beyond the end of a range that is done. */
   #keys = 0;
   #pageSize = 0;
-  /** Fewer than that in a page that was not the last of its range. */
+  /** The fewest keys in a page that was not the last of its range. */
   #leastInner = Infinity;
-  /** What the ranges that are done cost beyond their keys, in pages. */
+  /** How many pages more the finished ranges cost than their keys fill. */
   #lost = 0;
 
   constructor(options: SplitOptions, list: ListRange<Part>, start: Start) {
@@ -150,13 +156,13 @@ class Splitting<Part extends Listed<Part>> {
     if (!progress.inOrder) return this.#onDisorder();
     if (count === 0 || !this.#inOrder) return true;
     if (!this.#planned && this.#options.concurrency() > 1) this.#plan(segment, progress);
-    // To ask for keys takes time: not as long as all is as planned.
+    // Asking for the keys takes time: it is not done while all goes as planned.
     if (segment.isUnknown || segment.isShortened) {
       const { first, last } = progress;
       if (first === undefined || last === undefined) return true;
       segment.known = { first, before: segment.known?.at ?? first, at: last };
       segment.narrow = false;
-      // The end that was asked for is the store's to keep: what it still gives may show that it has no order.
+      // The store itself must stop at the end that was asked for: keys after that would show that it has no order.
       const end = segment.isShortened ? segment.until : undefined;
       if (end !== undefined && compareKeys(last, end) >= 0) return false;
       if (segment.isUnknown) this.#guess.see(last);
@@ -165,7 +171,7 @@ class Splitting<Part extends Listed<Part>> {
     return true;
   }
 
-  /** Does no harm as long as there is one range, which is a listing as any other. */
+  /** Does no harm while there is only one range, as that is an ordinary listing. */
   #onDisorder(): boolean {
     this.#inOrder = false;
     if (this.#segments.length === 1) return true;
@@ -180,7 +186,7 @@ class Splitting<Part extends Listed<Part>> {
     const part = isShortened && until !== undefined ? whole.upTo(until) : whole;
     segment.part = part;
     this.#active.delete(segment);
-    // An answer without a page was a request all the same.
+    // A listing without a page was still a request.
     if (segment.pages === 0) this.#pages++;
     this.#keys -= keys - part.count;
     this.#lost += Math.max(1, segment.pages) - part.count / Math.max(1, this.#pageSize);
@@ -192,7 +198,7 @@ class Splitting<Part extends Listed<Part>> {
     this.#cutAll();
   }
 
-  /** Cuts the only range as its plan says, behind what has been read. */
+  /** Cuts the only range according to the plan, after what has been read. */
   #plan(segment: Segment<Part>, progress: Progress): void {
     this.#planned = true;
     const ranges = this.#options.plan?.({ size: this.#pageSize, steady: true }) ?? [];
@@ -224,7 +230,7 @@ class Splitting<Part extends Listed<Part>> {
   /** How many cuts may be made now. */
   #left(): number {
     let unread = 0;
-    // At worst each that goes on without a plan ends with a page of one key.
+    // At worst, each range that continues without a plan ends with a page of one key.
     let atRisk = 0;
     for (const { pages, isUnknown } of this.#active) {
       if (pages === 0) unread++;

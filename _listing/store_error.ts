@@ -1,4 +1,4 @@
-/** What an object store's client threw, as an error of this package. */
+/** Turns what an object store's client threw into an error of this package. */
 import { isNetworkFailure } from "../_errors/network.ts";
 import { type AskedWait, askedWait } from "../_http/rate_limit.ts";
 import { reasonOf, redactError } from "../_errors/redact.ts";
@@ -9,7 +9,7 @@ import { ExternalError } from "../_errors/external_error.ts";
  * for where the clients of S3, Google Cloud Storage and Azure keep it.
  *
  * @param doing What failed, such as "list 's3://bucket'".
- * @param hint What to do about it, where the adapter knows.
+ * @param hint What to do about it, if the store knows.
  */
 export function storeError(
   doing: string,
@@ -23,7 +23,7 @@ export function storeError(
   const name = thrown instanceof Error && thrown.name !== "Error" ? `${thrown.name}: ` : "";
   const told = [`${name}${reasonOf(thrown)}`, rateLimit ?? hint].filter((text) => text !== "");
   const message = `Cannot ${doing}: ${told.join(": ")}`;
-  // Without an answer nothing is known of the store.
+  // Without an answer nothing is known about the store.
   const code = status === undefined && isNetworkFailure(thrown) ? "network" : "store";
   return new ExternalError(code, message, {
     source,
@@ -33,7 +33,7 @@ export function storeError(
   });
 }
 
-/** The HTTP status a client's error carries, if it does. */
+/** The HTTP status that a client's error carries, if any. */
 export function statusOf(thrown: unknown): number | undefined {
   const { $metadata, statusCode, code, status } = (thrown ?? {}) as {
     $metadata?: { httpStatusCode?: unknown };
@@ -46,7 +46,7 @@ export function statusOf(thrown: unknown): number | undefined {
   ) as number | undefined;
 }
 
-/** How the server asks to be left alone for a while, where the answer on a client's error says so. */
+/** How long the server asks to wait, if the answer on a client's error says so. */
 export function askedWaitOf(thrown: unknown): AskedWait {
   const { $response, response } = (thrown ?? {}) as {
     $response?: { headers?: unknown };

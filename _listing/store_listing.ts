@@ -1,4 +1,4 @@
-/** Listing a store into a snapshot: in ranges where they can be had, as one where not. */
+/** Lists a store into a snapshot: in ranges if the store can do that, and as one if not. */
 import { ObjectBuilder } from "../_diff/builder.ts";
 import type { Admit } from "../_diff/merge_builder.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
@@ -26,19 +26,19 @@ export interface StoreListingOptions {
   readonly prefix: string;
   /** The most ranges listed at once. */
   readonly concurrency: number;
-  /** Whether objects are looked at one by one. False: each is taken as it is. */
+  /** Whether objects are checked one by one. False: each is taken as it is. */
   readonly selective: boolean;
 }
 
 // Stores that do not list as `ranged` says.
 const unordered = new WeakSet<ObjectStore>();
 
-/** Whether a store is known to list in UTF-8 byte order, between the keys it is asked for. */
+/** Whether a store is known to list in UTF-8 byte order, within the range that it is asked for. */
 export function isOrdered(store: ObjectStore): boolean {
   return store.ranged === true && !unordered.has(store);
 }
 
-/** Lists a store, again and again. It remembers how the store fills its pages. */
+/** Lists a store in every poll, and remembers how it fills its pages. */
 export class StoreListing {
   readonly #options: StoreListingOptions;
   /** The ranges of the next listing. */
@@ -54,10 +54,11 @@ export class StoreListing {
   }
 
   /**
-   * All objects.
+   * Lists all objects.
    *
-   * @param old What was known before: it makes what is unchanged cheap, and says where to cut.
-   * @param takeFor Makes what puts the objects of one range into the snapshot, if the listing is selective.
+   * @param old What was known before: it makes unchanged objects cheap, and tells where to cut.
+   * @param takeFor Makes the function that puts the objects of one range into the snapshot, if the listing is
+   * selective.
    */
   async list(old: Snapshot, options: PollOptions, takeFor: () => Take): Promise<Snapshot> {
     const { name, prefix } = this.#options;
@@ -162,7 +163,7 @@ export class StoreListing {
 /** What was listed of a range. */
 class ListedRange implements Listed<ListedRange> {
   readonly snapshot: Snapshot;
-  /** Where all keys stand, if the snapshot does not have all of them. */
+  /** The places of all keys, if the snapshot does not have all of them. */
   readonly sample: KeySample | undefined;
 
   constructor(snapshot: Snapshot, sample?: KeySample) {
@@ -179,7 +180,7 @@ class ListedRange implements Listed<ListedRange> {
   }
 }
 
-/** Where the keys of a listing stand, those that a filter left out included. */
+/** The places of the keys of a listing, including those that a filter left out. */
 function layoutOfAll(whole: Snapshot, parts: readonly ListedRange[]): Layout {
   const samples = parts.flatMap(({ sample }) => sample ?? []);
   return samples.length > 0 ? joinLayouts(samples) : layoutOf(whole);

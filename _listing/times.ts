@@ -1,6 +1,6 @@
 /**
- * Times in listings, read from their bytes: a `Date` a line would make a listing slow, and `Date.parse` takes much that
- * is no time.
+ * Reads times in listings from their bytes: a `Date` for each object would make a listing slow, and `Date.parse`
+ * accepts much that is not a time.
  *
  * @module
  */
@@ -17,8 +17,8 @@ const MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec";
 const WEEKDAYS = "MonTueWedThuFriSatSun";
 
 /**
- * The time in ms of a text such as 2026-11-23T04:05:06.789Z (RFC 3339), with any fraction and zone; NaN for any other.
- * What is finer than a millisecond is left out.
+ * The time in ms of a text such as 2026-11-23T04:05:06.789Z (RFC 3339), with any fraction and zone; NaN for any
+ * other. Fractions of a millisecond are dropped.
  */
 export function isoTime(bytes: Uint8Array, start: number, end: number): number {
   const seconds = start + 17;
@@ -43,7 +43,7 @@ export function isoTime(bytes: Uint8Array, start: number, end: number): number {
   return at + 6 === end ? time + milli - zone(bytes, at) : NaN;
 }
 
-/** The ms that a zone such as +01:00 is ahead. */
+/** The ms by which a zone such as +01:00 is ahead. */
 function zone(bytes: Uint8Array, at: number): number {
   const hours = digits(bytes, at + 1, 2), minutes = digits(bytes, at + 4, 2);
   const sign = bytes[at] === PLUS ? 1 : bytes[at] === HYPHEN ? -1 : NaN;
@@ -68,7 +68,7 @@ export function httpTime(bytes: Uint8Array, start: number, end: number): number 
   return parseHttpDate(readText(bytes, start, end)) ?? NaN;
 }
 
-/** Which of these names of three letters there is, from 1; 0 for none. */
+/** The number of the three-letter name at an offset, from 1; 0 if it is none of these. */
 function nameAt(bytes: Uint8Array, at: number, names: string): number {
   for (let i = 0; i < names.length; i += 3) {
     if (
@@ -79,19 +79,19 @@ function nameAt(bytes: Uint8Array, at: number, names: string): number {
   return 0;
 }
 
-/** Midnight of a day, in ms; NaN if there is none. What is no number is -1. */
+/** Midnight of a day, in ms; NaN if there is no such day. A part that is not a number is given as -1. */
 function dayTime(year: number, month: number, day: number, punctuated: boolean): number {
   const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
   const days = month === 2 && !leap ? 28 : MONTH_DAYS[month - 1] ?? 0;
   if (!punctuated || year < 0 || day < 1 || day > days) return NaN;
-  // Years from March on, so that the leap day is the last one.
+  // Years are counted from March, so that the leap day is the last one.
   const from = month > 2 ? year : year - 1;
   const leaps = Math.floor(from / 4) - Math.floor(from / 100) + Math.floor(from / 400);
   const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1;
   return (from * 365 + leaps + dayOfYear - DAYS_TO_1970) * 86_400_000;
 }
 
-/** The ms from midnight of a text such as 04:05:06; NaN for any other. */
+/** The ms since midnight of a text such as 04:05:06; NaN for any other. */
 function clockTime(bytes: Uint8Array, at: number): number {
   const hours = digits(bytes, at, 2);
   const minutes = digits(bytes, at + 3, 2);
@@ -103,7 +103,7 @@ function clockTime(bytes: Uint8Array, at: number): number {
   return ((hours * 60 + minutes) * 60 + seconds) * 1000;
 }
 
-/** The number of so many digits, or -1. */
+/** The number that so many digits stand for, or -1. */
 function digits(bytes: Uint8Array, start: number, count: number): number {
   let value = 0;
   for (let i = start; i < start + count; i++) {

@@ -1,15 +1,15 @@
-/** Trying a request again, for a client that cannot be trusted to do so. */
+/** Tries a request again, for a client that cannot be trusted to do so. */
 import { startTimer } from "../_bounds/timer.ts";
 import { isNetworkFailure } from "../_errors/network.ts";
 import { askedWaitOf, statusOf } from "./store_error.ts";
 
-/** What bounds one request, all its tries included. */
+/** The limits of one request, with all its tries. */
 export interface RequestBounds {
   /** Aborts at the end of its time, or with the caller's signal. */
   readonly signal: AbortSignal;
   /** When its time ends, as `performance.now` counts. */
   readonly deadline: number;
-  /** Why its last try failed, to be told should the time end before the next one does. */
+  /** Why its last try failed: part of the timeout's error if the next try does not end in time. */
   failure?: unknown;
 }
 
@@ -17,8 +17,8 @@ export interface RequestBounds {
 const FIRST_WAIT = 500;
 
 /**
- * Makes an attempt until one succeeds, fails for good, or is the last. Waits longer where the server asks for it, but not
- * past the end of the request: then the failure is thrown, which says how long to wait.
+ * Makes attempts until one succeeds, fails for good, or is the last. Waits longer if the server asks for it, but
+ * not past the deadline: then it throws the failure, which says how long to wait.
  */
 export async function withTries<T>(
   tries: number,

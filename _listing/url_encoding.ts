@@ -1,5 +1,5 @@
 /**
- * Keys that a listing is said to have URL-encoded, as in a query string.
+ * Decodes keys that a listing says are URL-encoded, as in a query string.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { hexValue } from "./utf8.ts";
 const PERCENT = 0x25, PLUS_SIGN = 0x2b, BLANK = 0x20;
 
 /**
- * Signs in a key that it is URL-encoded, or that it is not.
+ * Signs that a key is URL-encoded, or that it is not.
  *
- * - `PLUS`: it has a `+`, which is a blank if it is encoded, and a plus if it is not.
+ * - `PLUS`: it has a `+`, which is a blank in an encoded key, and a plus in any other.
  * - `ENCODED`: it has an escape.
- * - `RAW`: it has what an encoder escapes: a blank, a control character, a character beyond ASCII, or a `%` that begins no
- *   escape.
+ * - `RAW`: it has a character that an encoder escapes: a blank, a control character, a character beyond ASCII, or a
+ *   `%` that begins no escape.
  */
 export const PLUS = 1, ENCODED = 2, RAW = 4;
 
@@ -36,7 +36,7 @@ function escapedByte(bytes: Uint8Array, at: number, end: number): number {
 }
 
 /**
- * Undoes URL encoding in place: `+` is a blank, `%` and two hexadecimal digits are a byte.
+ * Decodes URL encoding in place: `+` is a blank, `%` and two hexadecimal digits are a byte.
  *
  * @returns The new end; -1 if a `%` is followed by anything else.
  */
@@ -44,7 +44,7 @@ export function decodeUrl(bytes: Uint8Array, start: number, end: number): number
   return decode(bytes, start, end, BLANK);
 }
 
-/** The same where a `+` is a plus. */
+/** The same, but a `+` is a plus. */
 export function decodePercent(bytes: Uint8Array, start: number, end: number): number {
   return decode(bytes, start, end, PLUS_SIGN);
 }

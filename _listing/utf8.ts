@@ -1,10 +1,10 @@
-/** UTF-8, read and written a character at a time, where a whole text is more than is needed. */
+/** Reads and writes UTF-8 one character at a time, where a whole text is not needed. */
 
 /**
  * The character at an offset.
  *
- * @returns Its code point, or -1 if there is no well-formed character of UTF-8: one written too long, a surrogate, or one
- * that is cut off at `end`.
+ * @returns Its code point, or -1 if it is not well-formed UTF-8: a character that is written too long, a surrogate,
+ * or a character that is cut off at `end`.
  */
 export function readPoint(bytes: Uint8Array, at: number, end: number): number {
   const lead = bytes[at] as number;
@@ -27,7 +27,7 @@ export function pointLength(point: number): number {
   return point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
 }
 
-/** Writes a code point as UTF-8, or as three bytes where it is half of a pair, and returns the end. */
+/** Writes a code point as UTF-8, half of a surrogate pair as three bytes, and returns the end. */
 export function writePoint(point: number, bytes: Uint8Array, at: number): number {
   if (point < 0x80) {
     bytes[at++] = point;
@@ -57,9 +57,9 @@ export function hexValue(byte: number | undefined): number {
 }
 
 /**
- * The number that a run of decimal digits is.
+ * Reads a run of decimal digits.
  *
- * @returns -1 if it is not a whole number from 0 to 2⁵³−1.
+ * @returns The number, or -1 if it is not a whole number from 0 to 2⁵³−1.
  */
 export function readDigits(bytes: Uint8Array, start: number, end: number): number {
   if (end <= start) return -1;

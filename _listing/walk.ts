@@ -3,10 +3,10 @@ import { orAborted } from "../_bounds/abort.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 
 const PAGE = 1_000;
-/** How many steps from the next one on are looked at for tasks to begin: what those found waits in memory. */
+/** How many steps ahead are searched for tasks to begin. The results of these wait in memory. */
 const STEPS_AHEAD = 32;
 
-/** Reads a part of the tree: what it holds, in order. */
+/** Reads a part of the tree, and gives what it holds, in order. */
 export type Task = (signal: AbortSignal) => Promise<readonly Step[]>;
 
 /** Objects that are known, or a part of the tree that is still to be read. */
@@ -64,10 +64,10 @@ export async function* walk(root: Task, options: WalkOptions): AsyncGenerator<Ob
   }
 }
 
-/** A step, and what came of it if it has run. */
+/** A step, and its result once it has run. */
 class Pending {
   readonly objects: readonly ObjectMeta[] | undefined;
-  /** Where a task led to, the next one last. Undefined as long as it is not done. */
+  /** The steps that a task gave, the next one last. Undefined until it is done. */
   steps: readonly Pending[] | undefined;
   readonly #task: Task | undefined;
   #running: Promise<readonly Pending[]> | undefined;
@@ -77,7 +77,7 @@ class Pending {
     else this.objects = step;
   }
 
-  /** Runs the task, unless it was begun before. `onDone` is called when it led to something. */
+  /** Runs the task, unless it was begun before. `onDone` is called when it is done. */
   begin(signal: AbortSignal, onDone: () => void): Promise<readonly Pending[]> {
     if (this.#running === undefined) {
       this.#running = this.#run(signal, onDone);
@@ -101,8 +101,8 @@ interface Room {
 }
 
 /**
- * Begins tasks in the order in which their results are needed. What a task led to counts as soon as it is
- * known, not when its turn comes: else of many small folders no two would be looked at side by side.
+ * Begins tasks in the order in which their results are needed. The steps that a task gave count as soon as they are
+ * known, not when their turn comes: otherwise many small folders would be read one after the other.
  */
 function beginFirst(stack: readonly Pending[], room: Room, begin: (task: Pending) => void): void {
   for (let i = stack.length - 1; i >= 0 && room.tasks > 0 && room.steps > 0; i--) {

@@ -8,21 +8,21 @@ import { type DavResource, parseMultistatus } from "./multistatus.ts";
 const PROPFIND = `<?xml version="1.0" encoding="utf-8"?>
 <propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/></prop></propfind>`;
 
-/** What a PROPFIND asks for. */
+/** Where a PROPFIND is sent. */
 export interface DavPlace {
   readonly url: URL;
-  /** Whether the way to the URL led through the client's own origin alone: else nothing of the caller's is sent. */
+  /** Whether the way to the URL led only through the client's own origin: if not, no credentials are sent. */
   readonly trusted: boolean;
 }
 
 /** The answer to a PROPFIND. */
 export interface DavReply extends Reply {
-  /** What it tells, if it is a multistatus. */
+  /** The resources in it, if it is a multistatus. */
   readonly resources: readonly DavResource[] | undefined;
 }
 
 export class DavClient {
-  /** What errors call the store. */
+  /** The name of the store in errors. */
   readonly name: string;
   /** The folder: its path ends with a slash. */
   readonly url: URL;
@@ -45,7 +45,7 @@ export class DavClient {
   /**
    * Asks for the properties of a resource, and of all that is in it if the depth is 1.
    *
-   * @param doing What fails if it fails, such as "list".
+   * @param doing What errors say has failed, such as "list".
    */
   async propfind(
     doing: string,
@@ -71,7 +71,7 @@ export class DavClient {
     try {
       return { ...reply, resources: parseMultistatus(reply.body) };
     } catch (thrown) {
-      throw this.error(doing, `the answer is not a whole listing: ${reasonOf(thrown)}`);
+      throw this.error(doing, `the answer is not a complete listing: ${reasonOf(thrown)}`);
     }
   }
 
@@ -86,7 +86,7 @@ export class DavClient {
     return resources.length === 1 ? resources[0]?.etag : undefined;
   }
 
-  /** Opens a file, if the header fields of a 200 are what is wanted. Throws errors of the HTTP exchange: see `failure`. */
+  /** Opens a file, if `wants` accepts the headers of a 200. Throws errors of the HTTP exchange: see `failure`. */
   async open(
     key: string,
     headers: Record<string, string>,
@@ -101,7 +101,7 @@ export class DavClient {
     });
   }
 
-  /** Makes a request whose answer has no body that is wanted. */
+  /** Makes a request, and drops the body of the answer. */
   async send(
     method: "PUT" | "DELETE",
     key: string,
@@ -123,7 +123,7 @@ export class DavClient {
     }
   }
 
-  /** The error for an answer whose status is no success. */
+  /** The error for an answer whose status is not a success. */
   statusError(doing: string, reply: Reply): unknown {
     return this.failure(doing, this.#http.statusError(reply.status, reply.headers, reply));
   }
@@ -136,7 +136,7 @@ export class DavClient {
     ) as ExternalError;
   }
 
-  /** An error of the HTTP exchange, as one of this store. */
+  /** Turns an error of the HTTP exchange into one of this store. */
   failure(doing: string, thrown: unknown): unknown {
     if (!(thrown instanceof ExternalError) || thrown.source !== this.name) return thrown;
     const { code, status, retryAfter, cause } = thrown;
@@ -151,7 +151,7 @@ export class DavClient {
   }
 }
 
-/** The URL with a final slash; whatever is not a URL is left to the HTTP client to complain of. */
+/** The URL with a final slash. Anything that is not a URL is returned as it is, for the HTTP client to refuse. */
 function asFolder(url: string | URL): string | URL {
   try {
     const folder = new URL(url);
@@ -163,7 +163,7 @@ function asFolder(url: string | URL): string | URL {
   }
 }
 
-/** The URL of what is in a folder. */
+/** The URL of a path in a folder. */
 export function below(folder: URL, path: string): URL {
   const url = new URL(folder);
   const base = url.pathname.endsWith("/") ? url.pathname : `${url.pathname}/`;

@@ -1,4 +1,4 @@
-/** What a WebDAV server tells of one folder, and which keys that gives. */
+/** Reads the keys of one folder from the answer of a WebDAV server. */
 import { compareKeys } from "../_bytes/order.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { parseHttpDate } from "../_http/http_date.ts";
@@ -22,14 +22,17 @@ export interface FolderAnswer {
   readonly key: string;
   /** The URL that answered. */
   readonly url: URL;
-  /** Whether it answered without a detour by another origin. */
+  /** Whether every request for it went to the client's origin. */
   readonly trusted: boolean;
   readonly resources: readonly DavResource[];
   /** Makes an error from what is wrong. */
   readonly fault: (why: string, status?: number) => Error;
 }
 
-/** What an answer names in the folder, in the order of the keys. Undefined if it is of a file. */
+/**
+ * The files and folders that an answer names in the folder, in the order of their keys. Undefined if it is about a
+ * file.
+ */
 export function entriesOf(answer: FolderAnswer): Entry[] | undefined {
   return new FolderReader(answer).read();
 }
@@ -68,7 +71,7 @@ class FolderReader {
     }
     const name = found[this.#names.length];
     if (name === undefined) {
-      // Told twice, once with a slash and once without, is told.
+      // A folder may be named twice, with a slash and without: the entry that calls it a folder counts.
       if (this.#self === undefined || resource.folder) this.#self = resource;
     } else if (status === undefined) {
       this.#add(name, resource);
@@ -79,14 +82,14 @@ class FolderReader {
     const entry = this.#entry(name, resource);
     const other = this.#entries.get(name);
     if (other !== undefined && JSON.stringify(other) !== JSON.stringify(entry)) {
-      throw this.#fault(resource, "is named twice, and not the same");
+      throw this.#fault(resource, "is listed twice with different properties");
     }
     this.#entries.set(name, entry);
   }
 
   #entry(name: string, resource: DavResource): Entry {
     if (name.includes("/") || name === "." || name === "..") {
-      throw this.#fault(resource, "is not the name of one file, so no key is exact");
+      throw this.#fault(resource, "is not a valid file name, so it has no exact key");
     }
     const key = this.#answer.key + name;
     const { url, trusted } = this.#answer;
@@ -96,12 +99,12 @@ class FolderReader {
     const etag = resource.etag === undefined ? undefined : listedTag(resource.etag);
     if (etag === undefined && lastModified === undefined) {
       if (resource.modified !== undefined) {
-        throw this.#fault(resource, "has no ETag, and a time that is none");
+        throw this.#fault(resource, "has no ETag, and an invalid time");
       }
       if (size === undefined) {
         throw this.#fault(
           resource,
-          "has no size, no ETag and no time, so its changes could not be told",
+          "has no size, no ETag and no time, so its changes cannot be detected",
         );
       }
     }
@@ -113,24 +116,24 @@ class FolderReader {
     };
   }
 
-  /** Undefined where the server does not know it, for which some say -1. */
+  /** Undefined if the server does not know the size, for which some give -1. */
   #sizeOf(resource: DavResource): number | undefined {
     const { length } = resource;
     if (length === undefined || length === "-1") return undefined;
     const size = /^\d+$/.test(length) ? Number(length) : NaN;
     if (Number.isSafeInteger(size)) return size;
-    throw this.#fault(resource, "has a size that is none");
+    throw this.#fault(resource, "has an invalid size");
   }
 
   /** The names in a path, decoded. Servers differ in what they encode. */
   #namesOf(path: string): string[] {
     const { fault } = this.#answer;
-    // A question mark that is part of a name must be encoded: what follows one is not known to be.
+    // A question mark in a name must be encoded. After one that is not, it is unknown what belongs to the name.
     if (!path.startsWith("/") || /[?#]/.test(path)) throw fault(`${quote(path)} is not a path`);
     try {
       return path.split("/").filter((name) => name !== "").map(decodeURIComponent);
     } catch {
-      throw fault(`${quote(path)} is not encoded as UTF-8, so no key is exact`);
+      throw fault(`${quote(path)} is not encoded as UTF-8, so it has no exact key`);
     }
   }
 

@@ -1,4 +1,4 @@
-/** Reading one file of a WebDAV server, on a condition that not every server heeds. */
+/** Reads one file of a WebDAV server, on a condition that not every server honours. */
 import { ExternalError } from "../_errors/external_error.ts";
 import { isTag, listedTag } from "./etag.ts";
 import { type DavClient, isKey } from "./webdav_client.ts";
@@ -19,13 +19,13 @@ export class DavReader {
     this.#signal = signal;
   }
 
-  /** @param ifMatch The ETag that it must have. */
+  /** @param ifMatch The ETag that the file must have. */
   async read(ifMatch: string | undefined): Promise<Body> {
     if (!isKey(this.#key)) throw this.#missing();
     if (ifMatch === undefined) return await this.#open({});
     const tag = listedTag(ifMatch);
-    // A tag that is weak, if only for a second, never matches, though the content may be the same. So a server that
-    // refuses is asked once more: the ETag of its answer tells.
+    // A weak tag never matches, even if it is weak only for a second and the content is the same. So after a
+    // refusal the file is asked for without the condition: the ETag of that answer decides.
     const body = isTag(tag) ? await this.#open({ "if-match": tag }, tag, true) : undefined;
     return body ?? await this.#open({}, tag);
   }
@@ -59,7 +59,10 @@ export class DavReader {
     return body;
   }
 
-  /** Where the answer has no ETag, the properties may: asked for after the answer, they are of this content or a later one. */
+  /**
+   * If the answer has no ETag, the properties may have one: asked for after the answer, they are those of this
+   * content or a later one.
+   */
   async #checkTag(tag: string, body: Body): Promise<void> {
     let checked = false;
     try {

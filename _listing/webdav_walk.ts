@@ -6,7 +6,7 @@ import { entriesOf, type Entry, type SubFolder } from "./webdav_folder.ts";
 
 /** Requests at once. */
 const AHEAD = 8;
-/** A folder nested deeper than this holds itself. */
+/** A folder nested deeper than this is taken to contain itself. */
 const MAX_DEPTH = 128;
 
 interface Folder extends SubFolder {
@@ -62,7 +62,7 @@ class DavWalk {
     return entries ?? [];
   }
 
-  /** Throws if a folder that does not answer is listed all the same. */
+  /** Throws if a folder that is not found is still listed. */
   async #checkGone({ key, parent }: Folder, signal: AbortSignal): Promise<void> {
     if (parent === undefined) return; // `#find` did throw
     const entries = await this.#find(parent, signal);

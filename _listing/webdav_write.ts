@@ -1,4 +1,4 @@
-/** Writing one file of a WebDAV server, on conditions that not every server heeds. */
+/** Writes one file of a WebDAV server, on conditions that not every server honours. */
 import { orAborted } from "../_bounds/abort.ts";
 import { startTimer } from "../_bounds/timer.ts";
 import { isTag, isWeak, listedTag } from "./etag.ts";
@@ -7,16 +7,16 @@ import { type DavClient, isKey } from "./webdav_client.ts";
 
 type Signal = AbortSignal | undefined;
 
-/** How often, and after how many ms, a write is tried again because the ETag that it asks for is weak as yet. */
+/** How often, and after how many ms, a write is tried again because the ETag in its condition is still weak. */
 const WEAK_TRIES = 3;
 const WEAK_WAIT = 500;
-/** What a server may say to a condition on a file that does not exist. */
+/** The statuses by which a server may refuse a condition on a file that does not exist. */
 const REFUSALS: readonly number[] = [404, 409, 412, 428];
 
 /** Writes files. */
 export class DavWriter {
   readonly #client: DavClient;
-  /** Settled once it is known whether the server heeds conditions. */
+  /** Settled once it is known whether the server honours conditions. */
   #conditions: Promise<void> | undefined;
 
   constructor(client: DavClient) {
@@ -55,20 +55,20 @@ export class DavWriter {
     }
   }
 
-  /** Whether a file has this ETag, and has it weak: Apache does for a second after a write. */
+  /** Whether a file has this ETag marked as weak, as with Apache for a second after a write. */
   async #isWeak(doing: string, key: string, tag: string, signal: Signal): Promise<boolean> {
     const found = await this.#client.etagOf(doing, key, signal);
     return found !== undefined && isWeak(found) && listedTag(found) === tag;
   }
 
-  /** Rejects unless the server refuses what it should refuse. */
+  /** Rejects unless the server refuses writes whose condition does not hold. */
   async #requireConditions(signal: Signal): Promise<void> {
     for (;;) {
       const mine = this.#conditions === undefined;
       try {
         return await orAborted(this.#conditions ??= this.#begin(signal), signal);
       } catch (thrown) {
-        // What another caller's probe failed of, such as an abort, may be no concern of this one.
+        // The probe of another caller may have failed for a reason that is not this one's, such as an abort.
         if (mine || signal?.aborted) throw thrown;
       }
     }
@@ -76,7 +76,7 @@ export class DavWriter {
 
   #begin(signal: Signal): Promise<void> {
     const probing = this.#probe(signal);
-    probing.catch(() => this.#conditions = undefined); // Another try may tell; whoever waits is told of this one.
+    probing.catch(() => this.#conditions = undefined); // The next caller probes again.
     return probing;
   }
 
@@ -90,7 +90,7 @@ export class DavWriter {
       if (status >= 200 && status <= 299) {
         throw client.error(
           "put to",
-          "the server heeds no conditions, so a write could undo another's",
+          "the server ignores conditions, so a write could overwrite another one",
         );
       }
       throw client.error("put to", `the server answered ${status} to '${key}'`, status);

@@ -1,11 +1,11 @@
 /**
- * A strict reader of XML 1.0 with namespaces, on bytes: what the listings of S3 and Azure, and the answers of WebDAV are
- * read with.
+ * A strict reader of XML 1.0 with namespaces, on bytes. It reads the listings of S3 and Azure, and the answers of
+ * WebDAV.
  *
- * It makes no strings and no tree: it tells where in the bytes names and texts are, and undoes references in place, as
- * what a reference stands for is never longer than itself. Whatever is not well-formed is an error, also where nobody
- * looks: in what is skipped, in attributes and in comments. Document types are refused, so there are no entities but
- * XML's own five. Each byte is looked at a bounded number of times.
+ * It makes no strings and no tree: it gives the offsets of names and texts in the bytes, and decodes references in
+ * place, as a reference is never shorter than what it stands for. Anything that is not well-formed is an error,
+ * even in elements that are skipped, in attributes and in comments. Document types are refused, so there are no
+ * entities but XML's own five. Each byte is looked at a bounded number of times.
  *
  * @module
  */
@@ -40,26 +40,27 @@ const MAX_DEPTH = 100;
 const AMP = 0x26, SLASH = 0x2f, LT = 0x3c, GT = 0x3e, BRACKET = 0x5d;
 const BANG = 0x21, QUESTION = 0x3f, COLON = 0x3a;
 
-/** How servers write a double quote, where they do not write it as it is. */
+/** The references by which servers may write a double quote. */
 const QUOTES: readonly Uint8Array[] = ["&quot;", "&#34;"].map(textBytes);
 
 /**
- * A cursor in a document. First `root` reads up to its element; then each element that was come upon is to be read by
- * `child` until that is false, by `text` and its kin, or by `skip`; at last `finish` reads what is behind the root.
+ * A cursor in a document. First `root` goes to the root element. Then each element that was reached is to be read:
+ * by `child` until that is false, by `text`, `string` or `quotedText`, or by `skip`. Finally, `finish` reads what
+ * is after the root.
  *
- * All methods throw a `SyntaxError` where the document is not well-formed.
+ * All methods throw a `SyntaxError` if the document is not well-formed.
  */
 export class XmlReader {
-  /** The name of the element that was come upon last, with its prefix, and where it begins without. */
+  /** The offsets of the current element's name: of the whole, of the part after the prefix, and of the end. */
   nameStart = 0;
   localStart = 0;
   nameEnd = 0;
-  /** What `text` read. */
+  /** The offsets of the text that was read. */
   textStart = 0;
   textEnd = 0;
-  /** The classes of the bytes that `text` read, exact in `ESCAPE`, `BLANK` and `WIDE`. */
+  /** The classes of the bytes of that text, exact in `ESCAPE`, `BLANK` and `WIDE`. */
   seen = 0;
-  /** Whether that text stands in the document as it is: nothing was undone in place. */
+  /** Whether that text is in the document as it is, with nothing decoded. */
   plain = true;
 
   readonly #bytes: Uint8Array;
@@ -67,17 +68,17 @@ export class XmlReader {
   /** Where the last `>` of the document is: each loop over its bytes ends there. */
   readonly #last: number;
   #at = 0;
-  /** Whether the element that was come upon last is written `<name/>`, and not left yet. */
+  /** Whether the current element is written `<name/>`, and was not left yet. */
   #empty = false;
-  /** Where the names of the elements around this place begin and end. */
+  /** Where the names of the open elements begin and end. */
   readonly #open: Int32Array = new Int32Array(2 * MAX_DEPTH + 2);
   #depth = 0;
   readonly #namespaces: XmlNamespaces;
   readonly #attributes: XmlAttributes;
-  /** Whether `#attributes` are those of the element that was come upon last. */
+  /** Whether `#attributes` are those of the current element. */
   #attributed = false;
 
-  /** @param bytes The document, up to `length`. It is written to. */
+  /** @param bytes The document, up to `length`. It is modified. */
   constructor(bytes: Uint8Array, length: number = bytes.length) {
     this.#bytes = bytes;
     this.#length = length;
@@ -86,17 +87,17 @@ export class XmlReader {
     this.#attributes = new XmlAttributes(bytes, this.#last);
   }
 
-  /** Where the document ends: behind its last tag. */
+  /** The end of the document: after its last tag. */
   get limit(): number {
     return this.#last + 1;
   }
 
-  /** Behind what was read. */
+  /** The offset after what was read. */
   get at(): number {
     return this.#at;
   }
 
-  /** Goes on behind an element that is known to be well-formed: see `XmlPattern`. */
+  /** Continues after an element that is known to be well-formed: see `XmlPattern`. */
   goTo(at: number): void {
     this.#at = at;
   }
@@ -140,7 +141,7 @@ export class XmlReader {
     while (this.#depth > outside) this.child();
   }
 
-  /** Reads the text of this element, references undone, to its end. */
+  /** Reads the text of this element to its end, with references decoded. */
   text(): void {
     const start = this.textStart = this.textEnd = this.#at;
     this.seen = 0;
@@ -154,15 +155,15 @@ export class XmlReader {
     this.#endTag(end + 2);
   }
 
-  /** The same as a string. */
+  /** Reads the text of this element as a string. */
   string(): string {
     this.text();
     return readText(this.#bytes, this.textStart, this.textEnd);
   }
 
   /**
-   * Reads the text of this element. Nearly every ETag stands in quotes that are written as references: those are not
-   * undone but left out, and then this is true.
+   * Reads the text of this element. Nearly every ETag is in quotes that are written as references: those are not
+   * decoded but left out, and then this returns true.
    */
   quotedText(): boolean {
     const bytes = this.#bytes;
@@ -190,13 +191,13 @@ export class XmlReader {
     return false;
   }
 
-  /** Reads what is behind the root element. */
+  /** Reads what is after the root element. */
   finish(): void {
     const at = this.#passMisc(this.#at);
     if (at < this.#length) throw broken("something after its end", at);
   }
 
-  /** Whether the element that was come upon last has this name, whatever its prefix. */
+  /** Whether the current element has this name, whatever its prefix. */
   isNamed(name: Uint8Array): boolean {
     const start = this.localStart;
     const length = name.length;
@@ -205,14 +206,17 @@ export class XmlReader {
     return true;
   }
 
-  /** Its namespace; empty for none. */
+  /** The namespace of the current element; empty for none. */
   namespace(): string {
     const { nameStart, localStart } = this;
     const end = Math.max(nameStart, localStart - 1);
     return this.#namespaces.find(nameStart, end) ?? "";
   }
 
-  /** One of its attributes without a prefix, or undefined. To be asked for before what is in it is read. */
+  /**
+   * An attribute of the current element, by a name without a prefix, or undefined. Call it before the content of
+   * the element is read.
+   */
   attribute(name: string): string | undefined {
     return this.#attributed ? this.#attributes.find(name) : undefined;
   }
@@ -250,7 +254,7 @@ export class XmlReader {
     const end = this.#attributes.read(at);
     this.#attributed = true;
     this.#empty = this.#bytes[end] === SLASH;
-    if (this.#empty && this.#bytes[end + 1] !== GT) throw broken("a tag that is none", end);
+    if (this.#empty && this.#bytes[end + 1] !== GT) throw broken("an invalid tag", end);
     this.#attributes.declare(this.#namespaces, this.#depth);
     this.#at = this.#empty ? end + 2 : end + 1;
   }
@@ -296,7 +300,7 @@ export class XmlReader {
 
   // Text.
 
-  /** Goes to the next `<` in a text, and takes note of what it saw. */
+  /** Goes to the next `<` in a text, and records the classes of the bytes on the way. */
   #toTag(start: number): number {
     if (start > this.#last) throw cutOff();
     const bytes = this.#bytes;
@@ -314,7 +318,7 @@ export class XmlReader {
     return at;
   }
 
-  /** Of the stops in a text that are no tags, only a `>` that does not end `]]>` is allowed. */
+  /** Throws at a stop in a text that is not a tag, unless it is a `>` that does not end `]]>`. */
   #checkOdd(at: number, start: number): void {
     const bytes = this.#bytes;
     if (at >= this.#last) throw cutOff();
@@ -324,7 +328,7 @@ export class XmlReader {
     }
   }
 
-  /** A text that nobody wants. */
+  /** Skips a text, and checks it. */
   #passText(start: number): number {
     const end = this.#toTag(start);
     if (this.seen & REFERENCE) checkReferences(this.#bytes, start, end);
@@ -336,7 +340,7 @@ export class XmlReader {
     this.seen = classesIn(this.#bytes, start, this.textEnd);
   }
 
-  /** A text with comments or CDATA in it: its parts are put together. */
+  /** Reads a text with comments or CDATA in it, and joins its parts. */
   #mixedText(start: number, end: number): void {
     const bytes = this.#bytes;
     this.plain = false;
@@ -367,7 +371,7 @@ export class XmlReader {
     return markupEnd(this.#bytes, at, this.#last);
   }
 
-  /** Blanks, comments and processing instructions. */
+  /** Skips blanks, comments and processing instructions. */
   #passMisc(at: number): number {
     const bytes = this.#bytes;
     for (; at < this.#length; at++) {

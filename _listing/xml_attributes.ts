@@ -1,4 +1,4 @@
-/** The attributes of one element of an XML document, by their places in its bytes. */
+/** The attributes of one element of an XML document, by their offsets in its bytes. */
 import { readText } from "../_bytes/bytes.ts";
 import { isAscii } from "./utf8.ts";
 import { isBlank, REFERENCE, STOP, TEXT_CLASS, WIDE } from "./xml_characters.ts";
@@ -7,9 +7,9 @@ import { nameEnd } from "./xml_names.ts";
 import type { XmlNamespaces } from "./xml_namespaces.ts";
 import { checkCharacters, checkReferences, undoLineEnds, undoText } from "./xml_text.ts";
 
-/** More than any answer gives an element. A bound keeps the search for doubles cheap. */
+/** More than any answer gives an element. A bound keeps the search for duplicates cheap. */
 const MOST = 100;
-/** Numbers kept of each: where its name begins, its local name, where that ends, and where its value begins and ends. */
+/** The offsets of an attribute: of its name, its local name, the end of both, and the start and end of its value. */
 const PLACES = 5;
 
 const SLASH = 0x2f, EQUALS = 0x3d, GT = 0x3e, QUOTE = 0x22, APOS = 0x27, COLON = 0x3a;
@@ -26,7 +26,7 @@ export class XmlAttributes {
     this.#last = last;
   }
 
-  /** Reads them from the end of the element's name on, and returns where the `>` or `/>` is. */
+  /** Reads the attributes after an element's name, and returns where the `>` or `/>` is. */
   read(at: number): number {
     const bytes = this.#bytes;
     this.#count = 0;
@@ -35,7 +35,7 @@ export class XmlAttributes {
       while (isBlank(bytes[at])) at++;
       if (at > this.#last) throw cutOff();
       if (bytes[at] === GT || bytes[at] === SLASH) break;
-      if (at === gap) throw broken("a tag that is none", at);
+      if (at === gap) throw broken("an invalid tag", at);
       if (this.#count === MOST) throw broken(`more than ${MOST} attributes`, at);
       at = this.#readOne(at);
     }
@@ -86,7 +86,7 @@ export class XmlAttributes {
     }
   }
 
-  /** Whether two have one name: the whole one (0), or the local one (1). */
+  /** Whether two attributes have the same name: the whole one (0), or the local one (1). */
   #isSame(i: number, from: 0 | 1, j: number, other: 0 | 1): boolean {
     const start = this.#place(i, from), end = this.#place(i, 2);
     const to = this.#place(j, other);
@@ -101,7 +101,7 @@ export class XmlAttributes {
     return broken("an attribute twice", this.#place(i, 0));
   }
 
-  /** Takes note of the namespaces that they declare, and throws if one has a prefix that is not declared. */
+  /** Records the namespaces that the attributes declare, and throws if one has a prefix that is not declared. */
   declare(namespaces: XmlNamespaces, depth: number): void {
     const bytes = this.#bytes;
     for (let i = 0; i < this.#count; i++) {
@@ -124,7 +124,7 @@ export class XmlAttributes {
     }
   }
 
-  /** The value of one without a prefix, or undefined. */
+  /** The value of an attribute without a prefix, or undefined. */
   find(name: string): string | undefined {
     for (let i = 0; i < this.#count; i++) {
       if (isAscii(this.#bytes, this.#place(i, 0), this.#place(i, 2), name)) return this.#value(i);
@@ -146,7 +146,7 @@ export class XmlAttributes {
   #oddValue(start: number, end: number): string {
     const value = this.#bytes.slice(start, end);
     const length = undoLineEnds(value, 0, value.length, 0);
-    // Blanks of any kind are spaces there, unless they are written as references.
+    // In an attribute blanks of any kind become spaces, unless they are written as references.
     for (let at = 0; at < length; at++) if (isBlank(value[at])) value[at] = 0x20;
     return readText(value, 0, undoText(value, 0, length, 0, REFERENCE));
   }

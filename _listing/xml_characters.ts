@@ -1,17 +1,18 @@
 /**
- * What XML 1.0 says of single characters: which may stand in a text, which in a name, and what a reference stands for.
+ * The rules of XML 1.0 for characters: which a text may have, which a name may have, and what a reference stands
+ * for.
  *
  * @module
  */
 import { hexValue, isAscii, pointLength, readPoint } from "./utf8.ts";
 
-/** The classes of a byte in a text: 0 for most, a flag for what a reader may want to know of, or a stop. */
+/** The classes of a byte in a text: 0 for most, a flag for those that a reader must know about, or a stop. */
 export const ESCAPE = 1; // `%` and `+`, which URL encoding uses
 export const BLANK = 2;
 export const REFERENCE = 4; // `&`
 export const WIDE = 8; // a part of a character beyond ASCII
 export const RETURN = 16; // a carriage return, which stands for a line feed
-/** From here on a byte ends a run of text, or must be looked at. */
+/** A byte of this class or a higher one ends a run of text, or must be checked. */
 export const STOP = 64;
 /** The `<` that ends a text. All other stops are control characters, and the `>` that may end `]]>`. */
 export const TAG = 64;
@@ -29,7 +30,10 @@ TEXT_CLASS[0x26] = REFERENCE;
 TEXT_CLASS[0x3c] = TAG;
 TEXT_CLASS[0x3e] = ODD;
 
-/** Of an ASCII byte in a name: 2 if a name may begin with it, 1 if it may go on with it, 0 for all others. */
+/**
+ * The class of an ASCII byte in a name: 2 if a name may begin with it, 1 if a name may continue with it, 0 for all
+ * others.
+ */
 export const NAME_CLASS: Uint8Array = new Uint8Array(256);
 for (let i = 0; i < 26; i++) NAME_CLASS[0x41 + i] = NAME_CLASS[0x61 + i] = 2;
 NAME_CLASS[0x5f] = 2;
@@ -44,20 +48,20 @@ export function beginsName(point: number): boolean {
     point >= 0xfdf0 && point <= 0xfffd || point >= 0x10000 && point <= 0xeffff;
 }
 
-/** Whether a name may go on with this character beyond ASCII. */
+/** Whether a name may continue with this character beyond ASCII. */
 export function continuesName(point: number): boolean {
   return beginsName(point) || point === 0xb7 || point >= 0x300 && point <= 0x36f ||
     point === 0x203f || point === 0x2040;
 }
 
-/** Whether a document may hold this character at all, also by a reference. */
+/** Whether a document may contain this character at all, even by a reference. */
 export function isCharacter(point: number): boolean {
   if (point < 0x20) return point === 0x09 || point === 0x0a || point === 0x0d;
   return point < 0xd800 || point >= 0xe000 && point <= 0xfffd ||
     point >= 0x10000 && point <= 0x10ffff;
 }
 
-/** Whether a run of bytes is UTF-8 of characters that a document may hold. */
+/** Whether a run of bytes is UTF-8 with only characters that a document may contain. */
 export function isXmlText(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end;) {
     const byte = bytes[at] as number;
@@ -89,9 +93,9 @@ const ENTITIES: readonly (readonly [string, number])[] = [
 /**
  * The character that a reference stands for.
  *
- * @param start Behind its `&`.
- * @param end Where its `;` is.
- * @returns -1 if it is none that a document without declarations can have.
+ * @param start The offset after its `&`.
+ * @param end The offset of its `;`.
+ * @returns The code point, or -1 if a document without declarations cannot have such a reference.
  */
 export function referredPoint(bytes: Uint8Array, start: number, end: number): number {
   if (bytes[start] !== 0x23) {

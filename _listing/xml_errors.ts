@@ -1,4 +1,4 @@
-/** What is wrong with a document. */
+/** The errors of a document. */
 
 /** The document ends too early. */
 export function cutOff(): SyntaxError {

@@ -1,6 +1,6 @@
 /**
- * What may stand between the elements of an XML document: its declaration, comments, processing instructions and CDATA
- * sections. Each function is given where one begins and returns where it ends.
+ * The markup between the elements of an XML document: its declaration, comments, processing instructions and CDATA
+ * sections. Most functions take the offset where one begins, and return the offset where it ends.
  *
  * @module
  */
@@ -28,17 +28,17 @@ export function startsWith(bytes: Uint8Array, at: number, start: Uint8Array): bo
   return true;
 }
 
-/** Whether there is a CDATA section: it is text, and all other markup is none. */
+/** Whether a CDATA section begins here. It is text; all other markup is not. */
 export function isCdata(bytes: Uint8Array, at: number): boolean {
   return startsWith(bytes, at, CDATA);
 }
 
-/** Of a CDATA section where its text begins. */
+/** The offset where the text of a CDATA section begins. */
 export function cdataStart(at: number): number {
   return at + CDATA.length;
 }
 
-/** Of a CDATA section where its text ends; behind that are three bytes more. */
+/** The offset where the text of a CDATA section ends; its closing mark takes three more bytes. */
 export function cdataEnd(bytes: Uint8Array, start: number, last: number): number {
   for (let at = cdataStart(start) + 2;; at++) {
     at = find(bytes, GT, at, last);
@@ -48,12 +48,12 @@ export function cdataEnd(bytes: Uint8Array, start: number, last: number): number
   }
 }
 
-/** Of a comment or a processing instruction, the only markup but tags and CDATA that is allowed. */
+/** The end of a comment or a processing instruction. Apart from tags and CDATA no other markup is allowed. */
 export function markupEnd(bytes: Uint8Array, start: number, last: number): number {
   if (bytes[start + 1] === QUESTION) return instructionEnd(bytes, start, last);
   if (startsWith(bytes, start, COMMENT)) return commentEnd(bytes, start, last);
   if (start + COMMENT.length > last) throw cutOff();
-  // A document type could define what text means. No answer has one, and HTML does.
+  // A document type could change what text means. No answer has one, but HTML does.
   throw broken(bytes[start + 1] === BANG ? "a document type" : "a '<' that begins no tag", start);
 }
 
@@ -72,7 +72,7 @@ function commentEnd(bytes: Uint8Array, start: number, last: number): number {
 function instructionEnd(bytes: Uint8Array, start: number, last: number): number {
   const end = nameEnd(bytes, start + 2, last + 1);
   const target = readText(bytes, start + 2, Math.min(end, start + 6));
-  if (target.toLowerCase() === "xml") throw broken("an XML declaration that is none", start);
+  if (target.toLowerCase() === "xml") throw broken("an invalid XML declaration", start);
   for (let at = end;; at++) {
     at = find(bytes, GT, at, last);
     if (bytes[at - 1] !== QUESTION || at === end) continue;
@@ -80,10 +80,10 @@ function instructionEnd(bytes: Uint8Array, start: number, last: number): number 
     checkContent(bytes, end, at - 1);
     return at + 1;
   }
-  throw broken("a processing instruction that is none", start);
+  throw broken("an invalid processing instruction", start);
 }
 
-/** Of the XML declaration, if there is one. */
+/** The end of the XML declaration; `start` if there is none. */
 export function declarationEnd(bytes: Uint8Array, start: number, last: number): number {
   if (!startsWith(bytes, start, DECLARATION) || !isBlank(bytes[start + DECLARATION.length])) {
     return start;
@@ -98,7 +98,7 @@ export function declarationEnd(bytes: Uint8Array, start: number, last: number): 
   if (encoding !== null) rest = rest.slice(encoding[0].length);
   else if (/^\s+encoding/.test(rest)) throw broken("another encoding than UTF-8", start);
   rest = rest.slice(STANDALONE.exec(rest)?.[0].length ?? 0);
-  if (!/^[ \t\r\n]*\?>$/.test(rest)) throw broken("an XML declaration that is none", start);
+  if (!/^[ \t\r\n]*\?>$/.test(rest)) throw broken("an invalid XML declaration", start);
   return end;
 }
 
@@ -108,7 +108,7 @@ function find(bytes: Uint8Array, byte: number, from: number, last: number): numb
   return at;
 }
 
-/** Throws if there is a character that XML does not have. */
+/** Throws if there is a character that XML does not allow. */
 function checkContent(bytes: Uint8Array, start: number, end: number): void {
   for (let at = start; at < end; at++) {
     const what = TEXT_CLASS[bytes[at] as number] as number;

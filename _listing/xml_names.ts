@@ -3,7 +3,7 @@ import { pointLength, readPoint } from "./utf8.ts";
 import { beginsName, continuesName, NAME_CLASS } from "./xml_characters.ts";
 import { broken } from "./xml_errors.ts";
 
-/** Where a name without a colon ends that must begin at `start`. */
+/** The end of a name without a colon, which must begin at `start`. */
 export function nameEnd(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   for (;;) {
@@ -11,7 +11,7 @@ export function nameEnd(bytes: Uint8Array, start: number, end: number): number {
     if (length === 0) break;
     at += length;
   }
-  if (at === start) throw broken("a name that is none", at);
+  if (at === start) throw broken("an invalid name", at);
   return at;
 }
 

@@ -1,4 +1,4 @@
-/** Which namespaces the prefixes of an XML document stand for, at the place that is being read. */
+/** Which namespaces the prefixes of an XML document stand for, at the current place. */
 import { isAscii } from "./utf8.ts";
 
 /** More than any answer declares around one element. A bound keeps a lookup cheap, whatever is sent. */
@@ -7,12 +7,12 @@ const MOST = 100;
 const XML = "http://www.w3.org/XML/1998/namespace";
 const XMLNS = "http://www.w3.org/2000/xmlns/";
 
-/** A prefix, by its place in the document, and its namespace. An empty prefix is that of names without one. */
+/** A prefix, by its offsets in the document, and its namespace. Names without a prefix have an empty one. */
 interface Binding {
   readonly start: number;
   readonly end: number;
   readonly uri: string;
-  /** How deep the element stands that declares it. */
+  /** The depth of the element that declares it. */
   readonly depth: number;
 }
 
@@ -28,7 +28,7 @@ export class XmlNamespaces {
   }
 
   /**
-   * Takes note of a declaration.
+   * Records a declaration.
    *
    * @returns What is wrong with it, if anything is.
    */
@@ -51,7 +51,7 @@ export class XmlNamespaces {
     this.depth = this.#bindings.at(-1)?.depth ?? 0;
   }
 
-  /** The namespace of a prefix: "" for no prefix and none declared, undefined for a prefix that is not declared. */
+  /** The namespace of a prefix: "" if the empty prefix is not declared, undefined if any other is not. */
   find(start: number, end: number): string | undefined {
     const bytes = this.#bytes;
     for (let i = this.#bindings.length - 1; i >= 0; i--) {

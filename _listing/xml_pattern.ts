@@ -1,9 +1,9 @@
 /**
  * How the elements of a long list are written, learnt from the last one that was read.
  *
- * A listing of a thousand objects says the same around its values a thousand times. What equals, byte by byte, what was
- * read strictly before is as well-formed as that was. So only the values of the next element are looked at, which takes
- * half the time.
+ * A listing of a thousand objects repeats the bytes around its values a thousand times. Bytes that equal those of
+ * an element that was read strictly are as well-formed as those. So only the values of the next element are parsed,
+ * which takes half the time.
  *
  * @module
  */
@@ -15,28 +15,28 @@ const VALUES = 4;
 
 const LT = 0x3c, SLASH = 0x2f;
 
-/** Values of one element; those with more are always read strictly. */
+/** The most values of one element; those with more are always read strictly. */
 const MAX_VALUES = 32;
-/** Numbers kept of a value: where the bytes before it begin and end, and which value it is. */
+/** The numbers of a value: where the bytes before it begin and end, and which value it is. */
 const STEP = 3;
-/** A value that nobody wants, and which may be another each time. */
+/** A value that nobody needs, and that may differ each time. */
 const UNWANTED = -1;
 
 export class XmlPattern {
-  /** Where the wanted values of the element are that was matched last; -1 for those that it does not have. */
+  /** The offsets of the wanted values in the element that was matched last; -1 for those that it does not have. */
   readonly starts: Int32Array = new Int32Array(VALUES).fill(-1);
   readonly ends: Int32Array = new Int32Array(VALUES).fill(-1);
   /** Whether the key has anything but plain characters. */
   odd = false;
-  /** Whether the key is behind that of the element before, in the order of bytes. */
+  /** Whether the key sorts after that of the element before, by its bytes. */
   behind = false;
   readonly #bytes: Uint8Array;
-  /** Of the same bytes, to compare four at once. */
+  /** A view of the same bytes, to compare four at once. */
   readonly #view: DataView;
   readonly #steps: Int32Array = new Int32Array(STEP * (MAX_VALUES + 1));
-  /** Values of the element that was learnt; 0 if it cannot serve. */
+  /** How many values the learnt element has; 0 if it cannot be used. */
   #count = 0;
-  /** Where the end of the last value is, while an element is learnt; -1 if it cannot serve. */
+  /** The end of the last value, while an element is learnt; -1 if the element cannot be used. */
   #gap = -1;
   #tail = 0;
   #learning = 0;
@@ -50,7 +50,7 @@ export class XmlPattern {
 
   // Learning: `begin`, then a call for each value in their order, then `end`.
 
-  /** @param at Where the tag of the element begins. */
+  /** @param at The offset where the tag of the element begins. */
   begin(at: number): void {
     this.#gap = at;
     this.#count = this.#learning = 0;
@@ -58,7 +58,7 @@ export class XmlPattern {
     this.ends.fill(-1);
   }
 
-  /** A value that is wanted. Its text must stand there as it is, and its end tag behind it. */
+  /** Learns a wanted value. Its text must be in the document as it is, followed by its end tag. */
   value(which: number, start: number, end: number): void {
     if (this.#gap < 0 || this.#learning === MAX_VALUES) return this.spoil();
     const at = STEP * this.#learning++;
@@ -71,7 +71,7 @@ export class XmlPattern {
     this.ends[which] = end;
   }
 
-  /** An element that nobody wants, from behind its tag to behind its end. */
+  /** Learns an unwanted element, from after its start tag to after its end tag. */
   unwanted(start: number, end: number): void {
     let at = start;
     while (at < end && (TEXT_CLASS[this.#bytes[at] as number] as number) < REFERENCE) at++;
@@ -80,12 +80,12 @@ export class XmlPattern {
     }
   }
 
-  /** The element has a text that does not stand there as it is, so it cannot serve. */
+  /** The element has a text that had to be decoded, so it cannot be used. */
   spoil(): void {
     this.#gap = -1;
   }
 
-  /** @param at Behind the end of the element. */
+  /** @param at The offset after the end of the element. */
   end(at: number): void {
     if (this.#gap < 0) return;
     this.#tail = at;
@@ -96,12 +96,12 @@ export class XmlPattern {
   /**
    * Matches an element.
    *
-   * @param at Where it begins.
-   * @param limit Where the document ends.
-   * @returns Where the element ends; -1 if it is written otherwise, and is to be read strictly.
+   * @param at The offset where it begins.
+   * @param limit The offset where the document ends.
+   * @returns The offset where the element ends; -1 if it is written differently, and must be read strictly.
    */
   match(at: number, limit: number): number {
-    // Of a list whose elements differ, trying each takes more time than it saves.
+    // If the elements of a list differ, trying each takes more time than it saves.
     if (this.#count === 0 || this.#misses > 8 + (this.#hits >> 2)) return -1;
     const bytes = this.#bytes, steps = this.#steps;
     const last = STEP * this.#count;
@@ -125,7 +125,7 @@ export class XmlPattern {
     return at;
   }
 
-  /** Behind the bytes at `at`, if they equal those from `start` to `end`; else -1. */
+  /** The offset after the bytes at `at`, if they equal those from `start` to `end`; otherwise -1. */
   #behindSame(at: number, start: number, end: number, limit: number): number {
     if (at + end - start > limit) return -1;
     const bytes = this.#bytes, view = this.#view;
@@ -155,7 +155,7 @@ export class XmlPattern {
       }
     }
     const shared = at;
-    // Behind the document may be anything, and behind the buffer nothing that would end this.
+    // The bytes after the document are arbitrary, and past the buffer nothing would end this loop.
     for (; at < limit; at++) {
       const what = TEXT_CLASS[bytes[at] as number] as number;
       if (what === 0) continue;

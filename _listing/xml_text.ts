@@ -1,5 +1,5 @@
 /**
- * What a text of an XML document says: references undone, and each end of a line a line feed.
+ * Decodes the texts of an XML document: references become characters, and each line end becomes a line feed.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { broken } from "./xml_errors.ts";
 const AMP = 0x26, SEMICOLON = 0x3b, RETURN_BYTE = 0x0d, LINE_FEED = 0x0a;
 
 /**
- * Writes what a run of text says to `to`, which is its start or before it, and returns the end.
+ * Decodes a run of text, writes it to `to`, which is at its start or before it, and returns the end.
  *
  * @param seen The classes of the bytes of the run.
  */
@@ -68,7 +68,7 @@ export function checkReferences(bytes: Uint8Array, start: number, end: number): 
   }
 }
 
-/** Where the `;` of a reference is that begins at `at`. */
+/** The offset of the `;` of a reference that begins at `at`. */
 function referenceEnd(bytes: Uint8Array, at: number, end: number): number {
   let stop = at + 1;
   while (stop < end && bytes[stop] !== SEMICOLON && bytes[stop] !== AMP) stop++;
@@ -78,7 +78,7 @@ function referenceEnd(bytes: Uint8Array, at: number, end: number): number {
   return stop;
 }
 
-/** Throws unless a run of bytes is UTF-8 of characters that XML has. */
+/** Throws unless a run of bytes is UTF-8 with only characters that XML allows. */
 export function checkCharacters(bytes: Uint8Array, start: number, end: number): void {
   if (!isXmlText(bytes, start, end)) {
     throw broken("bytes that are not UTF-8, or a character that XML does not have", start);

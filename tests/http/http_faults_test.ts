@@ -128,7 +128,7 @@ test(
     });
     const error = await failure(pollerOf(server, { timeout: 100 }));
     assert.equal(error.code, "timeout");
-    assert.match(error.message, /no whole answer within 100 ms; see 'timeout'$/);
+    assert.match(error.message, /no complete answer within 100 ms; see 'timeout'$/);
     await server.connections[0]!.closed;
   },
 );

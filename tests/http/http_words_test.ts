@@ -41,7 +41,7 @@ test(
     assert((await message("/moved")).startsWith(`network ${at}/cut?token=***&page=3: `));
     assert.equal(
       await message("/slow"),
-      `timeout ${at}/slow: no whole answer within 150 ms; see 'timeout'`,
+      `timeout ${at}/slow: no complete answer within 150 ms; see 'timeout'`,
     );
     assert(
       (await message("/large")).startsWith(`too-large ${at}/large: a body of more than 10 bytes`),
@@ -89,7 +89,7 @@ for (const status of [401, 403]) {
         const reply = await exchange(client);
         return client.statusError(reply.status, reply.headers, reply).message;
       };
-      const none = /: no credentials were sent there, as the way to it led to another origin$/;
+      const none = /: no credentials were sent, as a redirect or link had led to another origin$/;
       assert.match(await message({ bearerToken }), none);
       assert.match(await message({ headers: { "X-Api-Key": "k3y-value" } }), none);
       assert.doesNotMatch(await message({ headers: { "Accept": "text/plain" } }), none);

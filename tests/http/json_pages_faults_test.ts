@@ -22,8 +22,8 @@ const faults: [what: string, code: ExternalErrorCode, message: RegExp, fault: Fa
     setTimeout(() => response.destroy(), 5);
   }],
   ["no answer", "network", /./, (response) => response.destroy()],
-  ["an answer that hangs", "timeout", /no whole answer within 500 ms/, () => {}],
-  ["a body that hangs", "timeout", /no whole answer within 500 ms/, (response) => {
+  ["an answer that hangs", "timeout", /no complete answer within 500 ms/, () => {}],
+  ["a body that hangs", "timeout", /no complete answer within 500 ms/, (response) => {
     response.write("[");
   }],
   ["a body too large", "too-large", /more than 1000 bytes/, (response) => {

@@ -202,7 +202,7 @@ test("a listing without ETags is told at the first save, and blamed on nobody el
   const refused = {
     code: "checkpoint",
     source: KEY,
-    message: /^Cannot keep the checkpoint of 's3:.*' in 'memory:.*' as the store tells no ETag/,
+    message: /^Cannot keep the checkpoint of 's3:.*' in 'memory:.*' as the store gives no ETag/,
   };
   odd.etags = false;
   await assert.rejects(new ObjectCheckpointStore(odd).save(KEY, bytes("1")), refused);

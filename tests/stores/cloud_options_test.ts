@@ -13,7 +13,7 @@ function bucketAt(apiEndpoint?: string) {
 }
 
 for (const cloud of clouds) {
-  test(`${cloud.title}: a page size or a name that is none is refused`, () => {
+  test(`${cloud.title}: a page size or an invalid name is refused`, () => {
     const make = (options: object) => cloud.store("http://127.0.0.1:1", options);
     for (const pageSize of [0, -1, 1.5, 5001, NaN]) {
       assert.throws(() => make({ pageSize }), RangeError);

@@ -56,7 +56,7 @@ for (const cloud of clouds) {
         mock.timers.tick(59_999);
         mock.timers.tick(1);
         const { message, source } = await failing;
-        assert.match(message, /there was no whole answer within 60000 ms; see 'timeout'$/);
+        assert.match(message, /there was no complete answer within 60000 ms; see 'timeout'$/);
         assert.equal(source, cloud.name);
         await closed;
       },

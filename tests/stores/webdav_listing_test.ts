@@ -198,7 +198,7 @@ test("what is named twice is told once, or is an error if it is not the same", a
     });
   assert.deepEqual(await names(file("/dav/a"), file("/dav//a")), ["a"]);
   assert.deepEqual(await names(folder("/dav/a"), folder("/dav/a/"), file("/dav/b")), ["b"]);
-  const twice = isStoreError(/"\/dav\/(%61|a\/)" is named twice, and not the same/);
+  const twice = isStoreError(/"\/dav\/(%61|a\/)" is listed twice with different properties/);
   await assert.rejects(names(file("/dav/a"), file("/dav/%61", '"2"')), twice);
   await assert.rejects(names(file("/dav/a"), folder("/dav/a/")), twice);
 });
