@@ -19,7 +19,7 @@ Options
   -i, --interval 30s   from one good poll to the next: 500ms, 5s or 5, 2m, 1h
   --once               one poll each, then end: exit code 1 if one failed
   --json               JSON lines: events on standard output, else on stderr
-  --filter GLOB        only keys that match: '*.csv' in any folder, 'in/**/*.csv'
+  --filter GLOB        only keys like '*.csv' in any folder, 'in/**/*.csv'
   --diff               show what changed within text and JSON of up to 1 MiB
   --download DIR       keep copies of the contents; delete those that are gone
   --exec 'CMD {key}'   run it for each event, and retry until it exits with 0;

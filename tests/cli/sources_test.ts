@@ -22,7 +22,7 @@ test("a file of targets is understood as a whole, or not at all", () => {
   const wrong: readonly (readonly [string, RegExp])[] = [
     ["{}", /it is not a list/],
     ['["a",\n"s3cret" x]', /as it is not JSON/],
-    ['["a", 5]', /neither a text nor an object in target 2/],
+    ['["a", 5]', /neither a string nor an object in target 2/],
     ['[{"interval": 5}]', /'target' is missing in target 1/],
     ['[{"target": ""}]', /'target' is not what/],
     ['[{"target": "a", "header": {}}]', /no such field as 'header' \(did you mean 'headers'\?\)/],

@@ -60,7 +60,7 @@ test("the refusal says which and what to do", () => {
   const saved = small();
   assert.match(refusal(textBytes('{"state":1}'.repeat(9))).message, /not a checkpoint/);
   assert.match(refusal(saved.with(8, 3)).message, /version 3 .* newer/);
-  assert.match(refusal(forge(saved, [8, 1])).message, /version 1, .* no more.*start afresh/);
+  assert.match(refusal(forge(saved, [8, 1])).message, /version 1, .* can no longer.*start afresh/);
   assert.match(refusal(saved.with(8, 1)).message, /damaged/);
   assert.throws(() => unseal(saved, "s3://other"), /'s3:\/\/other' .* belongs to 's3:\/\/b\/p'/);
   assert.match(refusal(saved.with(60, saved[60]! ^ 1)).message, /damaged.*start afresh/);

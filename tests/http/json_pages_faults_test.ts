@@ -34,9 +34,9 @@ const faults: [what: string, code: ExternalErrorCode, message: RegExp, fault: Fa
   ["half a JSON", "protocol", /a page of 8 bytes that is not JSON/, (response) => {
     response.end('[{"id":9');
   }],
-  ["an HTML page", "protocol", /no JSON/, (response) => response.end("<html>secret</html>")],
-  ["JSON and more", "protocol", /no JSON/, (response) => response.end("[]\n[]")],
-  ["text that is not UTF-8", "protocol", /no JSON/, (response) => {
+  ["an HTML page", "protocol", /not JSON/, (response) => response.end("<html>secret</html>")],
+  ["JSON and more", "protocol", /not JSON/, (response) => response.end("[]\n[]")],
+  ["text that is not UTF-8", "protocol", /not JSON/, (response) => {
     response.end(new Uint8Array([0x5b, 0x22, 0xff, 0x22, 0x5d]));
   }],
   [

@@ -139,7 +139,7 @@ test("`next` that gives anything else fails the walk", { timeout }, async (t) =>
     [false, "invalid", /a boolean/],
     [{ href: "/items?page=2" }, "invalid", /an object/],
     [Promise.resolve("/items?page=2"), "invalid", /a Promise/],
-    ["http://", "protocol", /no URL/],
+    ["http://", "protocol", /not a URL/],
     ["file:///etc/passwd", "protocol", /leads to file:/],
     [new URL("data:application/json,[]"), "protocol", /leads to data:/],
   ];

@@ -169,7 +169,7 @@ test("a page that is cut short anywhere is none", () => {
   for (let length = 0; length < whole.length; length++) {
     assert.throws(
       () => scan(whole.slice(0, length)),
-      isFault(/not a whole listing/),
+      isFault(/not a complete listing/),
       `${length}`,
     );
   }
@@ -220,7 +220,7 @@ test("what is no listing is refused", () => {
       blob("<Name>a</Name>", `${rest}<Etag>0x2</Etag>`),
     ]
   ) {
-    assert.throws(() => scan(bytesOf(text)), isFault(/not a whole listing/), text);
+    assert.throws(() => scan(bytesOf(text)), isFault(/not a complete listing/), text);
   }
 });
 

@@ -110,7 +110,7 @@ test("a page that is cut short anywhere is none", () => {
   for (let length = 0; length < whole.length; length++) {
     assert.throws(
       () => scan(whole.slice(0, length)),
-      isFault(/not a whole listing/),
+      isFault(/not a complete listing/),
       `${length}`,
     );
   }
@@ -169,7 +169,7 @@ test("what is no listing is refused", () => {
       `{"kind":"storage#objects","deep":${"[".repeat(100_000)}`,
     ]
   ) {
-    assert.throws(() => scan(bytesOf(text)), isFault(/not a whole listing/), text.slice(0, 80));
+    assert.throws(() => scan(bytesOf(text)), isFault(/not a complete listing/), text.slice(0, 80));
   }
 });
 

@@ -131,15 +131,15 @@ test("times are exact", () => {
 
 test("what is not a whole listing is an error that says so", () => {
   const wrong: [string, RegExp][] = [
-    ["", /no listing of objects but no XML/],
-    ["{}", /no listing of objects but no XML/],
-    ["<html><body>Login</body></html>", /no listing of objects but <html>/],
-    ["<!DOCTYPE html><html></html>", /no listing of objects but no XML/],
+    ["", /not a listing of objects but no XML/],
+    ["{}", /not a listing of objects but no XML/],
+    ["<html><body>Login</body></html>", /not a listing of objects but <html>/],
+    ["<!DOCTYPE html><html></html>", /not a listing of objects but no XML/],
     [`${HEAD.replace("ListBucketResult", "ListVersionsResult")}</ListVersionsResult>`, /<ListV/],
     [listing("").slice(0, -1), /cut off/],
-    [listing("") + "<x/>", /behind its end|broken/],
-    [listing("") + "x", /behind its end/],
-    [listing("") + "<!-- x --", /behind its end/],
+    [listing("") + "<x/>", /after its end|broken/],
+    [listing("") + "x", /after its end/],
+    [listing("") + "<!-- x --", /after its end/],
     [listing("<Contents/>"), /without a key/],
     [listing("<Contents><Size>1</Size></Contents>"), /without a key/],
     [listing("<Contents><Key></Key><Size>1</Size></Contents>"), /without a key/],

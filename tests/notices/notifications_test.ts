@@ -204,8 +204,8 @@ test("what is not understood is an error that says so", () => {
     [undefined, /it is undefined/],
     [null, /it is null/],
     [7, /it is number/],
-    ["", /no JSON/],
-    ["<xml/>", /no JSON/],
+    ["", /not JSON/],
+    ["<xml/>", /not JSON/],
     [new Uint8Array([0xff]), /not UTF-8/],
     [{}, /its format is not known/],
     [{ hello: "world" }, /its format is not known/],
@@ -216,7 +216,7 @@ test("what is not understood is an error that says so", () => {
     [gcs(""), /'objectId'/],
     [[blob("/blobServices/default/containers/data", "")], /names no blob/],
     [{ specversion: "1.0", type: "com.example.thing" }, /'com.example.thing' are not known/],
-    [deep(20), /wrapped too deep/],
+    [deep(20), /nested too deeply/],
   ];
   for (const [payload, message] of wrong) {
     assert.throws(() => objectKeys(payload), (error) => {

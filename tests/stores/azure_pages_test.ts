@@ -52,7 +52,7 @@ test("what the client gives and is no page is an error", async () => {
   const bare = { name: "a", properties: { etag: "0x1" } };
   for (const wrong of [undefined, {}, { segment: {} }, { segment: { blobItems: [bare] } }]) {
     const error = await failure("protocol", Array.fromAsync(storeOf([wrong]).list()));
-    assert.match(error.message, /not a whole listing/);
+    assert.match(error.message, /not a complete listing/);
   }
 });
 

@@ -125,7 +125,7 @@ for (const cloud of clouds) {
         response.writeHead(200, { "content-type": "text/html" }).end(body);
       });
       const { message } = await failure("protocol", cloud.store(origin).list().next());
-      assert.match(message, /not a whole listing/);
+      assert.match(message, /not a complete listing/);
     }
   });
 

@@ -85,7 +85,7 @@ test("pages without end are an error, whatever their tokens", { timeout }, async
   };
   await assert.rejects(list(endless()), isFault("protocol", /nothing new/));
   await assert.rejects(list(endless("a")), isFault("protocol", /nothing new/));
-  await assert.rejects(list(endless("a", "b", "c")), isFault("protocol", /begin anew/));
+  await assert.rejects(list(endless("a", "b", "c")), isFault("protocol", /begin again/));
 });
 
 test("an answer that is not a whole listing is an error", { timeout }, async () => {
