@@ -34,7 +34,7 @@ export interface World {
 
 /** One line of the log. */
 export interface Line {
-  readonly type: "added" | "modified" | "removed" | "start" | "poll" | "failed" | "ended";
+  readonly type: "added" | "modified" | "removed" | "aside" | "start" | "poll" | "failed" | "ended";
   readonly key: string;
   readonly version: string;
   readonly message?: string;
@@ -217,18 +217,33 @@ class Audit {
   #replay() {
     const known = new Map<string, string>();
     /** Reported since the last state that is known to be saved: only these may come again. */
-    const inFlight = new Set<string>();
+    let inFlight = new Set<string>();
+    /** Keys whose handler has failed, until a state is known to be saved in which they are handled. */
+    const aside = new Set<string>();
+    /** Handled in this life, since its last poll. */
+    const handled = new Set<string>();
     const unjustified: string[] = [];
     let reported = 0, repeated = 0, polls = 0, pollsInLife = 0;
     for (const { type, key, version, message } of readLog(this.#log)) {
       if (type === "failed" || type === "ended") throw new Error(message);
-      if (type === "start") pollsInLife = 0;
+      if (type === "start") {
+        pollsInLife = 0;
+        handled.clear();
+      }
       if (type === "poll") {
         polls++;
-        // The first poll of a life reports again; behind it, and before the next, all is saved.
-        if (++pollsInLife > 1) inFlight.clear();
+        // A poll begins when all that was handled in this life is saved.
+        for (const key of handled) aside.delete(key);
+        handled.clear();
+        // The first poll of a life reports again. Before the next, all of that was handled and saved, or has failed.
+        if (++pollsInLife > 1) inFlight = inFlight.intersection(aside);
       }
-      if (type === "start" || type === "poll") continue;
+      if (type === "aside") {
+        aside.add(key);
+        handled.delete(key);
+      }
+      if (type === "start" || type === "poll" || type === "aside") continue;
+      handled.add(key);
       reported++;
       if (type !== "removed" && known.get(key) === version) {
         repeated++;

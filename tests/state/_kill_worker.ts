@@ -88,7 +88,10 @@ async function handle(event: Event): Promise<void> {
   // So that they end in any order.
   await new Promise((resolve) => setTimeout(resolve, Math.random() * 4 * pause));
   busy.delete(key);
-  if (poison && (key.endsWith("7") || Math.random() < 0.1)) throw new Error("poison");
+  if (poison && (key.endsWith("7") || Math.random() < 0.1)) {
+    report({ type: "aside", key });
+    throw new Error("poison");
+  }
   handled(event);
 }
 
