@@ -11,6 +11,8 @@ export interface Placed {
 
 export class Heap<E extends Placed> {
   readonly #entries: E[] = [];
+  /** The `due` of each entry: comparing these does not touch the entries, which lie all over the memory. */
+  readonly #dues: number[] = [];
   #count = 0;
 
   get size(): number {
@@ -24,14 +26,9 @@ export class Heap<E extends Placed> {
 
   /** Adds an entry, or moves it. */
   set(entry: E, due: number): void {
-    const isIn = entry.place >= 0;
     entry.due = due;
     entry.order = this.#count++;
-    if (!isIn) {
-      entry.place = this.#entries.length;
-      this.#entries.push(entry);
-    }
-    this.#settle(entry);
+    this.#settle(entry, entry.place < 0 ? this.#entries.length : entry.place);
   }
 
   /** Removes an entry, if it is in the heap. */
@@ -40,48 +37,46 @@ export class Heap<E extends Placed> {
     if (place < 0) return;
     entry.place = -1;
     const last = this.#entries.pop() as E;
-    if (last === entry) return;
-    this.#put(last, place);
-    this.#settle(last);
+    this.#dues.pop();
+    if (last !== entry) this.#settle(last, place);
   }
 
-  #settle(entry: E): void {
-    this.#rise(entry);
-    this.#sink(entry);
-  }
-
-  #rise(entry: E): void {
-    while (entry.place > 0) {
-      const parent = this.#entries[(entry.place - 1) >> 1] as E;
-      if (!isBefore(entry, parent)) return;
-      this.#swap(entry, parent);
+  /** Puts an entry where it belongs, where the place given is free. */
+  #settle(entry: E, place: number): void {
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      if (!this.#goesBefore(entry, parent)) break;
+      this.#put(this.#entries[parent] as E, place);
+      place = parent;
     }
-  }
-
-  #sink(entry: E): void {
     for (;;) {
-      const left = this.#entries[2 * entry.place + 1];
-      const right = this.#entries[2 * entry.place + 2];
-      const child = right !== undefined && left !== undefined && isBefore(right, left)
-        ? right
-        : left;
-      if (child === undefined || !isBefore(child, entry)) return;
-      this.#swap(child, entry);
+      let child = 2 * place + 1;
+      if (child >= this.#entries.length) break;
+      const right = child + 1;
+      if (right < this.#entries.length && this.#isBefore(right, child)) child = right;
+      if (this.#goesBefore(entry, child)) break;
+      this.#put(this.#entries[child] as E, place);
+      place = child;
     }
+    this.#put(entry, place);
   }
 
-  #swap(a: E, b: E): void {
-    const { place } = a;
-    this.#put(a, b.place);
-    this.#put(b, place);
+  #goesBefore(entry: E, place: number): boolean {
+    const due = this.#dues[place] as number;
+    return entry.due < due ||
+      entry.due === due && entry.order < (this.#entries[place] as E).order;
+  }
+
+  #isBefore(a: number, b: number): boolean {
+    const dueA = this.#dues[a] as number;
+    const dueB = this.#dues[b] as number;
+    return dueA < dueB ||
+      dueA === dueB && (this.#entries[a] as E).order < (this.#entries[b] as E).order;
   }
 
   #put(entry: E, place: number): void {
     this.#entries[place] = entry;
+    this.#dues[place] = entry.due;
     entry.place = place;
   }
-}
-
-function isBefore(a: Placed, b: Placed): boolean {
-  return a.due < b.due || a.due === b.due && a.order < b.order;
 }

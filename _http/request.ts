@@ -2,7 +2,7 @@
  * One HTTP exchange, as every source of this package makes it. It follows redirects itself, sends credentials only
  * to the origin of the caller's URL, limits time and size, leaves no body open, and shows no secret in an error.
  */
-import { limit, type Limits } from "../_bounds/limits.ts";
+import { Limits } from "../_bounds/limits.ts";
 import { ExternalError, type ExternalErrorCode } from "../_errors/external_error.ts";
 import { discard, readBody } from "./body.ts";
 import { type CadenceField, cadenceOf, type CadenceOptions, checkCadence } from "./cadence.ts";
@@ -109,7 +109,7 @@ export class HttpClient {
     const start = { url, trusted, method, body };
     const route = new Route(this.url.origin, this.#faults, start);
     const { timeout } = this.#settings;
-    const limits = limit(signal, timeout, () => {
+    const limits = new Limits(signal, timeout, () => {
       return this.error("timeout", `${late()} within ${timeout} ms; see 'timeout'`, {
         from: route,
       });

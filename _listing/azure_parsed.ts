@@ -28,11 +28,11 @@ export function pageOfBlobs(
   return pageOfObjects(items.filter(isBlob).map((item) => objectOf(item, source)), source, prefix);
 }
 
-/** The error for a page that is not a whole listing. */
+/** The error for a page that is not a complete listing. */
 export function notWhole(source: string, what: string): ExternalError {
   return new ExternalError(
     "protocol",
-    `Cannot list '${source}' as it is not a whole listing: ${what}`,
+    `Cannot list '${source}' as it is not a complete listing: ${what}`,
     { source },
   );
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { boundedStream } from "../_bounds/bounded_stream.ts";
-import { limit, type Limits } from "../_bounds/limits.ts";
+import { Limits } from "../_bounds/limits.ts";
 import { PageGuard } from "../_bounds/page_guard.ts";
 import { compareBytes } from "../_bytes/bytes.ts";
 import { ExternalError } from "../_errors/external_error.ts";
@@ -174,7 +174,7 @@ export class Cloud {
     outer: AbortSignal | undefined,
   ): { readonly limits: Limits; readonly bounds: RequestBounds } {
     const deadline = performance.now() + this.#timeout;
-    const limits = limit(outer, this.#timeout, () => this.#timedOut(task, bounds.failure));
+    const limits = new Limits(outer, this.#timeout, () => this.#timedOut(task, bounds.failure));
     const bounds: RequestBounds = { signal: limits.signal, deadline };
     return { limits, bounds };
   }

@@ -1,5 +1,5 @@
 /** Requests of an S3 client, with a timeout, and with errors of this package. */
-import { limit, type Limits } from "../_bounds/limits.ts";
+import { Limits } from "../_bounds/limits.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { isNetworkFailure } from "../_errors/network.ts";
 import { statusOf, storeError } from "./store_error.ts";
@@ -43,7 +43,7 @@ export class S3Requests {
 
   /** A signal that aborts with the caller's, or at the timeout. */
   limit(doing: string, outer: AbortSignal | undefined): Limits {
-    return limit(outer, this.#timeout, () =>
+    return new Limits(outer, this.#timeout, () =>
       new ExternalError(
         "timeout",
         `Cannot ${doing} '${this.#source}' as there was no answer within ${this.#timeout} ms; see 'timeout'`,

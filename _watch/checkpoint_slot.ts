@@ -2,7 +2,7 @@
  * The state of one watch in a checkpoint store. Only one watch at a time holds the name, and each load and save has a
  * time limit.
  */
-import { limit } from "../_bounds/limits.ts";
+import { Limits } from "../_bounds/limits.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
@@ -57,7 +57,7 @@ export class CheckpointSlot {
   /** Loads the state, or claims it if the store can. Rejects with the signal's reason as soon as the signal aborts. */
   async load(signal: AbortSignal, claim: boolean): Promise<Uint8Array | undefined> {
     const timeout = TIMEOUT * 2 ** Math.min(this.#lateLoads, MOST_DOUBLINGS);
-    const limits = limit(signal, timeout, () => {
+    const limits = new Limits(signal, timeout, () => {
       this.#lateLoads++;
       return unanswered(timeout);
     });
@@ -116,7 +116,7 @@ export class CheckpointSlot {
   }
 
   async #within<T>(timeout: number, work: Promise<T>): Promise<T> {
-    const limits = limit(this.#released.signal, timeout, () => unanswered(timeout));
+    const limits = new Limits(this.#released.signal, timeout, () => unanswered(timeout));
     try {
       return await limits.orAborted(work);
     } finally {

@@ -4,12 +4,17 @@
  */
 export class Due {
   /** In milliseconds since the epoch. */
-  readonly at: number;
+  at = 0;
   /** The wait it was made with, in milliseconds. */
-  readonly wait: number;
+  wait = 0;
 
   /** @param wait Milliseconds from now. */
   constructor(wait: number) {
+    this.begin(wait);
+  }
+
+  /** Begins another wait: every poll has one, and a new object for each would live until the next poll. */
+  begin(wait: number): void {
     // Timers take whole milliseconds. But a wait of less than one must not become 0.
     this.wait = Math.floor(wait) || wait;
     this.at = Date.now() + this.wait;

@@ -6,9 +6,9 @@ import { observe, type Observed } from "./telemetry.ts";
 
 /** The values from before the poll whose events are being delivered. They are put back if the events break off. */
 interface Before {
-  readonly failures: number;
-  readonly partFailures: number;
-  readonly lastSuccess: number | undefined;
+  failures: number;
+  partFailures: number;
+  lastSuccess: number | undefined;
 }
 
 export class Health implements Observed {
@@ -28,7 +28,7 @@ export class Health implements Observed {
   #partFailures = 0;
   #recovered = 0;
   #lastSuccess: number | undefined;
-  #before: Before = { failures: 0, partFailures: 0, lastSuccess: undefined };
+  readonly #before: Before = { failures: 0, partFailures: 0, lastSuccess: undefined };
   #startedAt = 0;
   #stopObserving: (() => void) | undefined;
 
@@ -96,7 +96,7 @@ export class Health implements Observed {
   pollSucceeded(isPart: boolean): void {
     this.phase = "delivering";
     const [failures, partFailures] = [this.#failures, this.#partFailures];
-    this.#before = { failures, partFailures, lastSuccess: this.#lastSuccess };
+    Object.assign(this.#before, { failures, partFailures, lastSuccess: this.#lastSuccess });
     this.#recovered = isPart ? partFailures : failures;
     this.#partFailures = 0;
     if (isPart) return;

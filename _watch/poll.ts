@@ -107,11 +107,17 @@ export class Poll<T> {
       }))
     );
     return await new Promise((resolve, reject) => {
+      let isOver = false;
+      const over = answer.then(resolve, reject).then(() => {
+        isOver = true;
+        if (signal.aborted) underWay.delete(source);
+      });
       // In place of a listener on the signal: every poll would pay for one.
-      this.#giveUp = reject;
-      if (signal.aborted) reject(signal.reason);
-      const settled = answer.then(resolve, reject).then(() => void underWay.delete(source));
-      underWay.set(source, settled);
+      this.#giveUp = (reason) => {
+        reject(reason);
+        if (!isOver) underWay.set(source, over);
+      };
+      if (signal.aborted) this.#giveUp(signal.reason);
     });
   }
 

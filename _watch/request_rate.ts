@@ -9,8 +9,10 @@ const POLLS = 4;
 export class RequestRate {
   /** Requests so far. */
   total = 0;
-  /** The last polls of everything: when each began, and its requests. */
-  readonly #polls: { readonly at: number; requests: number }[] = [];
+  /** When the last polls of everything began. Numbers alone: an object for each poll would outlive it. */
+  readonly #beganAt: number[] = [];
+  /** The requests of each of those. */
+  readonly #requests: number[] = [];
   /** Requests of polls of parts, by minute. */
   readonly #minutes: { readonly minute: number; requests: number }[] = [];
   #startedAt: number | undefined;
@@ -22,16 +24,20 @@ export class RequestRate {
     this.#startedAt ??= now;
     this.#isPart = isPart;
     if (isPart) return;
-    this.#polls.push({ at: now, requests: 0 });
-    if (this.#polls.length > POLLS) this.#polls.shift();
+    if (this.#beganAt.length === POLLS) {
+      this.#beganAt.shift();
+      this.#requests.shift();
+    }
+    this.#beganAt.push(now);
+    this.#requests.push(0);
   }
 
   /** The poll under way made one more request. */
   add(): void {
     this.total++;
     if (!this.#isPart) {
-      const poll = this.#polls.at(-1);
-      if (poll !== undefined) poll.requests++;
+      const last = this.#requests.length - 1;
+      if (last >= 0) this.#requests[last] = (this.#requests[last] ?? 0) + 1;
       return;
     }
     const minute = Math.floor(Date.now() / MINUTE);
@@ -50,11 +56,11 @@ export class RequestRate {
    */
   perDay(next: number | undefined): number | undefined {
     const now = Date.now();
-    const polls = next === undefined ? this.#polls.slice(0, -1) : this.#polls;
-    const from = polls[0]?.at;
-    const to = next ?? this.#polls.at(-1)?.at;
+    const requests = next === undefined ? this.#requests.slice(0, -1) : this.#requests;
+    const from = this.#beganAt[0];
+    const to = next ?? this.#beganAt.at(-1);
     if (from === undefined || to === undefined || to <= from) return undefined;
-    const all = polls.reduce((sum, { requests }) => sum + requests, 0) / (to - from);
+    const all = requests.reduce((sum, count) => sum + count, 0) / (to - from);
     return Math.round((all + this.#partsRate(now)) * DAY);
   }
 

@@ -26,6 +26,8 @@ export class Schedule {
   readonly #parts: PartSchedule | undefined;
   readonly #budget: RequestBudget | undefined;
   #due: Due | undefined;
+  /** Whether `#due` counts: a poll is planned. */
+  #isPlanned = false;
   /** The wait that the server asked for in the last poll. */
   #asked = 0;
   #refresh = false;
@@ -45,7 +47,7 @@ export class Schedule {
 
   /** When the next poll is due, in whole milliseconds since the epoch. Undefined while none is planned. */
   get nextPoll(): number | undefined {
-    if (this.#due === undefined) return undefined;
+    if (this.#due === undefined || !this.#isPlanned) return undefined;
     const earned = this.#earned;
     return Math.ceil(Math.max(this.#due.at, earned > 0 ? Date.now() + earned : 0));
   }
@@ -88,7 +90,7 @@ export class Schedule {
     this.#hasAll = true;
     const { interval, maxRetryAfter } = this.pace;
     const asked = Math.max(interval, Math.min(this.#asked, maxRetryAfter));
-    this.#due = new Due(waitAfterSuccess({ ...this.pace, interval: asked }, this.jitterShare));
+    this.#plan(waitAfterSuccess({ ...this.pace, interval: asked }, this.jitterShare));
   }
 
   /** Plans the poll after the n-th failure in a row. Returns the wait in whole milliseconds. */
@@ -97,14 +99,21 @@ export class Schedule {
       const wait = this.#parts?.afterFailure(failures, retryAfter) ?? 0;
       return Math.max(wait, this.#budget?.left(true) ?? 0);
     }
-    this.#due = new Due(waitAfterFailure(failures, retryAfter, this.pace));
-    return Math.max(Math.ceil(this.#due.wait), this.#earned);
+    const { wait } = this.#plan(waitAfterFailure(failures, retryAfter, this.pace));
+    return Math.max(Math.ceil(wait), this.#earned);
+  }
+
+  #plan(wait: number): Due {
+    this.#isPlanned = true;
+    if (this.#due === undefined) return this.#due = new Due(wait);
+    this.#due.begin(wait);
+    return this.#due;
   }
 
   /** Removes the plan for the next poll, while one is under way, and at the end. */
   clear(): void {
     this.#refresh = false;
-    this.#due = undefined;
+    this.#isPlanned = false;
     this.#parts?.beginAll();
   }
 
@@ -142,7 +151,7 @@ export class Schedule {
 
   /** Milliseconds until everything is to be polled, without regard to the budget. */
   get #planned(): number {
-    return this.#due === undefined || this.#refresh ? 0 : this.#due.left;
+    return this.#isPlanned && !this.#refresh && this.#due ? this.#due.left : 0;
   }
 
   /** Milliseconds until the budget allows a poll of everything. */

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gatherBody } from "../../_bounds/gather_body.ts";
-import { limit } from "../../_bounds/limits.ts";
+import { Limits } from "../../_bounds/limits.ts";
 import { Gatherer } from "../../_bytes/gather.ts";
 import { serveRaw } from "./_http_server.ts";
 
@@ -39,7 +39,7 @@ for (const size of [20_000, 100_000]) {
 
 /** What is gathered from these chunks, each on a buffer of 64 KiB; in a stream of bytes, or of chunks. */
 async function gather(type: "bytes" | undefined, sizes: readonly number[], max = Infinity) {
-  const limits = limit(undefined, 10_000, () => new Error("late"));
+  const limits = new Limits(undefined, 10_000, () => new Error("late"));
   let nth = 0;
   let cancelled = false;
   const body = new ReadableStream<Uint8Array>({
