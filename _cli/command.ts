@@ -24,7 +24,7 @@ export interface Command {
 const PLACE = /\{(key|type|source|size|etag|file)\}/g;
 /** Programs that run one of their arguments as a program. */
 const INTERPRETER =
-  /^(?:sh|bash|dash|ash|zsh|ksh|fish|cmd|powershell|pwsh|eval|ssh|su|env|node|deno|bun|perl|ruby|php|awk|gawk|sed|python[\d.]*)(?:\.exe)?$/;
+  /^(?:sh|bash|dash|ash|zsh|ksh|fish|cmd|powershell|pwsh|eval|ssh|su|env|node|deno|bun|perl|ruby|php|awk|gawk|sed|python[\d.]*)(?:\.exe)?$/i;
 const SCRIPT_FLAG = /^-[A-Za-z]*[cCeEpr]$|^--?(?:eval|print|command|exec|expression)$|^\/[ck]$/i;
 
 /**
@@ -61,7 +61,6 @@ export function fill({ words }: Command, facts: Facts): string[] {
   const options = words.indexOf("--");
   return words.map((word, at) => {
     const filled = word.replace(PLACE, (_, name: keyof Facts) => facts[name]);
-    if (filled === word) return word;
     if (filled.includes("\0")) {
       throw new UnfitError("the key has a NUL, which no argument can hold");
     }
@@ -102,7 +101,7 @@ function isScript(words: readonly string[], at: number): boolean {
   if (/^(?:eval|ssh|su|env)$/.test(names[from] ?? "")) return true;
   // The word after -c or the like, or the first word that is not an option.
   const between = names.slice(from + 1);
-  return SCRIPT_FLAG.test(names[at - 1] ?? "") ||
+  return SCRIPT_FLAG.test(words[at - 1] ?? "") ||
     between.every((name) => name.startsWith("-"));
 }
 

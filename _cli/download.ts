@@ -50,7 +50,8 @@ export async function keep(
     await pipeline(content, createWriteStream(temporary));
     await rename(temporary, place);
   } catch (error) {
-    await rm(temporary, { force: true });
+    // It may not even be possible to look for it: what failed first is what counts.
+    await rm(temporary, { force: true }).catch(() => {});
     throw unfit(error);
   }
 }

@@ -25,8 +25,7 @@ const CODES: ReadonlySet<unknown> = new Set([
 const NAMES =
   /^(?:NotCapable|CredentialsProviderError|TokenProviderError|NoSuchBucket|AccessDenied|InvalidAccessKeyId|AuthorizationPermissionMismatch)$/;
 /** What the clients say if they have no region or no credentials. */
-const WORDS =
-  /region is missing|could not load (?:the default )?credentials|could not load credentials/i;
+const WORDS = /region is missing|could not load (?:the default )?credentials/i;
 
 /** Whether somebody has to act before a poll can succeed. */
 export function isLasting(error: ExternalError): boolean {

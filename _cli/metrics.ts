@@ -25,6 +25,7 @@ const BOUNDS = [
 ];
 
 interface Series {
+  readonly source: string;
   readonly labels: string;
   count: number;
   sum: number;
@@ -54,7 +55,7 @@ export class Metrics {
       (error === undefined ? "" : "," + label("error_type", error.code));
     let series = this.#polls.get(labels);
     if (series === undefined) {
-      series = { labels, count: 0, sum: 0, buckets: BOUNDS.map(() => 0) };
+      series = { source, labels, count: 0, sum: 0, buckets: BOUNDS.map(() => 0) };
       this.#polls.set(labels, series);
     }
     series.count++;
@@ -66,8 +67,8 @@ export class Metrics {
 
   /** The text with which a request of Prometheus is answered. */
   text(): string {
-    const polls = [...this.#polls.values()];
     const watched = this.#now();
+    const polls = [...this.#polls.values()];
     const now = Date.now();
     return [
       ...family("koprs_external_polls_total", "counter", "Polls, by outcome"),
@@ -110,7 +111,7 @@ export class Metrics {
   /** The status of every source that is still watched. Forgets the others. */
   #now(): { source: string; since: number; status: WatchStatus }[] {
     const all = [];
-    for (const [source, { since, status: statusOf }] of [...this.#watched]) {
+    for (const [source, { since, status: statusOf }] of this.#watched) {
       const status = statusOf();
       if (status !== undefined) all.push({ source, since, status });
       else {
@@ -122,9 +123,8 @@ export class Metrics {
   }
 
   #forget(source: string): void {
-    const ending = sourceLabel(source);
-    for (const labels of [...this.#polls.keys()]) {
-      if (labels.split(",error_type=", 1)[0]?.endsWith(ending)) this.#polls.delete(labels);
+    for (const [labels, series] of this.#polls) {
+      if (series.source === source) this.#polls.delete(labels);
     }
   }
 }
