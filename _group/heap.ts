@@ -13,10 +13,6 @@ export class Heap<E extends Placed> {
   readonly #entries: E[] = [];
   #count = 0;
 
-  get size(): number {
-    return this.#entries.length;
-  }
-
   /** The entry with the smallest `due`. */
   get top(): E | undefined {
     return this.#entries[0];
