@@ -196,6 +196,17 @@ test("a change is told to each who iterates, once for those that came together",
     assert.equal((await changes.next()).done, true);
   }));
 
+test("a change that comes while nobody waits for it is told at the next call", () =>
+  withReplicas(async ({ server, start, run }) => {
+    const { owner } = await start("a");
+    const changes = owner.changes[Symbol.asyncIterator]();
+    await changes.next();
+    addLease(server, "other");
+    await run(5_000);
+    assert.equal(await pending(changes.next()), false);
+    assert.ok(await pending(changes.next()), "once");
+  }));
+
 test("an iteration that waits ends with the owner, without another change", () =>
   withReplicas(async ({ start }) => {
     const { owner } = await start("a");
