@@ -171,7 +171,10 @@ test("what cannot be used is refused at once", () => {
   assert.throws(make(PATH, { limit: 1.5 }), { name: "RangeError", message: /a whole number/ });
   assert.throws(make(PATH, { limit: 0 }), RangeError);
   assert.throws(make(PATH, { limit: "1" }), TypeError);
-  assert.throws(make(PATH, { timeout: 0 }), RangeError);
+  assert.throws(make(PATH, { timeout: 0 }), {
+    name: "RangeError",
+    message: /^Cannot list as 'timeout'/,
+  });
   for (const cluster of [undefined, null, {}, { url: 7 }]) {
     assert.throws(() => kubernetesPages(cluster as never, PATH), {
       name: "TypeError",
