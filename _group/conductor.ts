@@ -149,7 +149,7 @@ export class Conductor<T> {
     const isFree = state === "ready" || member.removal !== undefined;
     if (!isFree && !machine.schedule.isAffordable) return this.#plan(member);
     // No poll is due, only an item that was set aside.
-    if (this.#hands !== undefined && (state === "ready" || machine.schedule.left > 0)) {
+    if (this.#hands !== undefined && (state === "ready" || leftOf(member, machine) > 0)) {
       return this.#queue(member);
     }
     const leave = this.#planner.enter(member);
@@ -198,7 +198,7 @@ export class Conductor<T> {
     member.state = "planned";
     if (this.#closing) return this.#closed(member, machine);
     machine.health.phase = "waiting";
-    this.#planner.plan(member, Math.min(machine.schedule.left, retryWait(machine)));
+    this.#planner.plan(member, Math.min(leftOf(member, machine), retryWait(machine)));
   }
 
   // Handing over
@@ -308,12 +308,6 @@ export class Conductor<T> {
     this.#listener.more();
   }
 
-  /** Called when a source has left the group. */
-  left(): void {
-    this.#planner.begin();
-    this.#listener.more();
-  }
-
   // Ownership
 
   /** Starts and stops sources, as the owner decides now. */
@@ -323,18 +317,19 @@ export class Conductor<T> {
 
   /** Starts or stops a source, as the owner decides now. */
   review(member: Member<T>): void {
-    if (this.#ended || this.#closing || member.state === "gone") return;
+    if (this.#ended || member.state === "gone") return;
     const isOurs = this.owns(member);
     if (!isOurs && member.state !== "away") {
       this.stop(member, "away", lostError(member.name));
       member.removal?.resolve();
-    } else if (isOurs && (member.state === "away" || member.state === "stopped")) {
+    } else if (
+      isOurs && !this.#closing && (member.state === "away" || member.state === "stopped")
+    ) {
       this.#regain(member);
     }
   }
 
   #regain(member: Member<T>): void {
-    this.#planner.drop(member);
     try {
       this.start(member);
     } catch (thrown) {
@@ -393,6 +388,11 @@ export class Conductor<T> {
     }
     return true;
   }
+}
+
+/** Milliseconds until its next poll. No budget puts off what it withdraws, as that takes no request. */
+function leftOf<T>({ removal }: Member<T>, { schedule }: Machine<T>): number {
+  return removal === undefined ? schedule.left : schedule.planned;
 }
 
 function lostError(name: string): DOMException {

@@ -140,7 +140,7 @@ export class Follower<T, D> {
       }
     }
     place.working = undefined;
-    if (place.desired === undefined && place.name === undefined) this.#places.delete(key);
+    if (place.name === undefined) this.#places.delete(key);
   }
 
   async #replace(place: Place<D>, desired: { readonly item: D }): Promise<void> {
@@ -160,7 +160,13 @@ export class Follower<T, D> {
     const { name } = place;
     if (name === undefined) return;
     place.name = undefined;
-    await this.#group.remove(name, how);
+    try {
+      await this.#group.remove(name, how);
+    } catch (thrown) {
+      // A removal that was refused leaves the source where it is; one that failed otherwise does not.
+      if (thrown instanceof TypeError) place.name = name;
+      throw thrown;
+    }
   }
 
   #failed(what: string, thrown: unknown): void {

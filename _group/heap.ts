@@ -15,10 +15,6 @@ export class Heap<E extends Placed> {
   readonly #dues: number[] = [];
   #count = 0;
 
-  get size(): number {
-    return this.#entries.length;
-  }
-
   /** The entry with the smallest `due`. */
   get top(): E | undefined {
     return this.#entries[0];

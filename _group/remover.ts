@@ -51,7 +51,6 @@ export class Remover<T> {
         }
       } finally {
         conductor.members.delete(member.name);
-        conductor.left();
       }
     }
   }

@@ -23,10 +23,6 @@ export class Timetable<E extends Placed> {
     return this.#now();
   }
 
-  get size(): number {
-    return this.#heap.size;
-  }
-
   /** Plans an entry in `wait` milliseconds, or moves it. */
   plan(entry: E, wait: number): void {
     this.#heap.set(entry, this.now + wait);

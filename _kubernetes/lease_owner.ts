@@ -188,7 +188,7 @@ export class LeaseOwner implements GroupOwner {
       const startedAt = performance.now();
       try {
         await this.#round();
-        if (this.#failures > 0) {
+        if (this.#failures !== 0) {
           this.#log("info", `The lease of '${this.identity}' is renewed again`);
         }
         this.#failures = 0;

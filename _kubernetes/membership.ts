@@ -136,20 +136,18 @@ export class Membership {
     this.#confirmed = false;
   }
 
-  /** To be called when this replica's Lease is gone, or held by another: no source is held any more. */
+  /**
+   * To be called when this replica's Lease is gone, or held by another: no source is held any more. The next renewal
+   * counts as one after a gap.
+   */
   lost(): void {
-    this.#held.clear();
     this.#published = undefined;
-    this.#confirmed = false;
     this.#safeUntil = -Infinity;
   }
 
   /** Whether this replica may poll a source now. */
   owns(source: string, now: number): boolean {
-    if (now >= this.#safeUntil) {
-      this.#held.clear();
-      return false;
-    }
+    if (now >= this.#safeUntil) return false;
     if (this.#view.winner(source) !== this.#id) return false;
     if (this.#held.has(source)) return true;
     if (!this.#confirmed) return false;
@@ -159,11 +157,6 @@ export class Membership {
     }
     this.#held.add(source);
     return true;
-  }
-
-  /** Forgets a source that is not watched any more. */
-  forget(source: string): void {
-    this.#held.delete(source);
   }
 
   #adopt(view: Rendezvous): void {

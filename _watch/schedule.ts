@@ -138,6 +138,11 @@ export class Schedule {
     return Math.min(this.#allLeft, this.#partsLeft);
   }
 
+  /** Milliseconds until everything is to be polled, without regard to the budget. */
+  get planned(): number {
+    return this.#isPlanned && !this.#refresh && this.#due ? this.#due.left : 0;
+  }
+
   /** Whether the budget allows the poll that is due. Other watches may have spent from it meanwhile. */
   get isAffordable(): boolean {
     return this.#earned === 0 || this.#partsLeft === 0;
@@ -146,12 +151,7 @@ export class Schedule {
   /** Milliseconds by which the budget puts off the next poll of everything; undefined without a budget. */
   get putOff(): number | undefined {
     if (this.#budget === undefined) return undefined;
-    return Math.max(Math.ceil(this.#earned - this.#planned), 0);
-  }
-
-  /** Milliseconds until everything is to be polled, without regard to the budget. */
-  get #planned(): number {
-    return this.#isPlanned && !this.#refresh && this.#due ? this.#due.left : 0;
+    return Math.max(Math.ceil(this.#earned - this.planned), 0);
   }
 
   /** Milliseconds until the budget allows a poll of everything. */
@@ -160,7 +160,7 @@ export class Schedule {
   }
 
   get #allLeft(): number {
-    return Math.max(this.#planned, this.#earned);
+    return Math.max(this.planned, this.#earned);
   }
 
   get #partsLeft(): number {

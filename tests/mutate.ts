@@ -94,6 +94,8 @@ function testsOf(file: string): string[] {
     checkpoints: "tests/state/*_test.ts",
     files: "tests/stores/local*_test.ts",
     stores: `tests/stores/${name}*_test.ts`,
+    // What is saved, and when, is tested beside the states.
+    watch: "tests/{watch/*,state/checkpoint_{failure,hang,refused,save,steps}}_test.ts",
   };
   const files = globSync(values.tests ?? patterns[room] ?? `tests/${room}/*_test.ts`, {
     cwd: root,

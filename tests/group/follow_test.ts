@@ -1,47 +1,9 @@
 import { CollectionPoller, type ExternalEvent, watchExternal, WatchGroup } from "@koprs/external";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { added, pending, settle } from "../watch/_watch.ts";
+import { added, pending } from "../watch/_watch.ts";
 import { NamedSource, short, withGroup } from "./_group.ts";
-
-interface Wanted {
-  readonly name: string;
-  readonly url: string;
-}
-type Word = ExternalEvent<Wanted>;
-
-/** A stream that the test writes. */
-class Words implements AsyncIterable<Word> {
-  readonly #stream: ReadableStream<Word>;
-  #controller!: ReadableStreamDefaultController<Word>;
-  cancelled = false;
-
-  constructor() {
-    this.#stream = new ReadableStream({
-      start: (controller) => void (this.#controller = controller),
-      cancel: () => void (this.cancelled = true),
-    });
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<Word> {
-    return this.#stream[Symbol.asyncIterator]();
-  }
-
-  async say(type: Word["type"], name: string, url = "1"): Promise<void> {
-    this.#controller.enqueue({ type, item: { name, url } } as Word);
-    await settle();
-  }
-
-  end(): void {
-    this.#controller.close();
-  }
-
-  fail(error: unknown): void {
-    this.#controller.error(error);
-  }
-}
-
-const key = ({ name }: Wanted) => name;
+import { key, type Wanted, Words } from "./_words.ts";
 
 test("G4: sources are added, replaced when their definition changed, and removed", async () => {
   await withGroup({}, async ({ group }) => {

@@ -8,8 +8,9 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { added, settle } from "../watch/_watch.ts";
+import { added, settle, withClock } from "../watch/_watch.ts";
 import { NamedSource } from "./_group.ts";
+import { withSdk } from "../watch/_sdk.ts";
 
 interface Point {
   readonly attributes: Attributes;
@@ -96,3 +97,61 @@ test("T1: with totals, polls of all sources are one series of each outcome", asy
     [{ "koprs.external.outcome": "changed" }, 3],
   ]);
 });
+
+test("T1: the metrics of a group have units and descriptions, and end with the group", () =>
+  withSdk(async (sdk) => {
+    const group = new WatchGroup<string>({ interval: 60_000 });
+    const unread = new WatchGroup<string>({ interval: 60_000, name: "unread" });
+    const reader = group.getReader();
+    const source = new NamedSource("a");
+    group.add(source);
+    unread.add(new NamedSource("b"));
+    const read = reader.read();
+    while (!source.isAsked) await settle();
+    const found = await sdk.collect();
+    const names = ["sources", "polls", "deliveries", "lag"];
+    const metrics = names.map((name) => found[`koprs.external.group.${name}`]);
+    assert.deepEqual(metrics.map((metric) => metric?.unit), [
+      "{source}",
+      "{poll}",
+      "{source}",
+      "s",
+    ]);
+    for (const metric of metrics) {
+      assert.notEqual(metric?.description, "");
+      assert.equal(metric?.points.length, 1, "a group that nobody reads is not there");
+      assert.deepEqual(metric.points[0]?.attributes, { "koprs.external.group": "group" });
+    }
+    const lag = metrics[3]?.points[0]?.value as { buckets: { boundaries: number[] } };
+    assert.deepEqual(
+      lag.buckets.boundaries,
+      [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60],
+    );
+    await source.last.answer();
+    await reader.cancel();
+    await read;
+    await unread.cancel();
+    const left = await sdk.collect();
+    assert.equal(left["koprs.external.group.sources"]?.points.length ?? 0, 0);
+  }));
+
+test("T1: the lag of a poll is the seconds between its time and its beginning", () =>
+  withSdk((sdk) =>
+    withClock(async (clock) => {
+      const group = new WatchGroup<string>({ interval: 1_000, jitter: 0, logger: false });
+      const source = new NamedSource("a");
+      group.add(source);
+      await clock.tick(2_500);
+      const reader = group.getReader();
+      reader.read().catch(() => {});
+      await settle();
+      await source.last.answer();
+      await clock.tick(1_000);
+      assert.ok(source.isAsked);
+      const found = await sdk.collect(clock);
+      const [point] = found["koprs.external.group.lag"]?.points ?? [];
+      const { count, min, max } = point?.value as { count: number; min: number; max: number };
+      assert.deepEqual([count, min, max], [2, 0, 2.5]);
+      await reader.cancel();
+    })
+  ));

@@ -1,9 +1,5 @@
 // A server with a private CA that asks for a client certificate, each runtime with the fetch it has for that.
-// @peculiar/x509 needs the first import.
-import "reflect-metadata";
-import * as x509 from "@peculiar/x509";
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -16,15 +12,15 @@ import { before, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { HttpPoller } from "@koprs/external";
+import {
+  type Certificate,
+  issueForClient,
+  issueForLocalhost,
+  makeAuthority,
+} from "./_authority.ts";
 import { failure, poll, type Scope } from "./_http_server.ts";
 
 const timeout = 20_000;
-const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-
-interface Certificate {
-  readonly cert: string;
-  readonly key: string;
-}
 
 /** What a fetch needs to know of TLS. */
 interface Trust {
@@ -40,13 +36,10 @@ let stranger: Certificate;
 before(async () => {
   const authority = await makeAuthority("Test CA");
   ca = authority.pem;
-  server = await authority.issue("localhost", x509.ExtendedKeyUsage.serverAuth, [
-    { type: "dns", value: "localhost" },
-    { type: "ip", value: "127.0.0.1" },
-  ]);
-  client = await authority.issue("operator", x509.ExtendedKeyUsage.clientAuth);
+  server = await issueForLocalhost(authority);
+  client = await issueForClient(authority);
   const other = await makeAuthority("Another CA");
-  stranger = await other.issue("operator", x509.ExtendedKeyUsage.clientAuth);
+  stranger = await issueForClient(other);
 });
 
 test("a private CA and a client certificate, through fetch", { timeout }, async (t) => {
@@ -146,61 +139,4 @@ async function fetchWith(scope: Scope, trust: Trust): Promise<typeof fetch> {
 /** Each runtime has a field of its own in what its fetch is given. */
 function plus(init: RequestInit | undefined, extra: object): RequestInit {
   return { ...init, ...extra };
-}
-
-interface Authority {
-  readonly pem: string;
-  issue(name: string, usage: string, names?: x509.JsonGeneralNames): Promise<Certificate>;
-}
-
-async function makeAuthority(name: string): Promise<Authority> {
-  const hour = 3_600_000;
-  const validity = {
-    notBefore: new Date(Date.now() - hour),
-    notAfter: new Date(Date.now() + hour),
-  };
-  const keys = await generateKeys();
-  const root = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: "01",
-    name: `CN=${name}`,
-    ...validity,
-    signingAlgorithm: algorithm,
-    keys,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 1, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
-    ],
-  });
-  let serial = 1;
-  return {
-    pem: root.toString("pem"),
-    async issue(subject, usage, names) {
-      const { publicKey, privateKey } = await generateKeys();
-      const certificate = await x509.X509CertificateGenerator.create({
-        serialNumber: `0${++serial}`,
-        subject: `CN=${subject}`,
-        issuer: root.subject,
-        ...validity,
-        signingAlgorithm: algorithm,
-        publicKey,
-        signingKey: keys.privateKey,
-        extensions: [
-          new x509.BasicConstraintsExtension(false, undefined, true),
-          new x509.ExtendedKeyUsageExtension([usage]),
-          ...(names === undefined ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
-        ],
-      });
-      return { cert: certificate.toString("pem"), key: await toPem(privateKey) };
-    },
-  };
-}
-
-function generateKeys(): Promise<CryptoKeyPair> {
-  return crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]) as Promise<CryptoKeyPair>;
-}
-
-async function toPem(key: CryptoKey): Promise<string> {
-  const base64 = Buffer.from(await crypto.subtle.exportKey("pkcs8", key)).toString("base64");
-  const lines = base64.match(/.{1,64}/g)!.join("\n");
-  return `-----BEGIN PRIVATE KEY-----\n${lines}\n-----END PRIVATE KEY-----\n`;
 }

@@ -212,3 +212,74 @@ test("what a view took away is not held by the next one that gives it", () => {
   replica.observe(other(["a", "b"], "1"), 1 + LEASE, 1 + LEASE);
   assert.equal(replica.owns(source, 2 + LEASE), false, "it may have been another's meanwhile");
 });
+
+test("at the very moment when a lease ends, it has ended: for its own replica and for the others", () => {
+  const replica = new Membership("a", LEASE);
+  const [own, others] = [["a"], [{ id: "b", stamp: "1", view: ["b"] }]];
+  replica.renewed(own, 0, 0);
+  replica.observe([], 0, 0);
+  replica.renewed(own, LEASE * 0.8, LEASE * 0.8);
+  assert.equal(replica.owns("s", LEASE * 0.8), false, "it starts from nothing");
+  replica.observe(others, LEASE, LEASE);
+  replica.observe(others, 2 * LEASE - 1, 2 * LEASE - 1);
+  assert.deepEqual(replica.view, ["a", "b"]);
+  replica.observe(others, 2 * LEASE, 2 * LEASE);
+  assert.deepEqual(replica.view, ["a"]);
+});
+
+test("a source that was held is not held behind a gap that nobody has looked into", () => {
+  const replica = new Membership("a", LEASE);
+  replica.renewed(["a"], 0, 0);
+  replica.observe([], 0, 0);
+  assert.ok(replica.owns("s", 1));
+  replica.renewed(["a"], LEASE, LEASE);
+  assert.equal(replica.owns("s", LEASE), false);
+  // Nor behind the loss of its Lease, which has to be published again.
+  replica.observe([], LEASE, LEASE);
+  assert.ok(replica.owns("s", LEASE));
+  assert.equal(replica.mustPublish, false);
+  replica.lost();
+  assert.ok(replica.mustPublish);
+  replica.observe([], LEASE, LEASE);
+  replica.renewed(["a"], LEASE, LEASE + 2);
+  assert.equal(replica.owns("s", LEASE + 2), false);
+});
+
+test("a renewal that publishes the same confirms on, and lasts from when it was asked for", () => {
+  const replica = new Membership("a", LEASE);
+  assert.equal(replica.safeUntil, -Infinity);
+  assert.ok(replica.mustPublish);
+  replica.renewed(["a"], 0, 0);
+  replica.observe([], 0, 0);
+  replica.renewed(["a"], 500, 600);
+  assert.ok(replica.owns("s", 600), "without another listing");
+  assert.equal(replica.safeUntil, 500 + LEASE * 0.8);
+});
+
+test("what a replica that is gone had is not polled before that view is published", () => {
+  const replica = new Membership("a", LEASE);
+  const source = SOURCES.find((name) => new Rendezvous(["a", "b"]).winner(name) === "b") as string;
+  const both = ["a", "b"];
+  const peers = [{ id: "b", stamp: "1", view: both }];
+  replica.observe(peers, 0, 0);
+  replica.renewed(both, 1, 1);
+  replica.observe(peers, 2, 2);
+  assert.equal(replica.owns(source, 2), false);
+  replica.observe([], 3, 3);
+  assert.deepEqual(replica.view, ["a"]);
+  assert.equal(replica.owns(source, 3), false);
+  replica.renewed(["a"], 4, 4);
+  assert.equal(replica.owns(source, 4), false, "the others were not read after it");
+  replica.observe([], 5, 5);
+  assert.ok(replica.owns(source, 5));
+});
+
+test("what expires is what was not renewed for so long, and never a replica's own Lease", () => {
+  const replica = new Membership("a", LEASE);
+  const peers = [{ id: "a", stamp: "1", view: ["a"] }, { id: "b", stamp: "1", view: ["b"] }];
+  replica.observe(peers, 0, 100);
+  assert.deepEqual(replica.expired(99 + LEASE, LEASE), []);
+  assert.deepEqual(replica.expired(100 + LEASE, LEASE), ["b"]);
+  replica.observe([{ id: "b", stamp: "2", view: ["b"] }], 200, 200);
+  assert.deepEqual(replica.expired(199 + LEASE, LEASE), []);
+});

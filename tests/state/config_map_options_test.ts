@@ -1,4 +1,4 @@
-// ConfigMapCheckpointStore: misuse. The rest is in tests/servers/config_map_test.ts.
+// ConfigMapCheckpointStore: misuse. The rest is in tests/kubernetes/ and tests/servers/.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigMapCheckpointStore } from "@koprs/external/checkpoints/config_map";
