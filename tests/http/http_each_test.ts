@@ -164,6 +164,11 @@ test("a change that is set aside is still one from what was handled last", async
   source.body = "two";
   await source.poll();
   source.setAside();
+  assert.equal(await source.poll(), "");
+  assert.equal(source.conditions.at(-1), '"two"');
+  const back = source.restarted({ remember: "body" });
+  back.body = "one";
+  assert.equal(await back.poll(), "modified one, before one", "'two' may be what is known");
   source.body = "three";
   assert.equal(await source.poll(), "");
   const next = source.restarted({ remember: "body" });
