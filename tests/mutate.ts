@@ -89,7 +89,7 @@ function testsOf(file: string): string[] {
   const room = dirname(file).replace(/^_/, "");
   const name = basename(file, ".ts");
   const clouds = "tests/{listing/{azure,gcs,node},stores/{azure,cloud,gcs}}*_test.ts";
-  const collections = "tests/diff/collection*_test.ts";
+  const collections = "tests/{diff/{collection,known},listing/collection}*_test.ts";
   // By room, or by room and the first word of the name.
   const patterns: Record<string, string> = {
     ".": "tests/*_test.ts",
