@@ -107,6 +107,7 @@ for (const how of ["json", "version"] as const) {
 
 test("an event of a poll that acknowledges nothing has the key of its item", async () => {
   const poller = collection("version", () => [item(2021)]);
+  assert.equal(poller.name, "items");
   const [event] = await poll(poller, {});
   assert.equal(poller.acknowledgement.keyOf(event!), "2021");
 });
