@@ -41,9 +41,6 @@ export class Faults {
   constructor(url: URL, name: string | undefined) {
     const shown = redactUrl(url);
     this.name = name ?? shown;
-    if (typeof this.name !== "string" || this.name === "") {
-      throw new TypeError("Cannot poll as 'name' must be a string that is not empty");
-    }
     this.#url = url;
     this.#hidesPath = !this.name.endsWith(shown) && url.pathname !== "/";
     if (this.#hidesPath) this.hide(url.host + url.pathname);

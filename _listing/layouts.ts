@@ -28,7 +28,6 @@ export function joinLayouts(layouts: readonly Layout[]): Layout {
       let found: Cut | undefined;
       let before = 0;
       for (const layout of layouts) {
-        if (before >= count) break;
         const cut = layout.cutAt(count - before);
         if (cut !== undefined) found = { key: cut.key, count: before + cut.count };
         before += layout.count;

@@ -1,6 +1,7 @@
 /** The requests that a WebDAV store makes, and their errors. */
 import { openStream } from "../_http/stream.ts";
 import { reasonOf, redactUrl } from "../_errors/redact.ts";
+import { checkName } from "../_errors/checks.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { HttpClient, type Reply, type RequestOptions } from "../_http/request.ts";
 import { type DavResource, parseMultistatus } from "./multistatus.ts";
@@ -32,6 +33,7 @@ export class DavClient {
     const folder = asFolder(url);
     const name = options.name ??
       (typeof folder === "string" ? undefined : `dav+${redactUrl(folder)}`);
+    if (options.name !== undefined) checkName("poll", options.name);
     this.#http = new HttpClient(folder, { ...options, name });
     this.name = this.#http.name;
     this.url = this.#http.url;

@@ -28,6 +28,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { orAborted } from "../_bounds/abort.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { streamOf } from "../_files/content.ts";
+import { checkName } from "../_errors/checks.ts";
 import { codeOf } from "../_errors/code_of.ts";
 import { Failures, isVanished } from "../_files/failure.ts";
 import { FolderListing } from "../_files/folder_listing.ts";
@@ -129,9 +130,7 @@ export class LocalStore implements ObjectStore {
     const path = typeof folder === "string" ? folder : fileURLToPath(folder);
     if (path.includes("\0")) throw new TypeError("Cannot make a store as the path holds U+0000");
     const { name, inode = true } = options ?? {};
-    if (name !== undefined && (typeof name !== "string" || name === "")) {
-      throw new TypeError("Cannot make a store as 'name' must be a string that is not empty");
-    }
+    if (name !== undefined) checkName("make a store", name);
     if (typeof inode !== "boolean") {
       throw new TypeError("Cannot make a store as 'inode' must be a boolean");
     }

@@ -24,7 +24,7 @@
  * @module
  */
 import { boundedStream } from "../_bounds/bounded_stream.ts";
-import { checkPositive } from "../_errors/checks.ts";
+import { checkName, checkPositive } from "../_errors/checks.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { Logger } from "../_errors/logger.ts";
 import type {
@@ -163,9 +163,7 @@ export class S3Store implements ObjectStore {
     checkBoolean("urlEncoding", urlEncoding);
     checkPositive("use the bucket", "timeout", timeout);
     const pageSize = checkPageSize("S3Store", options?.pageSize, 1000) ?? 1000;
-    if (typeof name !== "string" || name === "") {
-      throw new TypeError("Cannot use the bucket as 'name' must be a string that is not empty");
-    }
+    checkName("use the bucket", name);
     const { requestPayer, expectedBucketOwner } = options ?? {};
     this.name = name;
     this.#client = client;

@@ -88,9 +88,11 @@ export interface WebDavStoreOptions extends RequestOptions {
  * ```ts
  * import { WebDavStore } from "@koprs/external/stores/webdav";
  *
- * const store = new WebDavStore("https://user:s3cret@cloud.example.com/dav/inbox", { timeout:
- * 10_000, fetch: globalThis.fetch, // or a fetch that trusts the CA }); console.assert(store.name
- * === "dav+https://cloud.example.com/dav/inbox/");
+ * const store = new WebDavStore("https://user:s3cret@cloud.example.com/dav/inbox", {
+ *   timeout: 10_000,
+ *   fetch: globalThis.fetch, // or a fetch that trusts the CA
+ * });
+ * console.assert(store.name === "dav+https://cloud.example.com/dav/inbox/");
  * ```
  */
 export class WebDavStore implements ObjectStore {

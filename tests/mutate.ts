@@ -88,18 +88,38 @@ async function faultsOf(code: string): Promise<Fault[]> {
 function testsOf(file: string): string[] {
   const room = dirname(file).replace(/^_/, "");
   const name = basename(file, ".ts");
+  const clouds = "tests/{listing/{azure,gcs,node},stores/{azure,cloud,gcs}}*_test.ts";
+  const collections = "tests/{diff/{collection,known},listing/collection}*_test.ts";
+  // By room, or by room and the first word of the name.
   const patterns: Record<string, string> = {
     ".": "tests/*_test.ts",
     bounds: "tests/{bounds,listing,watch}/*_test.ts",
     checkpoints: "tests/state/*_test.ts",
     files: "tests/stores/local*_test.ts",
+    "listing/azure": clouds,
+    "listing/checkpoint": "tests/state/checkpoint_{object,conditions}*_test.ts",
+    "listing/cloud": clouds,
+    "listing/collection": collections,
+    "listing/etag": "tests/stores/webdav*_test.ts",
+    "listing/gcs": clouds,
+    "listing/item": collections,
+    "listing/object": "tests/{diff/{known,store},listing/}*_test.ts",
+    "listing/page": "tests/{listing/,stores/{cloud,s3}_options}*_test.ts",
+    "listing/part": "tests/{diff/{parts,store},listing/}*_test.ts",
+    "listing/put": "tests/state/checkpoint_conditions_test.ts",
+    "listing/s3": "tests/{listing,stores}/s3*_test.ts",
+    "listing/since": collections,
+    "listing/store": "tests/{diff/store,listing/,stores/{cloud,s3}_errors}*_test.ts",
+    "listing/walk": "tests/{listing/walk,stores/{local,webdav}}*_test.ts",
+    "listing/webdav": "tests/stores/webdav*_test.ts",
+    "stores/azure": clouds,
+    "stores/gcs": clouds,
     stores: `tests/stores/${name}*_test.ts`,
     // What is saved, and when, is tested beside the states.
     watch: "tests/{watch/*,state/checkpoint_{failure,hang,refused,save,steps}}_test.ts",
   };
-  const files = globSync(values.tests ?? patterns[room] ?? `tests/${room}/*_test.ts`, {
-    cwd: root,
-  });
+  const pattern = patterns[`${room}/${name.split("_")[0]}`] ?? patterns[room];
+  const files = globSync(values.tests ?? pattern ?? `tests/${room}/*_test.ts`, { cwd: root });
   if (files.length === 0) {
     throw new Error(`Cannot mutate ${file} as it has no tests: name them by --tests`);
   }

@@ -61,6 +61,19 @@ test("an answer to a condition that hangs, too", { timeout }, async (t) => {
   assert.equal(await told(poller), "");
 });
 
+test("an answer to a condition that nobody waits for any more, too", { timeout }, async (t) => {
+  const server = await serve(t, ({ headers }, response) => {
+    if (isConditional(headers)) aborter.abort("enough");
+    else send(response, content);
+  });
+  const aborter = new AbortController();
+  const poller = pollerOf(server);
+  await poll(poller);
+  await assert.rejects(poll(poller, aborter.signal), (reason) => reason === "enough");
+  assert.equal(await told(poller), "");
+  assert.equal(isConditional(server.last.headers), false);
+});
+
 test("polls that fail for conditions become rare, and one that passes starts anew", {
   timeout,
 }, async (t) => {

@@ -1,7 +1,10 @@
 // jsonPages: integers that JavaScript would round, and the option `parse`.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { jsonPages } from "@koprs/external/collection";
 import type { HttpResource } from "@koprs/external/http";
+import { z } from "zod";
+import { errorOf } from "./_client.ts";
 import { send, serve } from "./_http_server.ts";
 import { failure, ids, itemsOf, servePages, told } from "./_json_pages.ts";
 
@@ -108,6 +111,31 @@ test("what `parse` throws or rejects with fails the walk", { timeout }, async (t
     assert(error.cause instanceof Error);
     assert.equal(error.cause.message, "not my format");
   }
+});
+
+test("an item that `schema` or `parseItem` rejects fails the walk", { timeout }, async (t) => {
+  const api = await servePages(t, [ids(1, 2), ids(3, "four")]);
+  const walk = async (list: ReturnType<typeof jsonPages>) => {
+    const items: unknown[] = [];
+    const poll = { signal: new AbortController().signal };
+    const error = await errorOf((async () => {
+      for await (const page of list(poll)) items.push(...page);
+    })());
+    assert.deepEqual(items, ids(1, 2));
+    assert.equal(error.code, "invalid");
+    return error.message;
+  };
+  const schema = z.object({ id: z.number() });
+  const parseItem = (item: unknown) => schema.parse(item);
+  const url = `${api.origin}/items`;
+  assert.match(
+    await walk(jsonPages(url, { schema })),
+    /page=2: 'schema' rejected item 2: id: .*\(page 2\)$/,
+  );
+  assert.match(
+    await walk(jsonPages(url, { parseItem })),
+    /page=2: 'parseItem' rejected item 2: .*\(page 2\)$/,
+  );
 });
 
 test("`parse`: an abort does not wait for it", { timeout }, async (t) => {

@@ -63,6 +63,14 @@ test("what is read", () => {
   for (const [value, target] of understood) assert.equal(next(value), target, value);
 });
 
+test("single quotes are left out in pairs", () => {
+  const values = [["'a b'", "a b"], ["'open", "'open"], ["shut'", "shut'"], ["'", "'"], ["''", ""]];
+  for (const [written, read] of values) {
+    const [link] = parseLinks(`</p2>; title=${written}; rel=next`);
+    assert.equal(link?.parameters.get("title"), read);
+  }
+});
+
 const refused = [
   "/p2; rel=next",
   "</p2; rel=next",

@@ -149,6 +149,58 @@ test(
   },
 );
 
+/** A poller of `{"n":1}`, or of nothing once it is gone, and the state that it came to. */
+async function known() {
+  const url = "http://localhost/";
+  let status = 200;
+  const fetch = () => Promise.resolve(new Response(status === 200 ? '{"n":1}' : null, { status }));
+  const options = { remember, fetch, goneAfter: 1 } as const;
+  const before = new HttpPoller(url, options);
+  const none = before.save();
+  await events(before);
+  /** Another poller with its state, whose schema does not take the body. */
+  const broken = () => {
+    const after = new HttpPoller(url, { ...options, schema: z.object({ n: z.string() }) });
+    after.restore(before.save());
+    return after;
+  };
+  return { url, options, none, state: before.save(), broken, gone: () => void (status = 404) };
+}
+
+test("a body that was not read again is not kept behind a removal", async () => {
+  for (const each of [undefined, true] as const) {
+    const { broken, none, state, gone } = await known();
+    const after = broken();
+    assert.deepEqual(after.save(), state);
+    gone();
+    const [removed] = [...await after.poll({ signal, ...(each && { each }) })];
+    assert.equal(removed?.type, "removed");
+    if (each) after.acknowledgement.handled(after.name);
+    assert.deepEqual(after.save(), none);
+  }
+});
+
+test("a restored state takes the place of all that was known before", async () => {
+  const { url, options, broken, none, state, gone } = await known();
+  const empty = broken();
+  empty.restore(none);
+  assert.deepEqual(empty.save(), none, "the body that was not read is not kept");
+
+  const poller = new HttpPoller(url, { ...options, goneAfter: 2 });
+  const older = (await poller.poll({ signal }))[Symbol.iterator]();
+  older.next();
+  poller.restore(none);
+  older.next();
+  assert.equal(poller.current, undefined, "an older delivery commits nothing");
+
+  poller.restore(state);
+  gone();
+  assert.deepEqual(await events(poller), []);
+  poller.restore(state);
+  assert.deepEqual(await events(poller), [], "answers are counted anew");
+  assert.equal((await events(poller))[0]?.type, "removed");
+});
+
 test(
   "C1: a state of another shape is refused, whatever was changed in it",
   { timeout },

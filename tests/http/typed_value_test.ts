@@ -101,6 +101,18 @@ test("what a schema does not take fails the poll in one line, and the old state 
   for (const poller of Object.values(pollers)) assert.equal(await one<Config>(poller), undefined);
 });
 
+test("a schema is not given an integer that JavaScript would round", { timeout }, async (t) => {
+  let body = '{"n":9007199254740992}';
+  const server = await serve(t, (_, response) => send(response, { body }));
+  const poller = new HttpPoller(`${server.origin}/`, { schema: z.object({ n: z.number() }) });
+  await one(poller);
+  body = '{"n":9007199254740993}';
+  assert.match(
+    await invalid(poller),
+    /'schema' rejected it: the integer at byte 5 is too large .*: use 'parse'$/,
+  );
+});
+
 test(
   "many issues are cut to the first, and a path with dots names where",
   { timeout },

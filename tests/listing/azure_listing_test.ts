@@ -235,6 +235,26 @@ test("blobs that are written like the one before are told as it is", () => {
   assert.deepEqual(scan(pageOf(blobs, PLAIN)).page.objects(), told);
 });
 
+test("blobs without a time, or with a field of as many letters as a wanted one, are read alike", () => {
+  const blobs = (more: string) =>
+    ["a", "b", "c"].map((key) =>
+      `<Blob><Name>${key}</Name><Properties>${more}<Etag>0x${key}</Etag>` +
+      `<Content-Length>1</Content-Length></Properties></Blob>`
+    );
+  const fields = ["Lease-Duration", "Acls", "Content-Type", "Creation-Time"];
+  const others = fields.map((name) => `<${name}>9</${name}>`).join("");
+  for (const more of ["", others]) {
+    const { page } = scan(
+      pageOf(["<BlobPrefix><Name>p/</Name></BlobPrefix>", ...blobs(more)], PLAIN),
+    );
+    const told = ["a", "b", "c"].map((key) => ({ key, size: 1, etag: `"0x${key}"` }));
+    assert.deepEqual(page.objects(), told);
+  }
+  const empty = "<Etag>&quot;&quot;</Etag><Content-Length>1</Content-Length>";
+  const blob = `<Blob><Name>a</Name><Properties>${empty}</Properties></Blob>`;
+  assert.throws(() => scan(pageOf([blob], PLAIN)), isFault(/without an ETag, 'a'/));
+});
+
 test("a text that was undone in place is not taken for a pattern", () => {
   const at = (key: string) => ({ key, size: 1, etag: '"0x1"', lastModified: TIME });
   const deleted = (key: string, text: string) =>

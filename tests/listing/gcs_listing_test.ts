@@ -155,6 +155,9 @@ test("what is no listing is refused", () => {
       item('"name":"a","size":"1","size":"1","generation":"1"'),
       item('"name":"a","size":"1","generation":"1","generation":"1"'),
       item('"name":"a","size":"1","generation":"1","updated":"2026-02-30T00:00:00Z"'),
+      item(
+        '"name":"a","size":"1","generation":"1","updated":"2026-01-01T00:00:00Z","updated":"2026-01-01T00:00:00Z"',
+      ),
       '{"kind":"storage#objects","kind":"storage#objects"}',
       '{"kind":"storage#objects","nextPageToken":"1","nextPageToken":"2"}',
       '\ufeff{"kind":"storage#objects"}',

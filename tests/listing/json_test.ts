@@ -119,6 +119,9 @@ test("what is not JSON is refused", () => {
     const encoder = new TextEncoder();
     const before = encoder.encode('{"a":"'), behind = encoder.encode('"}');
     assert.throws(() => skip(Uint8Array.from([...before, ...bytes, ...behind])), SyntaxError);
+    const escape = encoder.encode("\\n");
+    const odd = Uint8Array.from([...before, ...escape, ...bytes, ...behind]);
+    assert.throws(() => skip(odd), SyntaxError, "behind an escape, too");
   }
 });
 

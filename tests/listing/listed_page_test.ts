@@ -94,6 +94,31 @@ test("a folder without a size is empty; any other object without one is named", 
   });
 });
 
+test("a page of many objects has all that each of them has", () => {
+  const objects = Array.from({ length: 4_500 }, (_, i) => ({
+    key: `k${String(i).padStart(4, "0")}`,
+    size: i,
+    ...(i % 3 > 0 && { etag: `"${i}"` }),
+    ...(i % 3 < 2 && { lastModified: i * 1_000 }),
+  }));
+  const page = pageOfObjects(objects, SOURCE);
+  assert.deepEqual(page.objects(), objects);
+  assert.deepEqual(
+    tracked(page).map(({ key, size, etag }) => [key, size, etag]),
+    objects.map(({ key, size, etag }) => [key, size, etag]),
+  );
+});
+
+test("a key is next if it sorts after the last one", () => {
+  const page = new ListedPage(encoder.encode("bac\ue000\u{10000}"), SOURCE);
+  const next = (start: number, end: number) => page.isNext(start, end);
+  assert.equal(next(0, 1), true, "the first");
+  page.push(0, 1, -1, 0, false, 1, NaN);
+  assert.deepEqual([next(1, 2), next(0, 1), next(2, 3), next(0, 2)], [false, false, true, true]);
+  page.push(3, 6, -1, 0, false, 1, NaN);
+  assert.equal(next(6, 10), true, "by its bytes");
+});
+
 test("a page that is used again holds nothing of the one before", () => {
   const page = pageOf(["b", "a"]);
   page.truncated = true;

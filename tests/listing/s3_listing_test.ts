@@ -147,6 +147,10 @@ test("what is not a whole listing is an error that says so", () => {
     [listing("<Contents><Key>a</Key><Key>a</Key></Contents>"), /more than one key/],
     [listing(object("a", "<Size>1</Size><Size>1</Size>")), /more than one size/],
     [listing(object("a", "<ETag>1</ETag><ETag>1</ETag>")), /more than one ETag/],
+    [
+      listing(object("a", "<LastModified>2026-11-23T04:05:06.789Z</LastModified>".repeat(2))),
+      /more than one time/,
+    ],
     [listing(object("a", "<Size>-1</Size>")), /Size/],
     [listing(object("a", "<Size>1e3</Size>")), /Size/],
     [listing(object("a", "<Size></Size>")), /Size/],

@@ -1,7 +1,7 @@
 import type { ObjectMeta } from "@koprs/external/store";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Task, walk } from "../../_listing/walk.ts";
+import { mayHold, type Task, walk } from "../../_listing/walk.ts";
 
 function objects(...keys: string[]): ObjectMeta[] {
   return keys.map((key) => ({ key, size: 0 }));
@@ -108,4 +108,58 @@ test("walk: an abort ends a walk that hangs, and aborts its tasks", async () => 
   await assert.rejects(pages.next(), (error) => error === reason);
   assert.ok(performance.now() - start < 50);
   assert.equal(told, reason);
+});
+
+test("walk: pages are of a thousand objects, whatever the steps are", async () => {
+  const sizes = async (...steps: number[]) => {
+    const root: Task = () =>
+      Promise.resolve(steps.map((count) => objects(...Array.from({ length: count }, String))));
+    return (await Array.fromAsync(walk(root, { ahead: 1 }))).map(({ length }) => length);
+  };
+  assert.deepEqual(await sizes(), []);
+  assert.deepEqual(await sizes(0, 0), []);
+  assert.deepEqual(await sizes(1), [1]);
+  assert.deepEqual(await sizes(500, 500), [1_000]);
+  assert.deepEqual(await sizes(1_500, 500, 1), [1_000, 1_000, 1]);
+});
+
+test("walk: an abort between two pages ends it, and leaves no listener", async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listeners++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listeners--;
+    removeEventListener.apply(signal, args);
+  };
+  const root: Task = () => Promise.resolve([objects(...Array.from({ length: 2_001 }, String))]);
+  const pages = walk(root, { ahead: 1, signal });
+  assert.equal((await pages.next()).value?.length, 1_000);
+  assert.equal(listeners, 1);
+  controller.abort(new Error("enough"));
+  await assert.rejects(pages.next(), /enough/);
+  assert.equal(listeners, 0);
+  const unread: Task = () => assert.fail("nothing is read");
+  await assert.rejects(walk(unread, { ahead: 1, signal }).next(), /enough/);
+});
+
+test("walk: what is under way is aborted when nobody reads on", async () => {
+  let told: AbortSignal | undefined;
+  const hanging: Task = (signal) => {
+    told = signal;
+    return new Promise(() => {});
+  };
+  const root: Task = () =>
+    Promise.resolve([objects(...Array.from({ length: 1_000 }, String)), hanging]);
+  for await (const _page of walk(root, { ahead: 2 })) break;
+  assert.equal(told?.aborted, true);
+});
+
+test("a folder may hold a prefix, or be under it", () => {
+  for (const prefix of ["", "a", "a/", "a/b", "a/b/c"]) assert.ok(mayHold("a/", prefix), prefix);
+  for (const prefix of ["b", "a-", "aa", "/"]) assert.ok(!mayHold("a/", prefix), prefix);
 });

@@ -48,7 +48,9 @@ test("LocalStore: wrong arguments are TypeErrors", () => {
   assert.throws(wrong(undefined), TypeError);
   assert.throws(wrong("a\0b"), TypeError);
   assert.throws(wrong(new URL("https://example.com/")), /file: URL: it is https:/);
-  assert.throws(wrong("a", { name: "" }), TypeError);
+  for (const name of ["", 7, "two\nlines"]) {
+    assert.throws(wrong("a", { name }), /^TypeError: Cannot make a store .*as 'name' must be /);
+  }
   assert.throws(wrong("a", { inode: 1 }), TypeError);
 });
 

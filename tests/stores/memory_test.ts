@@ -106,6 +106,32 @@ test("a write whose condition does not hold rejects and writes nothing", async (
   assert.equal(await new Response(await store.get("a")).text(), "3");
 });
 
+test("an error says what was to be done, and why it was not", async () => {
+  const store = new MemoryStore({ name: "memory://mine" });
+  await store.put("a", "1");
+  const told = async (promise: Promise<unknown>) => {
+    const error = await promise.then(() => undefined, (thrown) => thrown);
+    assert(error instanceof ExternalError);
+    assert.equal(error.source, "memory://mine");
+    return error.message;
+  };
+  const other = { ifMatch: '"x"' };
+  const into = "in 'memory://mine' as";
+  const changed = "it changed: its ETag is another one";
+  assert.equal(await told(store.get("b")), `Cannot get 'b' ${into} it does not exist`);
+  assert.equal(await told(store.get("a", other)), `Cannot get 'a' ${into} ${changed}`);
+  assert.equal(await told(store.put("b", "", other)), `Cannot put 'b' ${into} it does not exist`);
+  assert.equal(await told(store.put("a", "", other)), `Cannot put 'a' ${into} ${changed}`);
+  const none = { ifNoneMatch: "*" } as const;
+  assert.equal(await told(store.put("a", "", none)), `Cannot put 'a' ${into} it exists already`);
+});
+
+test("an object without content is an empty stream", async () => {
+  const store = new MemoryStore();
+  await store.put("a", "");
+  assert.equal((await (await store.get("a")).getReader().read()).done, true);
+});
+
 test("writes take effect in the order in which they were asked for", async () => {
   const store = new MemoryStore();
   const long = "x".repeat(1_000_000);

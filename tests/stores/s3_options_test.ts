@@ -29,7 +29,7 @@ test("wrong arguments are refused at once", () => {
 
 test("an option of the wrong kind is refused at once", () => {
   const client = new S3({ region: "us-east-1" });
-  for (const name of ["", 1, null]) {
+  for (const name of ["", 1, null, "two\nlines"]) {
     const options = { name } as unknown as S3StoreOptions;
     assert.throws(() => new S3Store(client, "bkt", options), /TypeError.*'name'/);
   }

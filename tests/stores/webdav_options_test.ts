@@ -19,6 +19,12 @@ test("the name holds no secret, and errors do not either", async () => {
   assert.throws(() => new WebDavStore("ftp://example.com/"), TypeError);
   assert.throws(() => new WebDavStore("nonsense"), TypeError);
   assert.throws(() => new WebDavStore("https://example.com/", { timeout: -1 }), RangeError);
+  for (const name of ["", 7, "two\nlines"]) {
+    const options = { name: name as string };
+    assert.throws(() => new WebDavStore("https://example.com/", options), (error) => {
+      return error instanceof TypeError && /as 'name' must be /.test(error.message);
+    });
+  }
 });
 
 test("a name of one's own, or what the name masks, is told apart by the identity", async () => {
