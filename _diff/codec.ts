@@ -199,7 +199,7 @@ export const objectCodec: Codec<ObjectMeta> = {
     return object;
   },
   check(bytes, identity, extra, end) {
-    const tag = identity < extra ? bytes[identity] as number : -1;
+    const tag = bytes[identity] as number;
     const size = readVarint(bytes, identity + 1, extra);
     if (size < 0) return false;
     const rest = identity + 1 + varintLength(size);
@@ -207,7 +207,7 @@ export const objectCodec: Codec<ObjectMeta> = {
     if (!isTime(end - extra)) return false;
     switch (tag & ~QUOTED) {
       case PLAIN:
-        return rest <= extra && isText(bytes, rest, extra);
+        return isText(bytes, rest, extra);
       case HEX:
         return extra - rest === 16;
       case MULTIPART:

@@ -15,7 +15,7 @@ export function* knownItems<V>(
 ): Generator<V, void, undefined> {
   const start = textBytes(prefix);
   const cursor = new Cursor(snapshot.chunks);
-  if (start.length > 0) cursor.seek(start, 0, start.length);
+  cursor.seek(start, 0, start.length);
   for (; !cursor.done && beginsWith(cursor, start); cursor.next()) yield cursor.value(codec);
 }
 

@@ -24,10 +24,6 @@ export interface OpenItem<V> {
 export class OpenItems<V extends { readonly key: string }> {
   readonly #items = new Map<string, OpenItem<V>>();
 
-  get size(): number {
-    return this.#items.size;
-  }
-
   has(key: string): boolean {
     return this.#items.has(key);
   }

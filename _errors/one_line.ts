@@ -32,7 +32,7 @@ function cut(text: string, longest: number): string {
   let head = Math.ceil(longest / 2);
   let tail = text.length - (longest - head);
   // Not between the two halves of a surrogate pair.
-  if (head > 0 && isLead(text.charCodeAt(head - 1))) head--;
+  if (isLead(text.charCodeAt(head - 1))) head--;
   if (isLead(text.charCodeAt(tail - 1))) tail++;
   return `${text.slice(0, head)}…${text.slice(tail)}`;
 }

@@ -33,7 +33,7 @@ export function isSecretName(name: string): boolean {
   const whole = words.join("");
   if (WHOLE.test(whole) || PART.test(whole)) return true;
   if (END.test(whole)) return !NO_KEY.test(words.at(-1) ?? "") && !DATABASE_KEY.test(whole);
-  return words.length > 1 && words.some((word) => WORD.test(word));
+  return words.some((word) => WORD.test(word));
 }
 
 /** The words of a name, which may be in camel case. */

@@ -2,7 +2,6 @@
 import {
   type Fields,
   fieldsOf,
-  isFields,
   notice,
   notUnderstood,
   type ObjectNotice,
@@ -12,13 +11,10 @@ import {
 
 const EVENTS = /^OBJECT_(FINALIZE|DELETE|ARCHIVE|METADATA_UPDATE)$/;
 
-/** A message of Pub/Sub. All that is needed is in its attributes, whatever the format of its payload. */
-export function noticesOfPubSub(message: Fields): ObjectNotice[] {
-  const { attributes } = message;
-  if (!isFields(attributes)) {
-    throw notUnderstood("a Pub/Sub message without attributes tells nothing");
-  }
-  const { eventType, objectId, bucketId } = attributes;
+/**
+ * A message of Pub/Sub, by its attributes: all that is needed is in them, whatever the format of the message's payload.
+ */
+export function noticesOfPubSub({ eventType, objectId, bucketId }: Fields): ObjectNotice[] {
   if (eventType === undefined && objectId === undefined) return [];
   if (typeof eventType !== "string" || !EVENTS.test(eventType)) {
     throw notUnderstood(`the event '${orEmpty(eventType)}' of Cloud Storage is not known`);

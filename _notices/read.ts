@@ -32,7 +32,7 @@ function read(payload: unknown, depth: number): ObjectNotice[] {
   if (isFields(payload["s3"])) return [noticeOfRecord(payload)];
   if (payload["source"] === "aws.s3") return noticeOfEventBridge(payload);
   if (payload["kind"] === "storage#object") return [noticeOfResource(payload)];
-  if (isFields(payload["attributes"])) return noticesOfPubSub(payload);
+  if (isFields(payload["attributes"])) return noticesOfPubSub(payload["attributes"]);
   if (typeof payload["specversion"] === "string") return noticesOfCloudEvent(payload);
   if (typeof payload["eventType"] === "string" && typeof payload["subject"] === "string") {
     return noticesOfAzure(payload["eventType"], payload);

@@ -131,6 +131,7 @@ export class FencedStates {
       const gone = known.mark !== undefined && await this.#remove(key, mark, known.version);
       const found = gone ? undefined : await this.#records.read(key, true);
       if (found === undefined || found.mark === mark) {
+        see(known, found);
         known.written = number; // A save that still hangs gives up.
         if (this.#known.get(key) === known) this.#known.delete(key);
         return;

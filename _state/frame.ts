@@ -66,7 +66,7 @@ export function mayBeHead(bytes: Uint8Array): boolean {
 }
 
 function endOf(bytes: Uint8Array): number | undefined {
-  if (bytes.length < MAGIC.length || MAGIC.some((byte, i) => bytes[i] !== byte)) return undefined;
+  if (MAGIC.some((byte, i) => bytes[i] !== byte)) return undefined;
   const end = bytes.subarray(0, MAX_HEAD).indexOf(END_OF_HEAD);
   return end === -1 ? undefined : end;
 }

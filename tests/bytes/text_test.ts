@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { isText, readText, readVarint, textBytes, writeVarint } from "../../_bytes/bytes.ts";
+import {
+  isText,
+  readText,
+  readVarint,
+  textBytes,
+  varintLength,
+  writeText,
+  writeVarint,
+} from "../../_bytes/bytes.ts";
 import { compareKeys } from "../../_bytes/order.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { ExternalError } from "../../error.ts";
@@ -25,6 +33,44 @@ test("text: every string round-trips, and bytes order as code points", () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+// Where the number of bytes changes, and where surrogates begin and end.
+const EDGES = [0, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xd800, 0xdbff, 0xdc00, 0xdfff, 0xe000, 0xffff]
+  .concat([0x10000, 0x10ffff]).map((point) => String.fromCodePoint(point));
+
+test("text: characters at the edges round-trip, each beside each", () => {
+  for (const first of EDGES) {
+    for (
+      const text of [first, ...EDGES.flatMap((second) => [first + second, first + second + "a"])]
+    ) {
+      const bytes = textBytes(text);
+      assert.equal(readText(bytes, 0, bytes.length), text);
+      assert.ok(isText(bytes, 0, bytes.length));
+      if (text.isWellFormed()) assert.deepEqual(bytes, new TextEncoder().encode(text));
+      const lone = textBytes(`${text}\ud800`);
+      assert.equal(readText(lone, 0, lone.length), `${text}\ud800`);
+    }
+  }
+});
+
+test("text: a long one is written at its place, a lone surrogate or not", () => {
+  for (const text of ["a".repeat(97), "ä".repeat(97), "a".repeat(97) + "\ud800"]) {
+    const target = new Uint8Array(400).fill(0xff);
+    const end = writeText(text, target, 3);
+    assert.equal(readText(target, 3, end), text);
+    assert.deepEqual([...target.subarray(0, 3)], [0xff, 0xff, 0xff]);
+    assert.equal(end, 3 + textBytes(text).length);
+  }
+});
+
+test("text: a character that ends behind the range is cut off", () => {
+  for (const text of ["é", "€", "😀"]) {
+    const bytes = textBytes(text);
+    for (let end = 1; end < bytes.length; end++) {
+      assert.ok(!isText(bytes, 0, end), `${text} ${end}`);
+    }
+  }
 });
 
 test("text: bytes that no string encodes to are told", () => {
@@ -86,6 +132,15 @@ test("varint: every whole number round-trips, a cut or overlong one is told", ()
     assert.equal(readVarint(bytes, 0, end), value);
     for (let cut = 0; cut < end; cut++) assert.equal(readVarint(bytes, 0, cut), -1);
   }));
+  for (const power of [7, 14, 21, 28, 31, 32, 35, 42, 49, 53]) {
+    for (const value of [2 ** power - 1, ...power < 53 ? [2 ** power, 2 ** power + 1] : []]) {
+      const bytes = new Uint8Array(10);
+      const end = writeVarint(value, bytes, 1);
+      assert.equal(readVarint(bytes, 1, end), value);
+      assert.equal(end - 1, Math.ceil(value.toString(2).length / 7));
+      assert.equal(varintLength(value), end - 1);
+    }
+  }
   assert.equal(readVarint(new Uint8Array(9).fill(255), 0, 9), -1);
   assert.equal(readVarint(Uint8Array.from([255, 255, 255, 255, 255, 255, 255, 127]), 0, 8), -1);
 });

@@ -37,6 +37,17 @@ test("a header comes back as it was, and one that is cut is told", () => {
       assert.ok(!readHeader(bytes, at, limit, read), `${limit} of ${end}`);
     }
   }));
+  // The longest that fit in one byte, and the shortest that do not. 255 says that they follow.
+  for (const identity of [0, 30, 31, 32, 33]) {
+    for (const extra of [0, 6, 7, 8, 9]) {
+      const bytes = new Uint8Array(HEADER_ROOM);
+      const end = writeHeader(1, 1, false, identity, extra, bytes, 0);
+      assert.ok(readHeader(bytes, 0, end, read));
+      assert.deepEqual(read, { shared: 1, rest: 1, packed: false, identity, extra, end });
+      const short = identity < 32 && extra < 8 && identity + extra < 38;
+      assert.equal(end, short ? 3 : 5, `${identity} and ${extra}`);
+    }
+  }
   // What nearly every object needs.
   assert.equal(writeHeader(63, 63, true, 31, 6, new Uint8Array(HEADER_ROOM), 0), 3);
 });
@@ -115,6 +126,11 @@ test("only entries as `save` writes them are restored", () => {
     "shares, at the beginning of a chunk": [[first], [{ shared: 1, key: "x" }]],
     "a lesser key": [[first, { shared: 2, key: "00" }]],
     "the same key": [[first, { shared: 8, key: "" }]],
+    "the empty key, twice": [[{ shared: 0, key: "" }, { shared: 0, key: "" }]],
+    "the empty key, once more in another chunk": [[{ shared: 0, key: "" }], [{
+      shared: 0,
+      key: "",
+    }]],
     "a chunk behind a greater one": [[first], [{ shared: 0, key: "a" }]],
     "a chunk of nothing": [[first], []],
     "nothing but a chunk of nothing": [[]],
@@ -125,12 +141,27 @@ test("only entries as `save` writes them are restored", () => {
 });
 
 test("the identity of an object is exactly as long as what it holds", () => {
-  const [plain, multipart, decimal] = [1, 3, 4];
+  const [none, plain, hex, multipart, decimal] = [0, 1, 2, 3, 4] as const;
   const digest = Array.from({ length: 16 }, () => 7);
   const check = (...bytes: number[]) =>
     objectCodec.check(Uint8Array.from(bytes), 0, bytes.length, bytes.length);
   assert.ok(check(plain, 1) && check(plain, 1, 0x61));
+  assert.ok(!check() && !check(plain) && !check(plain, 0x80) && !check(plain, 1, 0xff));
+  assert.ok(check(hex, 1, ...digest));
+  assert.ok(!check(hex, 1, ...digest, 0) && !check(hex, 1, ...digest.slice(1)));
+  assert.ok(!check(decimal, 1, 0x80), "a number that is cut off");
   assert.ok(check(decimal, 1, 5) && !check(decimal, 1) && !check(decimal, 1, 5, 0));
   assert.ok(check(multipart, 1, ...digest, 2));
   assert.ok(!check(multipart, 1, ...digest) && !check(multipart, 1, ...digest, 2, 0));
+  for (const form of [5, 6, 7, 16]) assert.ok(!check(form, 1), `form ${form}`);
+  // A time has 0, 4, 6 or 8 bytes: in the identity where there is no ETag, or else behind it.
+  for (let bytes = 0; bytes < 10; bytes++) {
+    const time = Array.from({ length: bytes }, () => 7);
+    const isTime = [0, 4, 6, 8].includes(bytes);
+    assert.equal(check(none, 1, ...time), isTime, `${bytes} bytes`);
+    const all = Uint8Array.from([plain, 1, ...time]);
+    assert.equal(objectCodec.check(all, 0, 2, all.length), isTime, `${bytes} bytes behind it`);
+    const two = Uint8Array.from([none, 1, ...time]);
+    assert.equal(objectCodec.check(two, 0, 2, two.length), bytes === 0, "it has a time already");
+  }
 });

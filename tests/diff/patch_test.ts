@@ -45,6 +45,22 @@ test("any values for any keys: new ones, other ones, none", () => {
   );
 });
 
+test("at the ends of every chunk a value is changed, removed, or put beside", () => {
+  const model = new Map(objects.map((item) => [item.key, item]));
+  const values = new Map<string, ObjectMeta | undefined>();
+  for (const chunk of large.chunks) {
+    const keys = [...new Snapshot([chunk]).values(objectCodec)].map(({ key }) => key);
+    const [first = "", second = "", last = ""] = [keys[0], keys[1], keys.at(-1)];
+    values.set(first, { key: first, size: 1 }).set(second, undefined);
+    values.set(`${last}!`, { key: `${last}!`, size: 2 }).set(last, undefined);
+  }
+  for (const [key, value] of values) {
+    if (value === undefined) model.delete(key);
+    else model.set(key, value);
+  }
+  assert.deepEqual([...patch(large, values, form).values(objectCodec)], sorted(model));
+});
+
 test("only the chunks with these keys are written anew", () => {
   const key = keyOf(9_000);
   const patched = patch(large, new Map([[key, { key, size: 1 }]]), form);

@@ -217,3 +217,95 @@ test("at any moment: a restart tells exactly what was not handled", () => {
     { numRuns: 200 },
   );
 });
+
+test("a delivery that another one has overtaken reports and commits nothing, read or not", () => {
+  for (const given of [0, 1]) {
+    const tracker = track();
+    const older = tracker.deliver(listing({ a: 1, b: 1 }), each)[Symbol.iterator]();
+    for (let i = 0; i < given; i++) older.next();
+    const newer = tracker.deliver(listing({ a: 2, c: 1 }), each)[Symbol.iterator]();
+    assert.equal(older.next().done, true);
+    assert.equal(short(newer.next().value as Change<ObjectMeta>), "added a2");
+    assert.equal(older.next().done, true);
+    assert.equal(short(newer.next().value as Change<ObjectMeta>), "added c1");
+    assert.equal(newer.next().done, true);
+    assert.equal(tracker.committed.count, 2);
+    tracker.handled("a");
+    tracker.handled("c");
+    assert.deepEqual(afterRestart(tracker, { a: 2, c: 1 }), []);
+  }
+});
+
+test("an item that is put back is set aside until the next poll, which reports it", () => {
+  const tracker = track();
+  handleAll(tracker, { a: 1 });
+  for (const { item } of tracker.deliver(listing({ a: 2, b: 2 }), each)) {
+    tracker.setAside(item.key);
+    tracker.putBack(item.key);
+  }
+  assert.deepEqual([...tracker.asideKeys()], ["a", "b"]);
+  assert.equal(tracker.again("a"), undefined, "only the poll can tell");
+  const told = [...tracker.deliver(listing({ a: 2, b: 3 }), each)].map(short);
+  assert.deepEqual(told, ["modified a2 from 1", "added b3"]);
+  assert.deepEqual([...tracker.asideKeys()], []);
+  // Only what was set aside can be put back, or asked for again.
+  tracker.putBack("a");
+  tracker.putBack("none");
+  tracker.setAside("none");
+  tracker.handled("none");
+  assert.equal(tracker.again("a"), undefined);
+  tracker.handled("a");
+  tracker.handled("b");
+  assert.deepEqual(afterRestart(tracker, { a: 2, b: 3 }), []);
+});
+
+test("what is set aside is not handled by saying so, and not set aside once it was handled", () => {
+  const tracker = track();
+  for (const { item } of tracker.deliver(listing({ a: 1, b: 1 }), each)) {
+    if (item.key === "a") tracker.setAside("a");
+    else tracker.handled("b");
+  }
+  tracker.handled("a");
+  tracker.setAside("b");
+  assert.deepEqual([...tracker.asideKeys()], ["a"]);
+  assert.deepEqual(afterRestart(tracker, { a: 1, b: 1 }), ["added a1"]);
+});
+
+test("a restore forgets what was out and set aside", () => {
+  const saved = track();
+  handleAll(saved, { x: 1 });
+  const tracker = track();
+  for (const { item } of tracker.deliver(listing({ a: 1, b: 1 }), each)) {
+    if (item.key === "a") tracker.setAside("a");
+  }
+  tracker.restore(saved.save());
+  assert.deepEqual([...tracker.asideKeys()], []);
+  assert.deepEqual(tracker.save(), saved.save());
+  const told = [...tracker.deliver(listing({ a: 1, x: 1 }), each)].map(short);
+  assert.deepEqual(told, ["added a1"]);
+});
+
+test("all that is withdrawn is removed, what is in doubt as well", () => {
+  for (const mode of [{}, each]) {
+    const tracker = track();
+    handleAll(tracker, { a: 1, b: 1 });
+    tracker.deliver(listing({ a: 1, b: 1, c: 1 }))[Symbol.iterator]().next();
+    const gone = [...tracker.withdraw(mode)].map(short);
+    assert.deepEqual(gone, ["removed a1", "removed b1", "removed c1"]);
+    assert.equal(tracker.committed.count, 0);
+    for (const key of ["a", "b", "c"]) tracker.handled(key);
+    assert.deepEqual(afterRestart(tracker, {}), []);
+  }
+});
+
+test("what was in doubt and is handled by a delivery that breaks off comes no more", () => {
+  const tracker = track();
+  const sizes = { a: 1, b: 1, c: 1 };
+  const first = tracker.deliver(listing(sizes))[Symbol.iterator]();
+  for (let i = 0; i < 2; i++) first.next(); // a and b are in doubt.
+  const changes = tracker.deliver(listing(sizes), each)[Symbol.iterator]();
+  assert.equal(short(changes.next().value as Change<ObjectMeta>), "added a1");
+  tracker.handled("a");
+  const told = [...tracker.deliver(listing({ a: 1, c: 1 }), each)].map(short);
+  assert.deepEqual(told, ["removed b1", "added c1"]);
+});

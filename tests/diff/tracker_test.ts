@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { objectCodec } from "../../_diff/codec.ts";
+import { Part } from "../../_diff/part.ts";
 import type { Change } from "../../_diff/snapshot.ts";
 import { Tracker } from "../../_diff/tracker.ts";
 import { ExternalError } from "../../error.ts";
@@ -183,5 +184,30 @@ test("what is no origin in an identity is something else's", () => {
   for (const identity of [`${base},1]`, `${base},"a","b"]`, `${base}"x"]`, `${base},"a" ]`, base]) {
     const other = track({ identity });
     assert.throws(() => track().restore(other.save()), isCheckpointError(/belongs to/), identity);
+  }
+});
+
+test("a poll of a part leaves in doubt what is outside of it", () => {
+  const tracker = track();
+  const part = new Part("a", []);
+  const doubts = () => shape(tracker.doubtful).map(({ key }) => key);
+  read(tracker.deliver(listing({ a1: 1, b1: 1, c1: 1 })), 2);
+  assert.deepEqual(read(tracker.deliver(listing({ a1: 1 }), {}, part)), ["added a11"]);
+  assert.deepEqual(doubts(), ["b1"]);
+  // Also one that breaks off, and a restart in the middle of it.
+  assert.deepEqual(read(tracker.deliver(listing({ a1: 1, a2: 1, a3: 1 }), {}, part), 2), [
+    "added a21",
+    "added a31",
+  ]);
+  const restored = track();
+  restored.restore(tracker.save());
+  assert.deepEqual(doubts(), ["a2", "a3", "b1"]);
+  for (const each of [tracker, restored]) {
+    assert.deepEqual(read(each.deliver(listing({ a1: 1, c1: 1 }))).sort(), [
+      "added c11",
+      "removed a21",
+      "removed a31",
+      "removed b11",
+    ]);
   }
 });

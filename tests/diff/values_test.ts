@@ -55,6 +55,7 @@ test("common ETags are packed", () => {
   assert.equal(size(`"${HEX}"`), 3 + 1 + 2 + 16);
   assert.equal(size(`${HEX}-12`), 3 + 1 + 2 + 17);
   assert.equal(size("1763869468123456"), 3 + 1 + 2 + 8);
+  assert.equal(size("1000000000000009"), 3 + 1 + 2 + 8);
 });
 
 test("keys that look alike are packed", () => {

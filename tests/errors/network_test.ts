@@ -33,6 +33,36 @@ test("a code of the system or of a client is one, wherever in the causes it is",
   }
 });
 
+test("a name, or a message of fetch, is one as well", () => {
+  assert.ok(isNetworkFailure(Object.assign(new Error("failed"), { name: "ConnectionClosed" })));
+  const messages = [
+    "error sending request for url (http://h/)",
+    "error reading a body from connection",
+    "the peer is gone (os error 104)",
+    "Failed to fetch",
+    "Load failed",
+    "NetworkError when attempting to fetch resource.",
+  ];
+  for (const message of messages) {
+    assert.ok(isNetworkFailure(new TypeError(message)), message);
+    assert.ok(isNetworkFailure(new TypeError("failed", { cause: { message } })), message);
+    assert.ok(!isNetworkFailure(new Error(message)), `no TypeError: ${message}`);
+    assert.ok(!isNetworkFailure(new TypeError(`It says: ${message}, and more`)), message);
+  }
+  const parsed = "Error reading response as text: aborted";
+  assert.ok(isNetworkFailure(Object.assign(new Error(parsed), { code: "PARSE_ERROR" })));
+  assert.ok(!isNetworkFailure(new Error(parsed)));
+});
+
+test("of an aggregate the first error counts, and of a chain the first seven", () => {
+  const refused = withCode("ECONNREFUSED");
+  assert.ok(!isNetworkFailure(new AggregateError([new Error("first"), refused])));
+  let chain: Error = refused;
+  for (let above = 1; above <= 6; above++) chain = new Error("outer", { cause: chain });
+  assert.ok(isNetworkFailure(chain));
+  assert.ok(!isNetworkFailure(new Error("outer", { cause: chain })));
+});
+
 test("what is none", () => {
   const loop = new Error("loop");
   loop.cause = loop;

@@ -30,7 +30,14 @@ test("B3: of a long text the middle is left out, and no half of a character stay
   assert.equal(oneLine("abcdefghijkl", 10), "abcde…hijkl");
   assert.equal(oneLine("abcd😀ghijkl", 10), "abcd…hijkl", "half a character");
   assert.equal(oneLine("abcdef😀ijkl", 10), "abcde…ijkl", "half a character");
+  for (const pair of ["\u{10000}", "\u{103ff}", "\u{10fc00}", "\u{10ffff}"]) {
+    assert.equal(oneLine(`abcd${pair}ghijkl`, 10), "abcd…hijkl", "half a character");
+    assert.equal(oneLine(`abc${pair}fghijkl`, 10), `abc${pair}…hijkl`, "a whole one");
+    assert.equal(oneLine(`abcdef${pair}ijkl`, 10), "abcde…ijkl", "half a character");
+    assert.equal(oneLine(`abcde${pair}hijkl`, 10), "abcde…hijkl", "none of it");
+  }
   assert.equal(oneLine("abcdef", 0), "…");
+  assert.equal(oneLine("abcdefghi\n", 10), "abcdefghi\\n", "cut, it would be no shorter");
   assert.equal(oneLine("\n".repeat(10), 8), "\\n\\n…\\n\\n", "escapes count as what they are");
 });
 

@@ -45,7 +45,11 @@ test("redactError: aggregates, causes that are no errors, circles, junk", () => 
     stack: 5,
     code: {},
   });
-  assert.equal((redactError(junk) as Error).message, "[object Object]");
+  const copy = redactError(junk) as Error;
+  assert.equal(copy.message, "[object Object]");
+  assert.equal(copy.name, "Error");
+  assert.equal(copy.stack, "Error: [object Object]");
+  assert.ok(!("code" in copy));
 });
 
 test("reasonOf: the messages down to the innermost cause, each once", () => {
@@ -64,6 +68,39 @@ test("reasonOf: the messages down to the innermost cause, each once", () => {
   const circle = new Error("circle");
   circle.cause = circle;
   assert.equal(reasonOf(circle), "circle");
+  const nameless = Object.assign(new Error("", { cause: inner }), { name: "" });
+  assert.equal(reasonOf(nameless), "connection refused");
+  assert.equal(reasonOf({ message: "rejected", errors: "all" }), "rejected", "no list of errors");
+});
+
+test("of a long chain the first six errors are kept", () => {
+  let chain: Error | undefined;
+  for (const name of [..."hgfedcba"]) chain = new Error(`error ${name}`, { cause: chain });
+  const kept = ["a", "b", "c", "d", "e", "f"].map((name) => `error ${name}`);
+  assert.equal(reasonOf(chain), kept.join(": "));
+  const messages: string[] = [];
+  for (let at = redactError(chain); at instanceof Error; at = at.cause) messages.push(at.message);
+  assert.deepEqual(messages, kept);
+});
+
+test("of a stack the first twenty calls are kept, whichever engine wrote it", () => {
+  const v8 = Array.from({ length: 30 }, (_, i) => `    at call${i} (file:///a.js:${i}:1)`);
+  const safari = Array.from({ length: 30 }, (_, i) => `call${i}@file:///a.js:${i}:1`);
+  for (const frames of [v8, safari]) {
+    const error = new Error("failed");
+    error.stack = ["Error: failed", "which says more", ...frames].join("\n");
+    const shown = frames.slice(0, 20).map((frame) => `    ${frame.trim()}`);
+    assert.equal((redactError(error) as Error).stack, ["Error: failed", ...shown].join("\n"));
+  }
+});
+
+test("a copy's name, stack and cause can be set and are not listed, as those of any error", () => {
+  const copy = redactError(new Error("x", { cause: new Error("y") })) as Error;
+  assert.deepEqual(Object.keys(copy), []);
+  for (const property of ["name", "stack", "cause"]) {
+    const { writable, configurable } = Object.getOwnPropertyDescriptor(copy, property) ?? {};
+    assert.deepEqual({ writable, configurable }, { writable: true, configurable: true }, property);
+  }
 });
 
 /** All that a user can get to see of it: printed in full, as JSON, and by its parts. */

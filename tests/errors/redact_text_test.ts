@@ -57,7 +57,8 @@ test("redactText: URLs in the text of an error", () => {
 test("redactText: known secrets, the longest first, very short ones not", () => {
   assert.equal(redactText("a s3cret b s3cret", ["s3cret"]), "a *** b ***");
   assert.equal(redactText("s3cret-and-more", ["s3cret", "s3cret-and-more"]), "***");
-  assert.equal(redactText("a cat sat", ["a", "", "at"]), "a cat sat");
+  assert.equal(redactText("a cat sat", ["a", "", "at", "cat"]), "a cat sat");
+  assert.equal(redactText("1234 of 12345", ["1234"]), "*** of ***5");
   assert.equal(redactText("$& and $1", ["$&  "]), "$& and $1");
   assert.equal(redactText("x.*y", [".*y"]), "x.*y");
 });
@@ -81,6 +82,13 @@ test("redactText: URLs within URLs, whatever their depth", () => {
     assert(!redactText(url).includes("hunter22"), url);
     assert(!redactUrl(new URL(url)).includes("hunter22"), url);
   }
+  let plain = "https://host/?page=a b";
+  for (let depth = 0; depth < 3; depth++) {
+    plain = `https://proxy/?to=${encodeURIComponent(plain)}`;
+    assert.equal(redactText(plain), plain, "nothing in it is secret");
+  }
+  const deeper = `https://proxy/?to=${encodeURIComponent(plain)}`;
+  assert.equal(redactText(deeper), "https://proxy/?to=***", "too deep to be looked at");
 });
 
 const parts = [

@@ -150,6 +150,7 @@ test("names of query parameters that carry credentials", () => {
     "hockey",
     "whiskey",
     "hotkey",
+    "user[hotkey]",
     "sort_key",
     "sortKey",
     "partition-key",

@@ -51,6 +51,7 @@ test("S3: events as they are, in SNS, in SQS, of a Lambda function", () => {
   assert.deepEqual(objectKeys(new TextEncoder().encode(JSON.stringify(s3("a")))), one);
   assert.deepEqual(objectKeys(new TextEncoder().encode(JSON.stringify(s3("a"))).buffer), one);
   assert.deepEqual(objectKeys(sns(s3("a"))), one);
+  assert.deepEqual(objectKeys({ Message: JSON.stringify(s3("a")) }), one);
   assert.deepEqual(
     objectKeys({ MessageId: "1", ReceiptHandle: "r", Body: JSON.stringify(s3("a")) }),
     one,
@@ -147,6 +148,25 @@ test("Azure: where the subject and the URL differ both keys are named", () => {
   assert.deepEqual(objectKeys(events).map(({ key }) => key), ["a b", "100%25", "100%"]);
 });
 
+test("Azure: a URL that does not name the blob adds nothing", () => {
+  const subject = "/blobServices/default/containers/data/blobs/a";
+  for (
+    const url of [
+      "https://account.blob.core.windows.net/other/b",
+      "https://account.blob.core.windows.net/data/",
+      "https://account.blob.core.windows.net/data/%ZZ",
+      7,
+    ]
+  ) {
+    assert.deepEqual(objectKeys([blob(subject, url as string)]), one, String(url));
+  }
+  const emulator = blob(subject, "http://127.0.0.1:10000/account/data/b");
+  assert.deepEqual(objectKeys([emulator]).map(({ key }) => key), ["a", "b"]);
+  for (const wrong of [`x${subject}`, subject.slice(0, -1), subject.replace("data", "")]) {
+    assert.throws(() => objectKeys([blob(wrong, "")]), /names no blob/);
+  }
+});
+
 test("Azure: a folder that was renamed is a prefix", () => {
   const subject = "/blobServices/default/containers/data/blobs/new";
   const renamed = {
@@ -187,6 +207,7 @@ test("what is not about objects gives nothing", () => {
     objectKeys({ Type: "SubscriptionConfirmation", Message: "You have chosen…", Token: "t" }),
     [],
   );
+  assert.deepEqual(objectKeys({ Type: "UnsubscribeConfirmation", Message: "You have…" }), []);
   assert.deepEqual(
     objectKeys([blob("", "", "Microsoft.EventGrid.SubscriptionValidationEvent")]),
     [],
@@ -226,6 +247,48 @@ test("what is not understood is an error that says so", () => {
       return true;
     });
   }
+});
+
+test("what only looks like a notification is not taken for one", () => {
+  const wrong: [unknown, RegExp][] = [
+    [{ Records: "a" }, /its format is not known/],
+    [{ Message: JSON.stringify(s3("a")), Type: "Other" }, /its format is not known/],
+    [{ body: JSON.stringify(s3("a")), eventSource: "other" }, /its format is not known/],
+    [{ eventSource: "aws:sqs", body: s3("a") }, /its format is not known/],
+    [{ eventType: "Microsoft.Storage.BlobCreated" }, /its format is not known/],
+    [{ eventType: 7, subject: "a" }, /its format is not known/],
+    [
+      { specversion: 1, type: "google.cloud.storage.object.v1.finalized" },
+      /its format is not known/,
+    ],
+    [{ specversion: "1.0" }, /CloudEvents of type '' are not known/],
+    [{ attributes: { eventType: "OBJECT_FINALIZE" } }, /'objectId' is missing/],
+    [{ attributes: { objectId: "a" } }, /the event '' of Cloud Storage is not known/],
+    [{ source: "aws.s3", "detail-type": "Object Created", detail: {} }, /object's key is missing/],
+    [{ kind: "storage#object" }, /object's name is missing/],
+    [record(""), /object's key is missing/],
+    [{ s3: {} }, /object's key is missing/],
+  ];
+  for (const [payload, message] of wrong) {
+    assert.throws(() => objectKeys(payload), { code: "invalid", message });
+  }
+});
+
+test("a bucket that is not named is left out", () => {
+  for (const name of ["", 7, undefined]) {
+    const payload = { s3: { bucket: { name }, object: { key: "a" } } };
+    assert.deepEqual(objectKeys(payload), [{ key: "a" }]);
+  }
+  assert.deepEqual(objectKeys({ s3: { object: { key: "a" } } }), [{ key: "a" }]);
+  const attributes = { eventType: "OBJECT_ARCHIVE", objectId: "a" };
+  assert.deepEqual(objectKeys({ attributes }), [{ key: "a" }]);
+});
+
+test("payloads may be nested sixteen deep", () => {
+  const within = (depth: number): unknown => depth === 0 ? s3("a") : [within(depth - 1)];
+  // The records, and each of them, are two more.
+  assert.deepEqual(objectKeys(within(14)), one);
+  assert.throws(() => objectKeys(within(15)), /nested too deeply/);
 });
 
 test("a message that forges a line of a log does not", () => {

@@ -212,3 +212,31 @@ test("clocks that jump change nothing", { timeout }, async (t) => {
   }
   mkdirSync(join(folder, "x"));
 });
+
+test("a listing reads the beginning of each file: a key that needs more is left out", {
+  timeout,
+}, async (t) => {
+  const folder = await temporaryFolder(t);
+  const store = new FileCheckpointStore(folder);
+  const keys = ["a", "b".repeat(60_000), "c".repeat(70_000)];
+  for (const key of keys) await store.save(key, bytes(`state of ${key.length}`));
+  mkdirSync(join(folder, "d.checkpoint"));
+  writeFileSync(join(folder, "e.txt"), "no checkpoint");
+  assert.deepEqual((await Array.fromAsync(store.list())).sort(), keys.slice(0, 2));
+  for (const key of keys) assert.deepEqual(await store.load(key), bytes(`state of ${key.length}`));
+});
+
+test("a deletion is refused to whoever has lost the key, or the folder", { timeout }, async (t) => {
+  const folder = await temporaryFolder(t);
+  const [store, other] = [new FileCheckpointStore(folder), new FileCheckpointStore(folder)];
+  await store.save(KEY, bytes("1"));
+  await other.load(KEY);
+  await assert.rejects(store.delete(KEY), {
+    code: "checkpoint",
+    source: KEY,
+    message: /^Cannot delete the checkpoint of .* another watch of this process/,
+  });
+  writeFileSync(join(folder, "holder"), "another process");
+  await assert.rejects(other.delete(KEY), { code: "checkpoint", message: /taken over the folder/ });
+  assert.ok(existsSync(await other.locate(KEY)));
+});

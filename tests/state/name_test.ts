@@ -1,7 +1,7 @@
 // The names of checkpoints: different for different keys, and fit for any file system and store.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkpointName } from "../../_state/name.ts";
+import { checkpointHash, checkpointName, keyOfName } from "../../_state/name.ts";
 
 test("names are readable, short, safe, and different for different keys", async () => {
   const hostile = [
@@ -60,4 +60,29 @@ test("names are readable, short, safe, and different for different keys", async 
     assert(name.length <= 128);
   }
   assert.match(await checkpointName("s3://bucket/a"), /^s3_bucket_a-/);
+});
+
+test("a name never changes: checkpoints of earlier releases are found by it", async () => {
+  const names: [string, string][] = [
+    ["s3://b/a", "s3_b_a-a2a55eccb0aa85cb458edb32dda83772.checkpoint"],
+    ["", "-e3b0c44298fc1c149afbf4c8996fb924.checkpoint"],
+    [".-a", "_a-5e0ff31b945fa4f0f760ecbe76576f8c.checkpoint"],
+  ];
+  for (const [key, name] of names) {
+    assert.equal(await checkpointName(key), name);
+  }
+  assert.match(await checkpointName("x".repeat(300)), /^x{80}-/);
+  assert.equal(await checkpointHash(""), "e3b0c44298fc1c149afbf4c8996fb924");
+});
+
+test("a key is known from the line before its state, or from a name that holds all of it", async () => {
+  const named = (key: string, head?: Parameters<typeof keyOfName>[1]) =>
+    checkpointName(key).then((name) => keyOfName(name, head));
+  assert.equal(await named("a/b", { key: "a/b" }), "a/b");
+  assert.equal(await named("a/b", { key: "a/b", mark: "w/1" }), "a/b");
+  assert.equal(await named("a/b", { key: "other" }), undefined, "the file was renamed");
+  assert.equal(await named("a/b", { key: "a/b", empty: true }), undefined, "there is no state");
+  assert.equal(await named("a.b-c"), "a.b-c", "release 0.1 kept no line");
+  assert.equal(await named("a/b"), undefined);
+  assert.equal(await keyOfName("a.b-c", undefined), undefined);
 });
