@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mock, test, type TestContext } from "node:test";
 import { boundedStream } from "../../_bounds/bounded_stream.ts";
-import { limit } from "../../_bounds/limits.ts";
+import { Limits } from "../../_bounds/limits.ts";
 import { countListeners } from "./_listeners.ts";
 
 const chunk = (n: number) => Uint8Array.of(n);
@@ -13,10 +13,13 @@ function fed(t: TestContext) {
   t.after(() => mock.timers.reset());
   const outer = new AbortController();
   const listeners = countListeners(outer.signal);
-  const limits = limit(outer.signal, 100, () => new Error("timed out"));
+  const limits = new Limits(outer.signal, 100, () => new Error("timed out"));
   limits.stopTimer();
   const waits = Promise.withResolvers<void>();
-  const startTimer = () => (limits.startTimer(), waits.resolve());
+  limits.startTimer = () => {
+    Limits.prototype.startTimer.call(limits);
+    waits.resolve();
+  };
   let body!: ReadableStreamDefaultController<Uint8Array>;
   const cancelled: unknown[] = [];
   const source = new ReadableStream<Uint8Array>({
@@ -24,7 +27,7 @@ function fed(t: TestContext) {
     cancel: (reason) => void cancelled.push(reason),
   });
   const presentable = (thrown: unknown) => new Error(`shown: ${thrown}`);
-  const reader = boundedStream(source, { ...limits, startTimer }, presentable).getReader();
+  const reader = boundedStream(source, limits, presentable).getReader();
   return { body, cancelled, reader, limits, listeners, outer, waits: waits.promise };
 }
 

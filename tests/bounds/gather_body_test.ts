@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gatherBody } from "../../_bounds/gather_body.ts";
-import { limit } from "../../_bounds/limits.ts";
+import { Limits } from "../../_bounds/limits.ts";
 import { Gatherer } from "../../_bytes/gather.ts";
 
-const limits = limit(undefined, 60_000, () => new Error("timed out"));
+const limits = new Limits(undefined, 60_000, () => new Error("timed out"));
 limits.stopTimer();
 
 /** A byte stream of chunks, each with so many bytes of memory; without an end, if it has none. */
@@ -72,7 +72,7 @@ test("a body that is too long is cancelled", async () => {
 
 test("a body that hangs is cancelled at the abort", async () => {
   const controller = new AbortController();
-  const bounds = limit(controller.signal, 60_000, () => new Error("timed out"));
+  const bounds = new Limits(controller.signal, 60_000, () => new Error("timed out"));
   const { body, cancelled } = bodyOf([1], 1, false);
   const gathering = gatherBody(body, new Gatherer(10), bounds);
   controller.abort(new Error("stop"));

@@ -1,7 +1,7 @@
 // What bounds one request: the signal of the caller, and a timeout.
 import assert from "node:assert/strict";
 import { mock, test, type TestContext } from "node:test";
-import { limit } from "../../_bounds/limits.ts";
+import { Limits } from "../../_bounds/limits.ts";
 import { countListeners } from "./_listeners.ts";
 
 const timedOut = () => new Error("timed out");
@@ -16,7 +16,7 @@ function clock(t: TestContext): (ms: number) => void {
 
 test("an answer in time passes, and one that fails fails", async (t) => {
   clock(t);
-  const limits = limit(undefined, 100, timedOut);
+  const limits = new Limits(undefined, 100, timedOut);
   assert.equal(await limits.orAborted(Promise.resolve(1)), 1);
   await assert.rejects(limits.orAborted(Promise.reject(new Error("failed"))), /failed/);
   limits.release();
@@ -24,7 +24,7 @@ test("an answer in time passes, and one that fails fails", async (t) => {
 
 test("at the timeout the signal aborts, and whoever waits is told", async (t) => {
   const tick = clock(t);
-  const limits = limit(undefined, 100, timedOut);
+  const limits = new Limits(undefined, 100, timedOut);
   const waiting = limits.orAborted(never);
   tick(99);
   assert.ok(!limits.signal.aborted);
@@ -36,7 +36,7 @@ test("at the timeout the signal aborts, and whoever waits is told", async (t) =>
 
 test("a timer that was stopped does not fire, and one that was started anew waits in full", (t) => {
   const tick = clock(t);
-  const limits = limit(undefined, 100, timedOut);
+  const limits = new Limits(undefined, 100, timedOut);
   tick(60);
   limits.startTimer();
   tick(60);
@@ -47,7 +47,7 @@ test("a timer that was stopped does not fire, and one that was started anew wait
   limits.startTimer();
   tick(100);
   assert.ok(limits.signal.aborted);
-  const released = limit(undefined, 100, timedOut);
+  const released = new Limits(undefined, 100, timedOut);
   released.release();
   tick(1_000);
   assert.ok(!released.signal.aborted);
@@ -57,8 +57,8 @@ test("the signal of the caller aborts with its reason, before or later, until it
   clock(t);
   const outer = new AbortController();
   const listeners = countListeners(outer.signal);
-  const limits = limit(outer.signal, 100, timedOut);
-  const released = limit(outer.signal, 100, timedOut);
+  const limits = new Limits(outer.signal, 100, timedOut);
+  const released = new Limits(outer.signal, 100, timedOut);
   assert.equal(listeners(), 2);
   released.release();
   assert.equal(listeners(), 1);
@@ -69,7 +69,7 @@ test("the signal of the caller aborts with its reason, before or later, until it
   assert.ok(!released.signal.aborted);
   limits.release();
 
-  const late = limit(outer.signal, 100, timedOut);
+  const late = new Limits(outer.signal, 100, timedOut);
   assert.match(String(late.signal.reason), /stop/);
   assert.equal(listeners(), 0);
   await assert.rejects(late.orAborted(Promise.resolve(1)), /stop/);
@@ -80,7 +80,7 @@ test("an answer that comes after the abort is freed, and one in time is not", as
   const tick = clock(t);
   const freed: number[] = [];
   const free = (value: number) => void freed.push(value);
-  const limits = limit(undefined, 100, timedOut);
+  const limits = new Limits(undefined, 100, timedOut);
   assert.equal(await limits.orAborted(Promise.resolve(1), free), 1);
   const { promise, resolve } = Promise.withResolvers<number>();
   const waiting = limits.orAborted(promise, free);
