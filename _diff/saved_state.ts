@@ -2,7 +2,7 @@
  * Snapshots as bytes.
  *
  * For each snapshot: the number of chunks, the length and the number of entries of each chunk, and then the chunks as
- * they are in memory. All of this is in the envelope of `_state/seal.ts`.
+ * they are in memory. All of this is in the envelope of `_state/sealed_state.ts`.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
   withRoom,
   writeVarint,
 } from "../_bytes/bytes.ts";
-import { damaged, openSealed, seal } from "../_state/seal.ts";
+import { damaged, openSealed, seal } from "../_state/sealed_state.ts";
 import type { Codec } from "./codec.ts";
 import type { Chunk } from "./cursor.ts";
 import { type Header, readHeader, unpackRest } from "./entry.ts";

@@ -12,7 +12,7 @@
 import { textBytes } from "../_bytes/bytes.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import { ExternalError } from "../_errors/external_error.ts";
-import { foreign } from "../_state/seal.ts";
+import { foreign } from "../_state/sealed_state.ts";
 import { changes, countChanges, everything } from "./changes.ts";
 import type { Codec } from "./codec.ts";
 import { Cursor } from "./cursor.ts";

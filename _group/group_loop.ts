@@ -3,7 +3,7 @@ import type { ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import type { Handler } from "../_watch/handle_options.ts";
-import { Handling, type HandlingLimits } from "../_watch/handling.ts";
+import { Handling, type HandlingLimits } from "../_watch/handler_pool.ts";
 import { checkWatch, type WatchOptions } from "../_watch/options.ts";
 import { Breath } from "./breath.ts";
 import { Conductor } from "./conductor.ts";
@@ -16,7 +16,7 @@ import {
   type GroupSetting,
   type RemoveOptions,
 } from "./options.ts";
-import { followOwner } from "./ownership.ts";
+import { followOwner } from "./owner_changes.ts";
 import { Phases } from "./phase.ts";
 import { Remover } from "./remover.ts";
 

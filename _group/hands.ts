@@ -1,7 +1,7 @@
 /**
  * The part of a group for handlers that run side by side: hands out events of all sources in turns, and settles them.
  */
-import type { Failed } from "../_watch/handling.ts";
+import type { Failed } from "../_watch/handler_pool.ts";
 import type { Handout } from "../_watch/handouts.ts";
 import type { Machine } from "../_watch/machine.ts";
 import type { Member } from "./member.ts";

@@ -3,7 +3,7 @@ import type { ExternalSource } from "../_diff/source.ts";
 import type { Machine } from "../_watch/machine.ts";
 import type { WatchOptions } from "../_watch/options.ts";
 import type { WatchStatus } from "../_watch/status.ts";
-import type { Passenger } from "./gate.ts";
+import type { Passenger } from "./poll_limits.ts";
 import type { Placed } from "./heap.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** Decides when polls begin: when they are due, there is room for them, and somebody waits for events. */
 import type { Pace } from "../_watch/pace.ts";
-import { Gate } from "./gate.ts";
+import { Gate } from "./poll_limits.ts";
 import type { Member } from "./member.ts";
 import { shareTowards, waitFor } from "./phase.ts";
 import { GroupTelemetry } from "./telemetry.ts";

@@ -9,7 +9,8 @@ import type {
 import type { StandardIssue, StandardResult, StandardSchemaV1 } from "../_diff/standard_schema.ts";
 import { redactUrl } from "../_errors/redact.ts";
 import { Conditions } from "./conditional.ts";
-import { type Fingerprint, fingerprintOf, sha256 } from "./fingerprint.ts";
+import { sha256 } from "../_bytes/sha256.ts";
+import { type Fingerprint, fingerprintOf } from "./url_fingerprint.ts";
 import { type Kept, restoreState, saveState, type Seen } from "./http_state.ts";
 import { checkOptions, type HttpPollerOptions } from "./http_options.ts";
 import { HttpClient, type Reply, type RequestOptions } from "./request.ts";

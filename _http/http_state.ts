@@ -1,8 +1,9 @@
 /** What a poller of one URL remembers between polls, and how it is saved. The content is saved only on request. */
 import { fromBase64, toBase64 } from "../_bytes/base64.ts";
 import { redactUrl } from "../_errors/redact.ts";
-import { damaged, seal, unseal } from "../_state/seal.ts";
-import { type Fingerprint, isSha256 } from "./fingerprint.ts";
+import { damaged, seal, unseal } from "../_state/sealed_state.ts";
+import { isSha256 } from "../_bytes/sha256.ts";
+import type { Fingerprint } from "./url_fingerprint.ts";
 import { isEntityTag, isTime, type Validators } from "./validators.ts";
 
 /** One version of the resource. If its URL held a secret, it has an empty URL and no validators after a restore. */

@@ -6,11 +6,11 @@ import { Limits } from "../_bounds/limits.ts";
 import { ExternalError, type ExternalErrorCode } from "../_errors/external_error.ts";
 import { discard, readBody } from "./body.ts";
 import { type CadenceField, cadenceOf, type CadenceOptions, checkCadence } from "./cadence.ts";
-import { checkCoding } from "./coding.ts";
+import { checkCoding } from "./content_encoding.ts";
 import { Credentials } from "./credentials.ts";
 import { type FaultOptions, Faults, type Place } from "./faults.ts";
 import { parseUrl, type RequestOptions, type RequestSettings, settingsOf } from "./options.ts";
-import { locationOf, Route } from "./route.ts";
+import { locationOf, Route } from "./redirects.ts";
 
 export type { RequestOptions };
 

@@ -3,7 +3,7 @@ import { orAborted } from "../_bounds/abort.ts";
 import { validated } from "../_diff/standard_schema.ts";
 import { kindOf } from "../_errors/kind_of.ts";
 import { reasonOf } from "../_errors/redact.ts";
-import { sha256 } from "./fingerprint.ts";
+import { sha256 } from "../_bytes/sha256.ts";
 import type { HttpPollerOptions } from "./http_options.ts";
 import { findLostInteger } from "./lost_integers.ts";
 import type { HttpClient, Reply } from "./request.ts";

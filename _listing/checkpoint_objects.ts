@@ -1,6 +1,13 @@
 /** Checkpoints as objects of a store: each begins with a line that tells whose it is. */
 import { withRoom } from "../_bytes/bytes.ts";
-import { END_OF_HEAD, frame, join, mayBeHead, unframe, type Unframed } from "../_state/frame.ts";
+import {
+  END_OF_HEAD,
+  frame,
+  join,
+  mayBeHead,
+  unframe,
+  type Unframed,
+} from "../_state/owner_line.ts";
 import type { Found, Records } from "../_state/fenced.ts";
 import { checkpointName, keyOfName } from "../_state/name.ts";
 import { ExternalError } from "../_errors/external_error.ts";

@@ -1,5 +1,5 @@
 /** The source that watches any keyed list. */
-import { acknowledge } from "../_diff/acknowledge.ts";
+import { acknowledge } from "../_diff/acknowledgement_of.ts";
 import { orAborted } from "../_bounds/abort.ts";
 import { ItemBuilder } from "../_diff/builder.ts";
 import { ChangedItems } from "../_diff/changed_items.ts";

@@ -1,7 +1,7 @@
 /** The source that watches an object store. */
 import { orAborted } from "../_bounds/abort.ts";
 import { textBytes } from "../_bytes/bytes.ts";
-import { acknowledge } from "../_diff/acknowledge.ts";
+import { acknowledge } from "../_diff/acknowledgement_of.ts";
 import { ObjectBuilder } from "../_diff/builder.ts";
 import { objectCodec } from "../_diff/codec.ts";
 import { knownItems } from "../_diff/known.ts";

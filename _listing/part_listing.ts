@@ -10,7 +10,7 @@ import type { Snapshot } from "../_diff/snapshot.ts";
 import type { PollOptions } from "../_diff/source.ts";
 import { replaceUnder, under } from "../_diff/splice_part.ts";
 import { textBytes } from "../_bytes/bytes.ts";
-import { Bounds } from "./bounds.ts";
+import { Bounds } from "./key_bounds.ts";
 import { groupKeys, type KeyGroup } from "./key_groups.ts";
 import { isOrderFault } from "./order_fault.ts";
 import { eachPage } from "./pages.ts";

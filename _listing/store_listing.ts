@@ -4,7 +4,7 @@ import type { Admit } from "../_diff/merge_builder.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { Snapshot } from "../_diff/snapshot.ts";
 import type { PollOptions } from "../_diff/source.ts";
-import { Bounds } from "./bounds.ts";
+import { Bounds } from "./key_bounds.ts";
 import { KeySample } from "./key_sample.ts";
 import { joinLayouts, layoutOf } from "./layouts.ts";
 import type { ObjectStore } from "./object_store.ts";

@@ -1,6 +1,6 @@
 /** From the name of a source to the name of its checkpoint. */
 import { textBytes } from "../_bytes/bytes.ts";
-import type { Head } from "./frame.ts";
+import type { Head } from "./owner_line.ts";
 
 /**
  * A name that any file system and store accepts: readable, and different for different keys, even

@@ -6,7 +6,7 @@ import { Limits } from "../_bounds/limits.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import type { CheckpointStore } from "../_state/checkpoint_store.ts";
-import { MAX_STATE_BYTES } from "../_state/seal.ts";
+import { MAX_STATE_BYTES } from "../_state/sealed_state.ts";
 
 /** How long a load or a save may take, in milliseconds. */
 const TIMEOUT = 60_000;

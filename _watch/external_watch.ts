@@ -5,7 +5,7 @@ import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { WatchStatus } from "./status.ts";
 import { StreamIterator } from "./iterator.ts";
-import { PollLoop } from "./loop.ts";
+import { PollLoop } from "./watch_stream.ts";
 
 /**
  * The changes of one source, as a stream that polls when it is read: nothing is requested before the

@@ -8,7 +8,7 @@ import { reasonOf } from "../_errors/redact.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Delivery } from "./delivery.ts";
 import { closedError, type Failure, pollFailure } from "./failure.ts";
-import type { Failed } from "./handling.ts";
+import type { Failed } from "./handler_pool.ts";
 import type { Handout } from "./handouts.ts";
 import { Health } from "./health.ts";
 import { checkWatch, type WatchOptions } from "./options.ts";
@@ -20,7 +20,7 @@ import { Saver } from "./saver.ts";
 import { Schedule } from "./schedule.ts";
 import type { MachineSetting, PollRequest } from "./setting.ts";
 import { SideBySide } from "./side_by_side.ts";
-import { checkFree, takeSource } from "./taken.ts";
+import { checkFree, takeSource } from "./one_watch_per_source.ts";
 import type { WatchStatus } from "./status.ts";
 import type { PollOutcome, PollTelemetry } from "./telemetry.ts";
 

@@ -2,7 +2,7 @@
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { type Failure, handlerFailure, pollFailure } from "./failure.ts";
-import type { Failed } from "./handling.ts";
+import type { Failed } from "./handler_pool.ts";
 import { type EventSupply, type Handout, Handouts } from "./handouts.ts";
 import type { Health } from "./health.ts";
 import type { Pace } from "./pace.ts";

@@ -2,7 +2,7 @@
 import { codeOf } from "../_errors/code_of.ts";
 import { constants } from "node:fs";
 import { open, readdir, rename, rm } from "node:fs/promises";
-import { frame, unframe } from "../_state/frame.ts";
+import { frame, unframe } from "../_state/owner_line.ts";
 import { checkpointName, keyOfName } from "../_state/name.ts";
 import { FolderLock } from "../_state/folder_lock.ts";
 import { reasonOf } from "../_errors/redact.ts";

@@ -12,7 +12,7 @@ import {
   unpackRest,
   writeHeader,
 } from "../../_diff/entry.ts";
-import { seal } from "../../_state/seal.ts";
+import { seal } from "../../_state/sealed_state.ts";
 import { restoreOne } from "./_objects.ts";
 
 const size = fc.oneof(fc.nat(300), fc.maxSafeNat().map((n) => Math.floor(n / 2)));

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { textBytes } from "../../_bytes/bytes.ts";
 import { compareKeys } from "../../_bytes/order.ts";
 import { Snapshot } from "../../_diff/snapshot.ts";
-import { checksum, unseal } from "../../_state/seal.ts";
+import { checksum, unseal } from "../../_state/sealed_state.ts";
 import { ExternalError } from "../../error.ts";
 import { build, listing, restoreOne, saveOne, shape } from "./_objects.ts";
 

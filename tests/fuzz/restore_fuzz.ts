@@ -6,7 +6,7 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { checksum, openSealed } from "../../_state/seal.ts";
+import { checksum, openSealed } from "../../_state/sealed_state.ts";
 import { poll } from "../diff/_replay.ts";
 
 const time = Number(process.env.FUZZ_SECONDS ?? 2) * 1_000;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ExternalError, HttpPoller, watchExternal } from "@koprs/external";
 import { MemoryCheckpointStore } from "@koprs/external/checkpoints/memory";
-import { checksum, seal } from "../../_state/seal.ts";
+import { checksum, seal } from "../../_state/sealed_state.ts";
 import { failure, poll, pollerOf, send, serve, told } from "./_http_server.ts";
 
 const timeout = 10_000;

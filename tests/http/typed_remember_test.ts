@@ -8,7 +8,7 @@ import { ExternalError } from "@koprs/external/error";
 import { HttpPoller } from "@koprs/external/http";
 import * as v from "valibot";
 import { z } from "zod";
-import { seal, unseal } from "../../_state/seal.ts";
+import { seal, unseal } from "../../_state/sealed_state.ts";
 import { send, serve } from "./_http_server.ts";
 
 const timeout = 10_000;

@@ -5,7 +5,7 @@ import { ExternalError } from "@koprs/external";
 import { ObjectCheckpointStore } from "@koprs/external/checkpoints/object";
 import type { ListOptions, ObjectStore, PutOptions, PutResult } from "@koprs/external/store";
 import { MemoryStore } from "@koprs/external/stores/memory";
-import { unframe } from "../../_state/frame.ts";
+import { unframe } from "../../_state/owner_line.ts";
 
 const KEY = "s3://bucket/prefix";
 const PROBE = ".koprs-external/conditions.probe";

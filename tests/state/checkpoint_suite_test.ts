@@ -8,7 +8,7 @@ import { FileCheckpointStore } from "@koprs/external/checkpoints/file";
 import { ObjectCheckpointStore } from "@koprs/external/checkpoints/object";
 import { MemoryStore } from "@koprs/external/stores/memory";
 import { testCheckpointStore } from "@koprs/external/testing";
-import { unframe } from "../../_state/frame.ts";
+import { unframe } from "../../_state/owner_line.ts";
 
 testCheckpointStore("MemoryCheckpointStore", () => {
   const store = new MemoryCheckpointStore();

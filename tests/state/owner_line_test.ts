@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { textBytes } from "../../_bytes/bytes.ts";
-import { frame, type Head, join, mayBeHead, unframe } from "../../_state/frame.ts";
+import { frame, type Head, join, mayBeHead, unframe } from "../../_state/owner_line.ts";
 
 const LONGEST = 1024 * 1024;
 const state = Uint8Array.of(1, 10, 2);

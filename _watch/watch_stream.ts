@@ -4,7 +4,7 @@ import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import { closedError } from "./failure.ts";
 import type { Handler } from "./handle_options.ts";
-import { Handling, type HandlingLimits, type Runner } from "./handling.ts";
+import { Handling, type HandlingLimits, type Runner } from "./handler_pool.ts";
 import type { Handout } from "./handouts.ts";
 import { Machine } from "./machine.ts";
 import type { WatchOptions } from "./options.ts";

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { textBytes } from "../../_bytes/bytes.ts";
 import type { ObjectBuilder } from "../../_diff/builder.ts";
-import { Bounds } from "../../_listing/bounds.ts";
+import { Bounds } from "../../_listing/key_bounds.ts";
 import { isOrderFault } from "../../_listing/order_fault.ts";
 import { scanPages } from "../../_listing/scan.ts";
 import { poll } from "../diff/_replay.ts";

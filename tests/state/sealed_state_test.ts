@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
-import { checksum, MAX_STATE_BYTES, openSealed, seal, unseal } from "../../_state/seal.ts";
+import { checksum, MAX_STATE_BYTES, openSealed, seal, unseal } from "../../_state/sealed_state.ts";
 import { ExternalError } from "../../error.ts";
 
 test("a state that could not be read again is not made", () => {

@@ -2,7 +2,7 @@ import type { ExternalError } from "@koprs/external";
 import type { HandleContext } from "@koprs/external/watcher";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Failed, Handling } from "../../_watch/handling.ts";
+import { type Failed, Handling } from "../../_watch/handler_pool.ts";
 import { settle, withClock } from "./_watch.ts";
 
 interface Handout {

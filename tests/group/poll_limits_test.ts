@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Gate, type Passenger } from "../../_group/gate.ts";
+import { Gate, type Passenger } from "../../_group/poll_limits.ts";
 
 interface Source extends Passenger {
   readonly name: string;

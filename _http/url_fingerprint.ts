@@ -1,5 +1,6 @@
 /** Tells URLs apart whose secret parts are masked, without keeping those parts. */
 import { toBase64 } from "../_bytes/base64.ts";
+import { sha256 } from "../_bytes/sha256.ts";
 
 /** Stands for a URL in saved state: a salted digest of it. */
 export interface Fingerprint {
@@ -12,16 +13,6 @@ export interface Fingerprint {
 /** The fingerprint of a URL. Fingerprints with the same salt are equal if their URLs are. */
 export async function fingerprintOf(url: URL, salt: string = makeSalt()): Promise<Fingerprint> {
   return { salt, digest: await sha256(new TextEncoder().encode(`${salt} ${url.href}`)) };
-}
-
-/** SHA-256 as base64. */
-export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return toBase64(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
-}
-
-/** Whether this is what {@linkcode sha256} gives. */
-export function isSha256(text: unknown): text is string {
-  return typeof text === "string" && /^[A-Za-z0-9+/]{43}=$/.test(text);
 }
 
 function makeSalt(): string {
