@@ -1,4 +1,4 @@
-// A report that keeps what it is told, and tells who waits for it.
+// A report that keeps what it is told.
 import type { Done, Report } from "../../_cli/report.ts";
 import type { ExternalEvent } from "../../_diff/source.ts";
 import type { ExternalError } from "../../_errors/external_error.ts";
@@ -11,55 +11,30 @@ export interface Recorded {
   readonly failures: { source: string; error: ExternalError; info: FailureInfo | undefined }[];
   readonly recovered: string[];
   readonly notes: string[];
-  /** Resolves once the condition holds, which is looked at whenever something is told. */
-  until(condition: () => boolean): Promise<void>;
 }
 
 export function recordingReport(): Recorded {
-  const waiting = new Set<() => void>();
-  const told = () => {
-    for (const look of waiting) look();
-  };
-  const recorded: Omit<Recorded, "report"> = {
-    events: [],
-    unchanged: [],
-    failures: [],
-    recovered: [],
-    notes: [],
-    until: (condition) =>
-      new Promise((resolve) => {
-        const look = () => {
-          if (!condition()) return;
-          waiting.delete(look);
-          resolve();
-        };
-        waiting.add(look);
-        look();
-      }),
+  const told: Omit<Recorded, "report"> = {
+    ...{ events: [], unchanged: [], failures: [], recovered: [], notes: [] },
   };
   const report: Report = {
     event(source, event, done) {
-      recorded.events.push({ source, event, done });
-      told();
+      told.events.push({ source, event, done });
       return Promise.resolve();
     },
     unchanged(source) {
-      recorded.unchanged.push(source);
-      told();
+      told.unchanged.push(source);
       return Promise.resolve();
     },
     failure(source, error, info) {
-      recorded.failures.push({ source, error, info });
-      told();
+      told.failures.push({ source, error, info });
     },
     recovered(source) {
-      recorded.recovered.push(source);
-      told();
+      told.recovered.push(source);
     },
     note(text) {
-      recorded.notes.push(text);
-      told();
+      told.notes.push(text);
     },
   };
-  return { report, ...recorded };
+  return { report, ...told };
 }

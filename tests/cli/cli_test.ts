@@ -44,6 +44,9 @@ test("what it does not understand is one line, and code 2", options, async (t) =
     [["in", "--interval", "soon"], /interval 'soon'/],
     [["ftp://host/x"], /Cannot watch 'ftp:/],
     [["in", "--exec", "sh -c 'rm {key}'"], /say "\$KOPRS_KEY" there/],
+    [["in", "./other", "in"], /a target is given twice/],
+    [["http://user:s3cret@host:port/"], /^(?!.*s3cret)/],
+    [["in", "--exec", "cat {file}"], /needs --download/],
   ];
   for (const [args, message] of wrong) {
     const { code, stdout, stderr } = await cli(t, args);
@@ -132,6 +135,18 @@ test(
     assert.match(stdout, /^again a$/m);
   },
 );
+
+test("a second signal ends it, whatever is still under way", options, async (t) => {
+  const folder = await folderOf(t, { a: "1" });
+  const script = join(folder, "script.sh");
+  await writeFile(script, `echo begun; while test -e ${folder}/in; do sleep 0.05; done`);
+  const program = new Cli(t, [join(folder, "in"), "--exec", `sh ${script}`]);
+  await program.says("begun");
+  program.signal("SIGINT");
+  // It reads no more events from then on, but waits for the one that is being handled.
+  program.signal("SIGTERM");
+  assert.equal((await program.ended).code, 130);
+});
 
 test("side by side, each line whole, and what fails holds up no other", options, async (t) => {
   const folder = await folderOf(t, { a: "", b: "", c: "", bad: "" });

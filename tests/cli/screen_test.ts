@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import process from "node:process";
 import { test } from "node:test";
+import { setImmediate } from "node:timers";
 import { Screen } from "../../_cli/screen.ts";
 
 const ERASE = "\r\x1b[2K";
@@ -179,5 +180,7 @@ test("another failure of standard output is one", { timeout: 10_000 }, async () 
   const screen = new Screen();
   const full = Object.assign(new Error("full"), { code: "ENOSPC" });
   process.stdout.emit("error", full);
+  // It is there for who looks later, and does not end the process meanwhile.
+  await new Promise((resolve) => setImmediate(resolve));
   await assert.rejects(screen.closed, full);
 });

@@ -4,13 +4,16 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { parseOptions } from "../../_cli/options.ts";
-import { optionsOf, parseSources } from "../../_cli/sources_file.ts";
+import { optionsOf, parseSources, prepare } from "../../_cli/sources_file.ts";
 import { UsageError } from "../../_cli/usage.ts";
 import { Cli, cli, temporaryFolder } from "./_program.ts";
 
 const options = { timeout: 60_000 };
+/** Whether the runtime says where a text is not JSON. */
+const lines = process.versions.bun === undefined;
 
 test("a file of targets is understood as a whole, or not at all", () => {
   const entries = parseSources('["a", {"target": "b", "interval": 5, "headers": {"x": "y"}}]', "f");
@@ -21,12 +24,27 @@ test("a file of targets is understood as a whole, or not at all", () => {
   }]);
   const wrong: readonly (readonly [string, RegExp])[] = [
     ["{}", /it is not a list/],
-    ['["a",\n"s3cret" x]', /as it is not JSON/],
+    ['["a",\n"s3cret" x]', lines ? /as it is not JSON: see line 2$/ : /as it is not JSON$/],
+    ["[", /as it is not JSON$/],
     ['["a", 5]', /neither a string nor an object in target 2/],
+    ['["a", null]', /neither a string nor an object in target 2/],
+    ['[["a"]]', /neither a string nor an object in target 1/],
     ['[{"interval": 5}]', /'target' is missing in target 1/],
     ['[{"target": ""}]', /'target' is not what/],
     ['[{"target": "a", "header": {}}]', /no such field as 'header' \(did you mean 'headers'\?\)/],
+    ['[{"target": "a", "zzzzzzzz": 5}]', /no such field as 'zzzzzzzz' in target 1$/],
+    ['[{"target": "a", "toString": 5}]', /no such field as 'toString'/],
     ['[{"target": "a", "headers": {"x": 5}}]', /'headers' is not what/],
+    ['[{"target": "a", "headers": {"w": "", "x": 5}}]', /'headers' is not what/],
+    ['[{"target": "a", "headers": ["x"]}]', /'headers' is not what/],
+    ['[{"target": "a", "headers": null}]', /'headers' is not what/],
+    ['[{"target": "a", "headers": "x"}]', /'headers' is not what/],
+    ['[{"target": "a", "interval": ""}]', /'interval' is not what/],
+    ['[{"target": "a", "interval": true}]', /'interval' is not what/],
+    ['[{"target": "a", "prefix": 5}]', /'prefix' is not what/],
+    ['[{"target": "a", "tokenFile": 5}]', /'tokenFile' is not what/],
+    ['[{"target": "a", "endpoint": 5}]', /'endpoint' is not what/],
+    ['[{"target": "a", "download": ""}]', /'download' is not what/],
     ['[{"target": "a", "filter": 5}]', /'filter' is not what/],
   ];
   for (const [text, message] of wrong) {
@@ -62,6 +80,34 @@ test("what a target says goes before what the command line says", () => {
     () => optionsOf({ target: "t", headers: { "a b": "s3cret" } }, given),
     (error: Error) => error instanceof UsageError && !error.message.includes("s3cret"),
   );
+});
+
+test("a target has its own token and endpoint, or those of the command line", async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, "one"), "first\n");
+  await writeFile(join(folder, "two"), " second");
+  const args = ["--token-file", join(folder, "one"), "--endpoint", "http://one"];
+  const given = parseOptions([...args, "--filter", "*.x", "--download", "d"]);
+  const plain = optionsOf({ target: "t" }, given);
+  assert.equal(await plain.access.bearerToken?.(), "first");
+  assert.deepEqual([plain.access.endpoint, plain.download], ["http://one", "d"]);
+  assert.ok(plain.filter?.("a.x") && !plain.filter("a.y"));
+  const { access } = optionsOf(
+    { target: "t", tokenFile: join(folder, "two"), endpoint: "http://two" },
+    given,
+  );
+  assert.equal(await access.bearerToken?.(), "second");
+  assert.equal(access.endpoint, "http://two");
+});
+
+test("a target is prepared as a whole", async () => {
+  const entry = { target: "./folder", prefix: "in/", interval: "100ms" };
+  const { target, options, pace } = await prepare(entry, parseOptions(["-i", "5"]));
+  assert.match(target.source.name, /^file:.*\/folder\/in\/$/);
+  assert.deepEqual([options.interval, pace], [100, { interval: 100, minBackoff: 200 }]);
+  const given = parseOptions(["--exec", "cat {file}"]);
+  await assert.rejects(prepare(entry, given), { constructor: UsageError, message: /--download/ });
+  await prepare({ ...entry, download: "out" }, given);
 });
 
 test("the group follows the file, and a broken one leaves it as it is", options, async (t) => {
