@@ -110,7 +110,7 @@ test("without a namespace there is none, and without a token nothing goes", asyn
 });
 
 test("in a pod the usual folder is where the service account is looked for", {
-  skip: existsSync("/var/run/secrets/kubernetes.io") && "this is a pod",
+  skip: existsSync("/var/run/secrets/kubernetes.io/serviceaccount/token") && "this is a pod",
 }, (t) => {
   setEnv(t, { KUBERNETES_SERVICE_HOST: "10.0.0.1" });
   assert.throws(
