@@ -144,7 +144,6 @@ export class GroupLoop<T> {
     if (this.#ended) return;
     const { conductor } = this;
     this.#concurrency = limits.concurrency;
-    this.#current = undefined;
     const hands = conductor.handOut();
     const handling = this.#handling = new Handling(handler, limits, {
       take: () => this.#takeHandout(hands),

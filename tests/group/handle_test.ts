@@ -99,6 +99,22 @@ test("E3: a handler that fails sets its item aside, and touches no other item or
   await handling;
 });
 
+test("E3: an item that was set aside comes again while other events of its source are with handlers", async () => {
+  const { group, add } = lists({ minBackoff: 20 });
+  const calls = new Calls();
+  const handling = group.handle(calls.handler, { concurrency: 2 });
+  add("a", "1", "2");
+  await until(() => calls.all.length === 2);
+  await calls.all[0]!.fail();
+  await until(() => calls.all.length === 3);
+  assert.equal(calls.short[2], "a added 1");
+  assert.equal(calls.all[2]!.attempt, 2);
+  await calls.all[2]!.done();
+  await calls.all[1]!.done();
+  group.close();
+  await handling;
+});
+
 test("E4: close waits for the handlers under way, and saves what they handled", async () => {
   const checkpoint = new MemoryCheckpointStore();
   const first = lists({ checkpoint });

@@ -64,10 +64,13 @@ test("a poll whose events nobody has begun to read takes the room of one, until 
       next.catch(() => {});
       await clock.tick(0);
       assert.equal(third.polls.length, length + 1);
-      assert.equal(
-        await short(next),
-        `${how === "read" ? second.name : first.name} added ${how === "read" ? 1 : 2}`,
-      );
+      const [name, nth] = how === "read" ? [second.name, 1] : [first.name, 2];
+      assert.equal(await short(next), `${name} added ${nth}`);
+      if (how === "read") return;
+      // No room is lost with the source that is gone.
+      reader.read().catch(() => {});
+      await clock.tick(300);
+      assert.equal(asked([first, third]), 2);
     });
   }
 });
@@ -119,5 +122,42 @@ test("a refresh of a source that waits for room keeps its place, and polls it on
     await under.last.answer();
     await clock.tick(0);
     assert.equal(waiting.polls.length, length + 1);
+  });
+});
+
+test("while there is no room there is no timer either", async () => {
+  await withGroup({ polls: 1, interval: 1_000 }, async (setup) => {
+    const { clock, group } = setup;
+    const [a, b] = [new NamedSource("a"), new NamedSource("b")];
+    await addPolled(setup, a);
+    group.add(b);
+    await clock.tick(0);
+    if (b.isAsked) await b.last.answer();
+    assert.equal(clock.timers, 1);
+    group.refresh("a");
+    await clock.tick(0);
+    assert.ok(a.isAsked);
+    assert.equal(clock.timers, 0);
+    await a.last.answer();
+    assert.equal(clock.timers, 1);
+  });
+});
+
+test("a read makes no more polls begin than there is room for beside what is unread", async () => {
+  await withGroup({ polls: 2 }, async (setup) => {
+    const { clock, group, reader } = setup;
+    // One that was never polled takes no room, and gives none.
+    group.add(new NamedSource("gone"));
+    await group.remove("gone");
+    const sources = ["a", "b", "c", "d"].map((name) => new NamedSource(name));
+    const { read } = await addPolled(setup, ...sources);
+    await clock.tick(300);
+    const [first, second] = sources.filter(({ isAsked }) => isAsked) as [NamedSource, NamedSource];
+    await first.last.answer(added("1"), added("2"));
+    await read;
+    await second.last.answer(added("1"), added("2"));
+    assert.equal(asked(sources), 0);
+    assert.equal(await short(reader.read()), `${second.name} added 1`);
+    assert.equal(asked(sources), 1);
   });
 });
