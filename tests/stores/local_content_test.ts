@@ -6,20 +6,23 @@ import { ExternalError } from "@koprs/external/error";
 import { streamOf } from "../../_files/content.ts";
 import { Failures } from "../../_files/failure.ts";
 
+type Part = string | Error | (() => Promise<never>);
+
 /** A file that gives these parts, one by one, and then its end. */
 class File {
   closed = 0;
-  readonly #parts: (string | Error | Promise<never>)[];
+  readonly #parts: Part[];
   readonly #closing: () => Promise<void>;
 
-  constructor(parts: (string | Error | Promise<never>)[], closing = () => Promise.resolve()) {
+  constructor(parts: Part[], closing = () => Promise.resolve()) {
     this.#parts = parts;
     this.#closing = closing;
   }
 
-  async read(buffer: Uint8Array) {
-    const part = await this.#parts.shift();
+  async read(buffer: Uint8Array): Promise<{ bytesRead: number; buffer: Uint8Array }> {
+    const part = this.#parts.shift();
     if (part instanceof Error) throw part;
+    if (typeof part === "function") return await part();
     const { written } = new TextEncoder().encodeInto(part ?? "", buffer);
     return { bytesRead: written, buffer };
   }
@@ -101,11 +104,17 @@ test("an abort ends a read that hangs, with its reason, and closes the file", as
   const isReason = (error: unknown) => error === reason;
   const hanging = Promise.withResolvers<never>();
   for (const closing of [undefined, () => Promise.reject(new Error("not closed"))]) {
-    const file = new File(["one", hanging.promise], closing);
+    const asked = Promise.withResolvers<void>();
+    const hang = () => {
+      asked.resolve();
+      return hanging.promise;
+    };
+    const file = new File(["one", hang], closing);
     const { signal, listeners, abort } = counted();
     const reader = stream(file, { signal }).getReader();
     await reader.read();
     const next = reader.read();
+    await asked.promise;
     abort(reason);
     await assert.rejects(next, isReason);
     assert.equal(file.closed, 1);

@@ -25,6 +25,7 @@ test("a tag is told in quotes and without a sign of weakness", () => {
     assert.equal(listedTag(listed), told, listed);
     assert.equal(listedTag(told), told, told);
   }
+  for (const tag of ['""', '"a"']) assert.ok(isTag(tag), tag);
   for (const tag of ['"', "a", 'W/"a"', '"a"b"', '"a b"', ""]) assert.ok(!isTag(tag), tag);
 });
 

@@ -17,7 +17,7 @@ test("the name holds no secret, and errors do not either", async () => {
     return true;
   });
   assert.throws(() => new WebDavStore("ftp://example.com/"), TypeError);
-  assert.throws(() => new WebDavStore("nonsense"), TypeError);
+  assert.throws(() => new WebDavStore("nonsense"), /^TypeError: .* URL is invalid: 'nonsense'$/);
   assert.throws(() => new WebDavStore("https://example.com/", { timeout: -1 }), RangeError);
   for (const name of ["", 7, "two\nlines"]) {
     const options = { name: name as string };
