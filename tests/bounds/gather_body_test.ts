@@ -46,6 +46,21 @@ test("all bytes are gathered, whatever memory their chunks take", async () => {
   }
 });
 
+test("behind many chunks with much memory the rest is read into one buffer", async () => {
+  for (const [memory, least, most] of [[1, 1, 1], [64 * 1024, 2, 3]] as const) {
+    const { body } = bodyOf(Array.from({ length: 200 }, () => 1), memory);
+    let readers = 0;
+    const { getReader } = body;
+    body.getReader = ((options: { mode: "byob" }) => {
+      readers++;
+      return getReader.call(body, options);
+    }) as typeof getReader;
+    assert.ok(await gatherBody(body, new Gatherer(1_000), limits));
+    // A reader that gives chunks, and one for the buffer, or two where the runtime has none.
+    assert.ok(readers >= least && readers <= most, `${readers} readers`);
+  }
+});
+
 test("a stream of chunks alone is gathered as well", async () => {
   const chunks = Array.from({ length: 200 }, () => 1);
   const body = new ReadableStream<Uint8Array>({

@@ -62,3 +62,36 @@ test("a change of time alone is no change where there is an ETag", () => {
   assert.equal([...changes(c, d, objectCodec)].length, 1);
   assert.deepEqual(modelOf(d).get("k"), { key: "k", size: 1, lastModified: 2 });
 });
+
+test("of long keys that come twice, out of order, the last counts", () => {
+  for (const length of [255, 256, 257, 600, 5_000]) {
+    const key = (end: string) => "k".repeat(length - 1) + end;
+    const snapshot = build([
+      { key: key("b"), size: 1 },
+      { key: key("c"), size: 1 },
+      { key: key("a"), size: 1 },
+      { key: key("b"), size: 2 },
+      { key: key("b"), size: 3 },
+      { key: key("c"), size: 2 },
+    ]);
+    assert.deepEqual(shape(snapshot), [
+      { key: key("a"), size: 1 },
+      { key: key("b"), size: 3 },
+      { key: key("c"), size: 2 },
+    ]);
+  }
+});
+
+test("an entry that is kept after it came anew is the old one, and the other way round", () => {
+  const old = build([{ key: "a", size: 1, etag: "e" }, { key: "z", size: 1 }]);
+  for (const keep of ["first", "last"]) {
+    const builder = new ObjectBuilder(old);
+    builder.add({ key: "z", size: 1 });
+    if (keep === "first") builder.keep("a");
+    builder.add({ key: "a", size: 2 });
+    if (keep === "last") builder.keep("a");
+    builder.keep("b"); // There is none.
+    const a = keep === "last" ? { key: "a", size: 1, etag: "e" } : { key: "a", size: 2 };
+    assert.deepEqual(shape(builder.finish()), [a, { key: "z", size: 1 }]);
+  }
+});
