@@ -1,7 +1,7 @@
 // The acknowledgement of single events tells the tracker, whether or not an event can be made without a poll.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { acknowledge } from "../../_diff/acknowledge.ts";
+import { acknowledge } from "../../_diff/acknowledgement_of.ts";
 import { objectCodec } from "../../_diff/codec.ts";
 import type { Change } from "../../_diff/snapshot.ts";
 import type { ExternalEvent } from "../../_diff/source.ts";
