@@ -13,12 +13,26 @@ interface Terminal {
   readonly columns?: number | undefined;
 }
 
+/** A screen, and what makes standard output fail for it alone: the runner of the tests writes there, too. */
+function screenAlone(): { readonly screen: Screen; readonly fail: (error: Error) => void } {
+  const others = new Set(process.stdout.listeners("error"));
+  const screen = new Screen();
+  const own = process.stdout.listeners("error").filter((listener) => !others.has(listener));
+  for (const listener of own) process.stdout.off("error", listener as () => void);
+  return {
+    screen,
+    fail(error) {
+      for (const listener of own) listener.call(process.stdout, error);
+    },
+  };
+}
+
 /** Runs the body with standard error as such a terminal, and with what it writes there. */
 function onTerminal(terminal: Terminal, body: (screen: Screen, written: string[]) => void): void {
   const written: string[] = [];
   const write = (text: unknown) => written.push(String(text)) > 0;
   withProperties(process.stderr, { isTTY: true, columns: 80, ...terminal, write }, () => {
-    withEnvironment({ NO_COLOR: "1" }, () => body(new Screen(), written));
+    withEnvironment({ NO_COLOR: "1" }, () => body(screenAlone().screen, written));
   });
 }
 
@@ -130,7 +144,7 @@ test("colours are for terminals that want them", () => {
     withProperties(process.stdout, { isTTY: out }, () => {
       withProperties(process.stderr, { isTTY: error }, () => {
         withEnvironment(environment, () => {
-          const screen = new Screen();
+          const screen = screenAlone().screen;
           for (const text of [screen.color("red", "text"), screen.noteColor("red", "text")]) {
             assert.ok(text === "text" || text === "\x1b[31mtext\x1b[39m", text);
             found.push(text !== "text");
@@ -156,7 +170,7 @@ async function stateOf(promise: Promise<unknown>): Promise<string> {
 }
 
 test("a write waits for a slow reader", async () => {
-  const [screen, sink] = [new Screen(), new Sink()];
+  const [screen, sink] = [screenAlone().screen, new Sink()];
   assert.equal(await stateOf(screen.write(sink as never, "a\n")), "done");
   sink.room = false;
   const slow = screen.write(sink as never, "b\n");
@@ -167,19 +181,19 @@ test("a write waits for a slow reader", async () => {
 });
 
 test("it does not wait for a reader that has gone, and says so", { timeout: 10_000 }, async () => {
-  const [screen, sink] = [new Screen(), new Sink()];
+  const [{ screen, fail }, sink] = [screenAlone(), new Sink()];
   sink.room = false;
   const slow = screen.write(sink as never, "b\n");
   assert.equal(await stateOf(screen.closed), "under way");
-  process.stdout.emit("error", Object.assign(new Error("gone"), { code: "EPIPE" }));
+  fail(Object.assign(new Error("gone"), { code: "EPIPE" }));
   await slow;
   await screen.closed;
 });
 
 test("another failure of standard output is one", { timeout: 10_000 }, async () => {
-  const screen = new Screen();
+  const { screen, fail } = screenAlone();
   const full = Object.assign(new Error("full"), { code: "ENOSPC" });
-  process.stdout.emit("error", full);
+  fail(full);
   // It is there for who looks later, and does not end the process meanwhile.
   await new Promise((resolve) => setImmediate(resolve));
   await assert.rejects(screen.closed, full);
