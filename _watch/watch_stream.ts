@@ -90,7 +90,7 @@ export class PollLoop<T> {
    * ends.
    */
   handle(handler: Handler<ExternalEvent<T>>, limits: HandlingLimits): void {
-    if (this.#ended || this.#closing) return;
+    if (this.#ended) return;
     const machine = this.#machine;
     machine.handOut();
     const handling = this.#handling = new Handling(handler, limits, {

@@ -2,8 +2,9 @@
 import { MemoryCheckpointStore } from "@koprs/external";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pending, settle } from "../watch/_watch.ts";
+import { added, pending, settle } from "../watch/_watch.ts";
 import { Calls, lists, until } from "./_calls.ts";
+import { NamedSource, withGroup } from "./_group.ts";
 import { Shares } from "./_owner.ts";
 
 test("events of one source that wait for the handler of another do not keep the group open", async () => {
@@ -110,4 +111,19 @@ test("a group that is cancelled during the last save after close ends all the sa
   await handling;
   saves[1]!();
   await settle();
+});
+
+test("handling a group that is closing, with events that nobody has read, ends it", async () => {
+  await withGroup({}, async ({ clock, group, reader }) => {
+    const a = new NamedSource("a");
+    group.add(a);
+    const read = reader.read();
+    await clock.tick(0);
+    await a.last.answer(added("1"), added("2"));
+    await read;
+    group.close();
+    reader.releaseLock();
+    await group.handle(() => assert.fail("nothing is handed out after close"));
+    assert.equal(a.commits, 0);
+  });
 });

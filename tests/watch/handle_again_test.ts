@@ -349,3 +349,16 @@ test("keys are those of the objects", async () => {
   const event: ObjectEvent = { type: "added", item: { key: "a", size: 1 } };
   assert.equal(poller.acknowledgement.keyOf(event), "a");
 });
+
+test("the status tells whether something is handled again, or the next poll is waited for", () =>
+  withHandlers({ keys: ["a"], options: { interval: 60_000, minBackoff: 100 } }, async (setup) => {
+    const { clock, watch, calls } = setup;
+    assert.equal(watch.status.phase, "delivering");
+    await last(calls).fail();
+    assert.equal(watch.status.phase, "waiting");
+    await clock.tick(100);
+    assert.equal(calls.length, 2);
+    assert.equal(watch.status.phase, "delivering");
+    await last(calls).end();
+    assert.equal(watch.status.phase, "waiting");
+  }));

@@ -4,7 +4,7 @@ import { MemoryCheckpointStore } from "@koprs/external/checkpoints/memory";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { last, storeOf, whatOf, withHandlers } from "./_handlers.ts";
-import { isAbortError, pending, settle } from "./_watch.ts";
+import { added, isAbortError, pending, settle, withWatch } from "./_watch.ts";
 
 test("E1: at most so many handlers at once, one by one by default", async () => {
   await withHandlers({ keys: ["a", "b", "c"] }, async ({ calls, running }) => {
@@ -144,6 +144,19 @@ test("handling a watch that has ended tells how", async () => {
   const aborted = watchExternal(source, { interval: 100, signal: AbortSignal.abort(reason) });
   await assert.rejects(aborted.handle(() => assert.fail()), (error) => error === reason);
 });
+
+test("handling a watch that is closing, with events that nobody has read, ends it", () =>
+  withWatch({}, async ({ source, watch, reader }) => {
+    const read = reader.read();
+    await settle();
+    await source.last.answer(added("a"), added("b"));
+    await read;
+    watch.close();
+    reader.releaseLock();
+    await watch.handle(() => assert.fail("nothing is handed out after close"));
+    assert.equal(watch.status.phase, "closed");
+    assert.equal(source.commits, 0);
+  }));
 
 test("a reader that has gone may leave the rest to handlers", async () => {
   const store = await storeOf("a", "b", "c");
