@@ -55,14 +55,14 @@ export async function entriesOf(
   for (const named of names) {
     const { name } = named;
     const key = folder.key + name;
-    if (name.includes(REPLACEMENT) && (key.startsWith(prefix) || mayHold(`${key}/`, prefix))) {
+    if (name.includes(REPLACEMENT) && mayHold(`${key}/`, prefix)) {
       (suspects ??= []).push(name);
     }
     let entry: Entry | undefined;
     if (named.isFile()) entry = { key, folder: false, link: false };
     else if (named.isDirectory()) entry = { key: `${key}/`, folder: true, link: false };
     else if (named.isSymbolicLink()) entry = { key, folder: false, link: true };
-    else if (key.startsWith(prefix) || mayHold(`${key}/`, prefix)) {
+    else if (mayHold(`${key}/`, prefix)) {
       // A special file, or a file system that does not report types.
       entry = await look(folder, key, failures);
     }

@@ -153,7 +153,10 @@ test("LocalStore: a name that is not UTF-8 fails the listing and is named", {
   });
   await withFolder(async (folder) => {
     execFileSync("sh", ["-c", `mkdir "$(printf 'd\\377')"`], { cwd: folder });
-    await assert.rejects(keysOf(folder), isStoreError(/not UTF-8 reads as "d\ufffd"/));
+    for (const prefix of ["", "d", "d\ufffd", "d\ufffd/", "d\ufffd/x"]) {
+      await assert.rejects(keysOf(folder, prefix), isStoreError(/not UTF-8 reads as "d\ufffd"/));
+    }
+    assert.deepEqual(await keysOf(folder, "d\ufffdx"), [], "what cannot match does not matter");
   });
   await withFolder(async (folder) => {
     await symlink("nowhere", `${folder}/\ufffd`);
