@@ -71,7 +71,7 @@ interface Poller {
 async function checkState(make: () => Poller, state: Uint8Array): Promise<"refused" | "taken"> {
   const poller = make();
   const before = poller.save();
-  const start = performance.now();
+  const start = process.cpuUsage();
   try {
     poller.restore(state);
   } catch (error) {
@@ -79,7 +79,7 @@ async function checkState(make: () => Poller, state: Uint8Array): Promise<"refus
     assert.deepEqual(poller.save(), before, "half of it was taken");
     return "refused";
   } finally {
-    assert.ok(performance.now() - start < 1_000, "it took a second");
+    assert.ok(process.cpuUsage(start).user < 1_000_000, "it took a second");
   }
   const saved = poller.save();
   const twin = make();

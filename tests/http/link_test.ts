@@ -3,6 +3,7 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nextTarget, parseLinks } from "../../_http/link.ts";
+import { workOf } from "../errors/_cpu.ts";
 
 const page = "https://example.com/items?page=1";
 
@@ -214,13 +215,13 @@ test("any text is read or refused, in time linear in its length", { timeout: 20_
       "<a>; rel=a,".repeat(million / 10),
     ]
   ) {
-    const start = performance.now();
-    try {
-      nextTarget(text, page);
-    } catch (error) {
-      assert(error instanceof SyntaxError, String(error));
-    }
-    const time = performance.now() - start;
+    const time = workOf(() => {
+      try {
+        nextTarget(text, page);
+      } catch (error) {
+        assert(error instanceof SyntaxError, String(error));
+      }
+    });
     assert(time < 2_000, `${text.slice(0, 20)}… of ${text.length} characters: ${time} ms`);
   }
 });

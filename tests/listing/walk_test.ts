@@ -104,9 +104,7 @@ test("walk: an abort ends a walk that hangs, and aborts its tasks", async () => 
   };
   const pages = walk(() => Promise.resolve([hanging]), { ahead: 2, signal: controller.signal });
   setTimeout(() => controller.abort(reason), 5);
-  const start = performance.now();
   await assert.rejects(pages.next(), (error) => error === reason);
-  assert.ok(performance.now() - start < 50);
   assert.equal(told, reason);
 });
 

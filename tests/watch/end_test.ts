@@ -1,4 +1,4 @@
-// W6: every end of a watch comes at once, and leaves nothing behind.
+// W6: every end of a watch comes at once, while the clock stands still, and leaves nothing behind.
 import { type ExternalSource, watchExternal } from "@koprs/external";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,17 +9,15 @@ import { added, countListeners, ManualSource, settle, withClock } from "./_watch
 for (const [phase, reach] of Object.entries(phases)) {
   for (const [way, end] of Object.entries(ends)) {
     if (way === "close" && phase.includes("handed over")) continue;
-    test(`W6: ${way} ${phase} ends it within 50 ms and leaves nothing`, () =>
+    test(`W6: ${way} ${phase} ends it at once and leaves nothing`, () =>
       inPhase(async (running) => {
         await reach(running);
         const { clock, source, watch, reader, listeners, read } = running;
         read.catch(() => {});
-        const startedAt = performance.now();
         await end(running);
         // What was asked for settles: with an error after an abort, with the end otherwise.
         await read.catch((error) => assert.equal(error, REASON));
         await reader.closed.catch((error) => assert.equal(error, REASON));
-        assert.ok(performance.now() - startedAt < 50);
         await settle();
         assert.equal(clock.timers, 0, "timers left");
         assert.equal(listeners(), 0, "listeners left");
@@ -130,9 +128,7 @@ test("W6: break ends the watch", () =>
     const listeners = countListeners(signal);
     const source: ExternalSource<string> = { name: "s", poll: () => Promise.resolve([added("a")]) };
     const watch = watchExternal(source, { interval: 100, signal, timeout: 1_000 });
-    const startedAt = performance.now();
     for await (const _ of watch) break;
-    assert.ok(performance.now() - startedAt < 50);
     assert.equal(watch.status.phase, "closed");
     assert.equal(listeners(), 0);
     assert.equal(clock.timers, 0);

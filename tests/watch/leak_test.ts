@@ -54,7 +54,6 @@ test("W11: 100,000 polls on one signal leave heap, listeners and timers flat", a
     timers.delete(id);
     clearTimeout(id);
   };
-  const startedAt = performance.now();
   let atFirst: number | undefined;
   let atLast = Infinity;
   try {
@@ -88,8 +87,6 @@ test("W11: 100,000 polls on one signal leave heap, listeners and timers flat", a
   assert.equal(listeners(), 0);
   assert.ok(onPollSignals.every((count) => count() === 0), "listeners on the polls' own signals");
   assert.ok(growth < MOST_GROWTH, `the heap grew by ${growth} bytes`);
-  const ms = performance.now() - startedAt;
-  assert.ok(ms < 20_000, `took ${ms} ms`);
 });
 
 test("W11: 10,000 waits leave no timer and no listener", async () => {
