@@ -199,8 +199,8 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
   }
 
   /**
-   * The known state of an item: as it was in the last event of it that was handled. Undefined if the item is not
-   * known.
+   * The known state of an item: as of the last poll whose events were all handled or, by handlers, set aside.
+   * Undefined if the item is not known.
    *
    * With `remember: "version"` it is what the option `removed` makes of the key and the version.
    *

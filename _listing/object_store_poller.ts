@@ -210,8 +210,8 @@ export class ObjectStorePoller implements ExternalSource<ObjectMeta> {
   }
 
   /**
-   * The known state of an object: as it was in the last event of it that was handled. Undefined if the object is
-   * not known.
+   * The known state of an object: as of the last poll whose events were all handled or, by handlers, set aside.
+   * Undefined if the object is not known.
    *
    * @param key The key of the object.
    */
