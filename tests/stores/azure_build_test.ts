@@ -90,7 +90,7 @@ test("an error that comes as a Blob is given to the client as a text", async () 
 test("a page of which nothing can be had but what the client parsed is that", async () => {
   const { store } = listing({ status: 200 });
   const { message } = await failure("protocol", store.list().next());
-  assert.match(message, /not a whole listing: a page without blobs/);
+  assert.match(message, /not a complete listing: a page without blobs/);
 });
 
 /** A store on a client of one blob. */
