@@ -31,14 +31,23 @@ before(async () => {
   certificate = await issueForLocalhost(authority);
 });
 
-/** Sets environment variables until the end of the test; undefined removes one. */
+/** What is to be restored at the end of a test. */
+const kept = new WeakMap<TestContext, Set<string>>();
+
+/** Sets environment variables until the end of the test, as often as it likes; undefined removes one. */
 function setEnv(t: TestContext, variables: Record<string, string | undefined>): void {
+  const names = kept.get(t) ?? new Set();
+  kept.set(t, names);
   for (const [name, value] of Object.entries(variables)) {
     const before = process.env[name];
-    t.after(() => {
-      if (before === undefined) delete process.env[name];
-      else process.env[name] = before;
-    });
+    // Once: the hooks of a test run in the order they were given in, and the first one knows what was there.
+    if (!names.has(name)) {
+      t.after(() => {
+        if (before === undefined) delete process.env[name];
+        else process.env[name] = before;
+      });
+    }
+    names.add(name);
     if (value === undefined) delete process.env[name];
     else process.env[name] = value;
   }
