@@ -284,7 +284,8 @@ test("a collection whose key needs what JSON does not hold", async () => {
     if (attempt === 1) throw new Error("poison");
     if (attempts.length === 4) watch.close();
   }, { concurrency: 2 });
-  assert.deepEqual(attempts, [1, 1, 2, 2]);
+  // Each comes again when it may: on a busy machine one before the other was handed out at all.
+  assert.deepEqual(attempts.sort(), [1, 1, 2, 2]);
 });
 
 test("an HTTP resource comes again as it is by then, whatever it was", async () => {
