@@ -39,9 +39,10 @@ export class Heap<E extends Placed> {
 
   /** Puts an entry where it belongs, where the place given is free. */
   #settle(entry: E, place: number): void {
+    const { due } = entry;
     while (place > 0) {
       const parent = (place - 1) >> 1;
-      if (!this.#goesBefore(entry, parent)) break;
+      if (!this.#isBefore(due, entry, parent)) break;
       this.#put(this.#entries[parent] as E, place);
       place = parent;
     }
@@ -49,25 +50,21 @@ export class Heap<E extends Placed> {
       let child = 2 * place + 1;
       if (child >= this.#entries.length) break;
       const right = child + 1;
-      if (right < this.#entries.length && this.#isBefore(right, child)) child = right;
-      if (this.#goesBefore(entry, child)) break;
+      if (
+        right < this.#entries.length &&
+        this.#isBefore(this.#dues[right] as number, this.#entries[right] as E, child)
+      ) child = right;
+      if (this.#isBefore(due, entry, child)) break;
       this.#put(this.#entries[child] as E, place);
       place = child;
     }
     this.#put(entry, place);
   }
 
-  #goesBefore(entry: E, place: number): boolean {
-    const due = this.#dues[place] as number;
-    return entry.due < due ||
-      entry.due === due && entry.order < (this.#entries[place] as E).order;
-  }
-
-  #isBefore(a: number, b: number): boolean {
-    const dueA = this.#dues[a] as number;
-    const dueB = this.#dues[b] as number;
-    return dueA < dueB ||
-      dueA === dueB && (this.#entries[a] as E).order < (this.#entries[b] as E).order;
+  /** Whether an entry comes before the one at a place. `due` is the entry's: it is looked at only if both are the same. */
+  #isBefore(due: number, entry: E, place: number): boolean {
+    const other = this.#dues[place] as number;
+    return due < other || due === other && entry.order < (this.#entries[place] as E).order;
   }
 
   #put(entry: E, place: number): void {

@@ -145,7 +145,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     switch (reply.status) {
       case 304:
         if (this.#open !== undefined) return [];
-        return this.#deliver(undefined, seen && renewed(seen, reply), options);
+        return this.#deliver(undefined, seen && renewedBy(reply, seen), options);
       case 404:
       case 410: {
         const known = seen ?? this.#doubt;
@@ -358,12 +358,6 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     this.#open.isAside = false;
     return this.#open.event;
   }
-}
-
-/** What is known after a 304. The same object, unless something is new: it may live for years. */
-function renewed<T>(seen: Known<T>, reply: Reply): Known<T> {
-  const validators = renewedBy(reply, seen);
-  return validators === seen ? seen : { ...seen, ...validators };
 }
 
 function resourceOf<T>({ url, status, body, headers }: Reply): Resource<T> {

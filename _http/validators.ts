@@ -40,7 +40,7 @@ export function validatorsOf(reply: Reply, known: Validators | undefined): Valid
  *
  * @param known The validators that were sent.
  */
-export function renewedBy({ headers }: Reply, known: Validators): Validators {
+export function renewedBy<V extends Validators>({ headers }: Reply, known: V): V {
   const etag = headers.get("etag");
   const lastModified = timeOf(headers);
   const newTag = etag !== null && etag !== known.etag && isSameTag(etag, known.etag);

@@ -52,7 +52,7 @@ export function scanAzurePage(
     page.check();
     return { page, nextMarker };
   } catch (thrown) {
-    throw thrown instanceof SyntaxError ? notWhole(page, thrown.message) : thrown;
+    throw thrown instanceof SyntaxError ? page.incomplete(thrown.message) : thrown;
   }
 }
 
@@ -257,10 +257,6 @@ class AzureReader {
   }
 
   #broken(what: string): ExternalError {
-    return notWhole(this.#page, what);
+    return this.#page.incomplete(what);
   }
-}
-
-function notWhole(page: ListedPage, what: string): ExternalError {
-  return page.fault(`the answer is not a complete listing: ${what}`);
 }

@@ -40,7 +40,7 @@ export function scanGcsPage(
     page.check();
     return { page, nextPageToken };
   } catch (thrown) {
-    throw thrown instanceof SyntaxError ? notWhole(page, thrown.message) : thrown;
+    throw thrown instanceof SyntaxError ? page.incomplete(thrown.message) : thrown;
   }
 }
 
@@ -138,10 +138,6 @@ class GcsReader {
   }
 
   #broken(what: string): ExternalError {
-    return notWhole(this.#page, what);
+    return this.#page.incomplete(what);
   }
-}
-
-function notWhole(page: ListedPage, what: string): ExternalError {
-  return page.fault(`the answer is not a complete listing: ${what}`);
 }

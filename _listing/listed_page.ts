@@ -297,6 +297,11 @@ export class ListedPage implements ScannedPage {
     const source = this.#source;
     return new ExternalError("protocol", `Cannot list '${source}' as ${what}`, { source });
   }
+
+  /** The error for an answer that is cut off or not well-formed. */
+  incomplete(what: string): ExternalError {
+    return this.fault(`the answer is not a complete listing: ${what}`);
+  }
 }
 
 const latin1 = new TextDecoder("latin1");

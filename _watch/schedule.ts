@@ -25,8 +25,8 @@ export class Schedule {
   /** Undefined if the source can only be polled as a whole, to save memory: a group has many of those. */
   readonly #parts: PartSchedule | undefined;
   readonly #budget: RequestBudget | undefined;
-  #due: Due | undefined;
-  /** Whether `#due` counts: a poll is planned. */
+  /** When the next poll is due, if one is planned. */
+  readonly #due: Due = new Due(0);
   #isPlanned = false;
   /** The wait that the server asked for in the last poll. */
   #asked = 0;
@@ -47,7 +47,7 @@ export class Schedule {
 
   /** When the next poll is due, in whole milliseconds since the epoch. Undefined while none is planned. */
   get nextPoll(): number | undefined {
-    if (this.#due === undefined || !this.#isPlanned) return undefined;
+    if (!this.#isPlanned) return undefined;
     const earned = this.#earned;
     return Math.ceil(Math.max(this.#due.at, earned > 0 ? Date.now() + earned : 0));
   }
@@ -99,15 +99,13 @@ export class Schedule {
       const wait = this.#parts?.afterFailure(failures, retryAfter) ?? 0;
       return Math.max(wait, this.#budget?.left(true) ?? 0);
     }
-    const { wait } = this.#plan(waitAfterFailure(failures, retryAfter, this.pace));
-    return Math.max(Math.ceil(wait), this.#earned);
+    this.#plan(waitAfterFailure(failures, retryAfter, this.pace));
+    return Math.max(Math.ceil(this.#due.wait), this.#earned);
   }
 
-  #plan(wait: number): Due {
+  #plan(wait: number): void {
     this.#isPlanned = true;
-    if (this.#due === undefined) return this.#due = new Due(wait);
     this.#due.begin(wait);
-    return this.#due;
   }
 
   /** Removes the plan for the next poll, while one is under way, and at the end. */
@@ -140,7 +138,7 @@ export class Schedule {
 
   /** Milliseconds until everything is to be polled, without regard to the budget. */
   get planned(): number {
-    return this.#isPlanned && !this.#refresh && this.#due ? this.#due.left : 0;
+    return this.#isPlanned && !this.#refresh ? this.#due.left : 0;
   }
 
   /** Whether the budget allows the poll that is due. Other watches may have spent from it meanwhile. */
