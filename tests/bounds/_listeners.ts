@@ -14,3 +14,14 @@ export function countListeners(signal: AbortSignal): () => number {
   };
   return () => listeners.size;
 }
+
+/** A signal that counts its listeners, and what aborts it. */
+export function countedSignal(): {
+  readonly signal: AbortSignal;
+  readonly abort: (reason?: unknown) => void;
+  readonly listeners: () => number;
+} {
+  const aborter = new AbortController();
+  const { signal } = aborter;
+  return { signal, abort: (reason) => aborter.abort(reason), listeners: countListeners(signal) };
+}

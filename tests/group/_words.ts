@@ -1,5 +1,6 @@
 /** What the tests of `follow` share: a stream of desired items that the test writes. */
-import type { ExternalEvent } from "@koprs/external";
+import { CollectionPoller, type ExternalEvent } from "@koprs/external";
+import { type FollowOptions, WatchGroup } from "@koprs/external/group";
 import { settle } from "../watch/_watch.ts";
 
 export interface Wanted {
@@ -39,3 +40,25 @@ export class Words implements AsyncIterable<Word> {
 
 /** The key of an item: its name. */
 export const key = ({ name }: Wanted): string => name;
+
+/** A source with the URL as its one item. */
+export const list = (name: string, url: string): CollectionPoller<string> =>
+  new CollectionPoller({
+    name,
+    async *list() {
+      yield [url];
+    },
+    key: (item) => item,
+  });
+
+/** A group that follows words, and polls a list for each. */
+export function followLists(options?: Partial<FollowOptions<Wanted>>) {
+  const group = new WatchGroup<string>({ interval: 1, jitter: 0 });
+  const words = new Words();
+  const reader = group.getReader();
+  const following = group.follow(words, ({ name, url }) => ({ source: list(name, url) }), {
+    key,
+    ...options,
+  });
+  return { group, words, reader, following };
+}

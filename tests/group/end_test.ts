@@ -6,7 +6,8 @@ import {
 } from "@koprs/external";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { added, countListeners, pending, settle, withClock } from "../watch/_watch.ts";
+import { countListeners } from "../bounds/_listeners.ts";
+import { added, pending, settle, withClock } from "../watch/_watch.ts";
 import { addPolled, NamedSource, short, withGroup } from "./_group.ts";
 
 const REASON = { why: "shutdown" };

@@ -1,19 +1,10 @@
 // What becomes of a followed stream when something fails, is refused, waits, or ends.
-import { CollectionPoller, type ExternalEvent, WatchGroup } from "@koprs/external";
+import { type ExternalEvent, WatchGroup } from "@koprs/external";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pending, settle } from "../watch/_watch.ts";
 import { NamedSource, short, withGroup } from "./_group.ts";
-import { key, type Wanted, Words } from "./_words.ts";
-
-const list = (name: string, url: string) =>
-  new CollectionPoller({
-    name,
-    async *list() {
-      yield [url];
-    },
-    key: (item: string) => item,
-  });
+import { followLists, key, list, type Wanted, Words } from "./_words.ts";
 
 test("a removal that is refused leaves the source where it is, for the next word", async () => {
   await withGroup({}, async ({ group, failures }) => {
@@ -63,13 +54,7 @@ test("a source whose state could not be deleted is gone all the same, and can be
 });
 
 test("the stream has ended once its last removal has", async () => {
-  const group = new WatchGroup<string>({ interval: 1, jitter: 0 });
-  const words = new Words();
-  const reader = group.getReader();
-  const following = group.follow(words, ({ name, url }) => ({ source: list(name, url) }), {
-    key,
-    removed: { report: true },
-  });
+  const { group, words, reader, following } = followLists({ removed: { report: true } });
   await words.say("added", "a");
   assert.equal(await short(reader.read()), "a added 1");
   await words.say("removed", "a");
@@ -84,13 +69,7 @@ test("the stream has ended once its last removal has", async () => {
 });
 
 test("what is wanted again while it is being removed is added again, as it was", async () => {
-  const group = new WatchGroup<string>({ interval: 1, jitter: 0 });
-  const words = new Words();
-  const reader = group.getReader();
-  const following = group.follow(words, ({ name, url }) => ({ source: list(name, url) }), {
-    key,
-    removed: { report: true },
-  });
+  const { words, reader, following } = followLists({ removed: { report: true } });
   await words.say("added", "a");
   assert.equal(await short(reader.read()), "a added 1");
   await words.say("removed", "a");

@@ -1,9 +1,9 @@
-import { CollectionPoller, type ExternalEvent, watchExternal, WatchGroup } from "@koprs/external";
+import { type ExternalEvent, watchExternal, WatchGroup } from "@koprs/external";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { added, pending } from "../watch/_watch.ts";
 import { NamedSource, short, withGroup } from "./_group.ts";
-import { key, type Wanted, Words } from "./_words.ts";
+import { followLists, key, type Wanted, Words } from "./_words.ts";
 
 test("G4: sources are added, replaced when their definition changed, and removed", async () => {
   await withGroup({}, async ({ group }) => {
@@ -51,19 +51,7 @@ test("G4: what says the same once more changes nothing", async () => {
 });
 
 test("G4: the newest word counts, however fast they come", async () => {
-  const list = (name: string, url: string) =>
-    new CollectionPoller({
-      name,
-      async *list() {
-        yield [url];
-      },
-      key: (item: string) => item,
-    });
-  const group = new WatchGroup<string>({ interval: 1, jitter: 0 });
-  const words = new Words();
-  const reader = group.getReader();
-  const following = group.follow(words, ({ name, url }) => ({ source: list(name, url) }), {
-    key,
+  const { group, words, reader, following } = followLists({
     removed: { report: true },
     replaced: { report: true },
   });

@@ -1,9 +1,10 @@
 import { HttpPoller, type HttpResource, WatchGroup } from "@koprs/external";
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { countListeners } from "../bounds/_listeners.ts";
 import { serve } from "../http/_http_server.ts";
 import { addPolled, NamedSource, withGroup } from "./_group.ts";
-import { countListeners, isDeno, settle } from "../watch/_watch.ts";
+import { isDeno, settle } from "../watch/_watch.ts";
 
 test("W6: a group whose sources are all removed has no timer and no listener but its own", async () => {
   const controller = new AbortController();

@@ -40,31 +40,3 @@ export async function errorOf(promise: Promise<unknown>): Promise<ExternalError>
   }
   assert.fail("it should have failed");
 }
-
-/** A signal that counts its listeners. */
-export function countedSignal(): {
-  readonly signal: AbortSignal;
-  readonly abort: (reason?: unknown) => void;
-  readonly listeners: () => number;
-} {
-  const aborter = new AbortController();
-  const { signal } = aborter;
-  const listeners = new Set<unknown>();
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners.add(args[1]);
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners.delete(args[1]);
-    removeEventListener.apply(signal, args);
-  };
-  return {
-    signal,
-    abort: (reason) => {
-      aborter.abort(reason);
-      listeners.clear(); // Added for once each.
-    },
-    listeners: () => listeners.size,
-  };
-}

@@ -1,6 +1,7 @@
 // HttpPoller: aborts reach the server, and leave no listener behind.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { countListeners } from "../bounds/_listeners.ts";
 import { poll, pollerOf, send, serve, serveRaw } from "./_http_server.ts";
 
 const timeout = 10_000;
@@ -44,17 +45,8 @@ test(
     );
     const poller = pollerOf(server);
     const { signal } = new AbortController();
-    let listeners = 0;
-    const { addEventListener, removeEventListener } = signal;
-    signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-      listeners++;
-      addEventListener.apply(signal, args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-      listeners--;
-      removeEventListener.apply(signal, args);
-    };
+    const listeners = countListeners(signal);
     for (let nth = 0; nth < 10; nth++) await poll(poller, signal).catch(() => {});
-    assert.equal(listeners, 0);
+    assert.equal(listeners(), 0);
   },
 );

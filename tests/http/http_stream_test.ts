@@ -1,7 +1,8 @@
 // B1, W6: a body that is handed over as a stream is bounded in time, read by read, and leaves nothing behind.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clientOf, countedSignal, errorOf, exchange, stream } from "./_client.ts";
+import { countedSignal } from "../bounds/_listeners.ts";
+import { clientOf, errorOf, exchange, stream } from "./_client.ts";
 import { answer, serve, serveRaw } from "./_http_server.ts";
 
 const timeout = 10_000;

@@ -1,6 +1,8 @@
 import type { ObjectMeta } from "@koprs/external/store";
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { workSince } from "../errors/_cpu.ts";
+import { countListeners } from "../bounds/_listeners.ts";
 import { mayHold, type Task, walk } from "../../_listing/walk.ts";
 
 function objects(...keys: string[]): ObjectMeta[] {
@@ -104,7 +106,9 @@ test("walk: an abort ends a walk that hangs, and aborts its tasks", async () => 
   };
   const pages = walk(() => Promise.resolve([hanging]), { ahead: 2, signal: controller.signal });
   setTimeout(() => controller.abort(reason), 5);
+  const work = workSince();
   await assert.rejects(pages.next(), (error) => error === reason);
+  assert.ok(work() < 50);
   assert.equal(told, reason);
 });
 
@@ -124,23 +128,14 @@ test("walk: pages are of a thousand objects, whatever the steps are", async () =
 test("walk: an abort between two pages ends it, and leaves no listener", async () => {
   const controller = new AbortController();
   const { signal } = controller;
-  let listeners = 0;
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners++;
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners--;
-    removeEventListener.apply(signal, args);
-  };
+  const listeners = countListeners(signal);
   const root: Task = () => Promise.resolve([objects(...Array.from({ length: 2_001 }, String))]);
   const pages = walk(root, { ahead: 1, signal });
   assert.equal((await pages.next()).value?.length, 1_000);
-  assert.equal(listeners, 1);
+  assert.equal(listeners(), 1);
   controller.abort(new Error("enough"));
   await assert.rejects(pages.next(), /enough/);
-  assert.equal(listeners, 0);
+  assert.equal(listeners(), 0);
   const unread: Task = () => assert.fail("nothing is read");
   await assert.rejects(walk(unread, { ahead: 1, signal }).next(), /enough/);
 });

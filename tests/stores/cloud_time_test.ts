@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { channel } from "node:diagnostics_channel";
 import type { ServerResponse } from "node:http";
 import { mock, test, type TestContext } from "node:test";
+import { countListeners } from "../bounds/_listeners.ts";
 import { serve } from "../http/_http_server.ts";
 import { type CloudKind, clouds, failure } from "./_clouds.ts";
 
@@ -172,16 +173,7 @@ for (const cloud of clouds) {
     });
     const store = cloud.store(origin);
     const signal = new AbortController().signal;
-    let listeners = 0;
-    const { addEventListener, removeEventListener } = signal;
-    signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-      listeners++;
-      addEventListener.apply(signal, args);
-    };
-    signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-      listeners--;
-      removeEventListener.apply(signal, args);
-    };
+    const listeners = countListeners(signal);
     const ends: Record<string, () => Promise<unknown>> = {
       "a listing": () => Array.fromAsync(store.list({ signal })),
       "a listing left": async () => {
@@ -198,7 +190,7 @@ for (const cloud of clouds) {
     };
     for (const [what, run] of Object.entries(ends)) {
       await run();
-      assert.equal(listeners, 0, `${what}: ${listeners} left`);
+      assert.equal(listeners(), 0, `${what}: ${listeners()} left`);
       // By which the requests of Google's client are found.
       const { hasSubscribers } = channel("http.client.request.start");
       assert.equal(hasSubscribers, false, what);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { FileHandle } from "node:fs/promises";
 import { test } from "node:test";
 import { ExternalError } from "@koprs/external/error";
+import { countedSignal } from "../bounds/_listeners.ts";
 import { streamOf } from "../../_files/content.ts";
 import { Failures } from "../../_files/failure.ts";
 
@@ -46,32 +47,15 @@ function stream(
 
 const text = (body: ReadableStream<Uint8Array>) => new Response(body).text();
 
-/** A signal that counts its listeners. */
-function counted() {
-  const aborter = new AbortController();
-  const { signal } = aborter;
-  const listeners = new Set<unknown>();
-  const { addEventListener, removeEventListener } = signal;
-  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
-    listeners.add(args[1]);
-    addEventListener.apply(signal, args);
-  };
-  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
-    listeners.delete(args[1]);
-    removeEventListener.apply(signal, args);
-  };
-  return { signal, listeners, abort: (reason: unknown) => aborter.abort(reason) };
-}
-
 test("a file is read to its end, looked at once more, and closed once", async () => {
   const file = new File(["one, ", "two"]);
-  const { signal, listeners } = counted();
+  const { signal, listeners } = countedSignal();
   const closed: number[] = [];
   const checkEnd = () => Promise.resolve(void closed.push(file.closed));
   assert.equal(await text(stream(file, { signal, checkEnd })), "one, two");
   assert.deepEqual(closed, [0], "while it is open");
   assert.equal(file.closed, 1);
-  assert.equal(listeners.size, 0);
+  assert.equal(listeners(), 0);
 });
 
 test("what fails is told as such, and the file is closed, whatever comes of that", async () => {
@@ -90,13 +74,13 @@ test("what fails is told as such, and the file is closed, whatever comes of that
 
 test("a cancel closes the file, and leaves no listener", async () => {
   const file = new File(["one", "two"]);
-  const { signal, listeners } = counted();
+  const { signal, listeners } = countedSignal();
   const reader = stream(file, { signal }).getReader();
   await reader.read();
-  assert.equal(listeners.size, 1);
+  assert.equal(listeners(), 1);
   await reader.cancel();
   assert.equal(file.closed, 1);
-  assert.equal(listeners.size, 0);
+  assert.equal(listeners(), 0);
 });
 
 test("an abort ends a read that hangs, with its reason, and closes the file", async () => {
@@ -110,7 +94,7 @@ test("an abort ends a read that hangs, with its reason, and closes the file", as
       return hanging.promise;
     };
     const file = new File(["one", hang], closing);
-    const { signal, listeners, abort } = counted();
+    const { signal, listeners, abort } = countedSignal();
     const reader = stream(file, { signal }).getReader();
     await reader.read();
     const next = reader.read();
@@ -118,7 +102,7 @@ test("an abort ends a read that hangs, with its reason, and closes the file", as
     abort(reason);
     await assert.rejects(next, isReason);
     assert.equal(file.closed, 1);
-    assert.equal(listeners.size, 0);
+    assert.equal(listeners(), 0);
   }
   hanging.reject(new Error("closed meanwhile"));
   const early = new File(["one"]);

@@ -1,15 +1,8 @@
 /** Watches in every phase they can be in, and every way to end them. */
 import { type ExternalWatch, watchExternal } from "@koprs/external";
 import assert from "node:assert/strict";
-import {
-  added,
-  type Clock,
-  countListeners,
-  type Event,
-  ManualSource,
-  settle,
-  withClock,
-} from "./_watch.ts";
+import { countListeners } from "../bounds/_listeners.ts";
+import { added, type Clock, type Event, ManualSource, settle, withClock } from "./_watch.ts";
 
 export const REASON = { why: "shutdown" };
 

@@ -182,22 +182,5 @@ export function isAbortError(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
 }
 
-/** Counts the listeners of one signal that are still there. */
-export function countListeners(signal: AbortSignal): () => number {
-  const live = new Set<unknown>();
-  const { addEventListener, removeEventListener } = signal;
-  Object.assign(signal, {
-    addEventListener(type: "abort", listener: EventListener, options?: AddEventListenerOptions) {
-      live.add(listener);
-      addEventListener.call(signal, type, listener, options);
-    },
-    removeEventListener(type: "abort", listener: EventListener) {
-      live.delete(listener);
-      removeEventListener.call(signal, type, listener);
-    },
-  });
-  return () => live.size;
-}
-
 export const isDeno = "Deno" in globalThis;
 export const isBun = "Bun" in globalThis;

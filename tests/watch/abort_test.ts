@@ -2,8 +2,9 @@
 import { watchExternal } from "@koprs/external";
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { countListeners } from "../bounds/_listeners.ts";
 import { inPhase, phases, REASON } from "./_phases.ts";
-import { countListeners, ManualSource, settle } from "./_watch.ts";
+import { ManualSource, settle } from "./_watch.ts";
 
 test("W7: abort errors the stream with the signal's reason, untouched", async () => {
   const reasons: unknown[] = [new Error("own"), "text", 0, null, Object.freeze({}), Symbol("s")];

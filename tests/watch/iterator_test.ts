@@ -2,16 +2,8 @@
 import { type ExternalEvent, type ExternalSource, watchExternal } from "@koprs/external";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  added,
-  begin,
-  countListeners,
-  type Event,
-  ManualSource,
-  pending,
-  settle,
-  withClock,
-} from "./_watch.ts";
+import { countListeners } from "../bounds/_listeners.ts";
+import { added, begin, type Event, ManualSource, pending, settle, withClock } from "./_watch.ts";
 
 /** A watch with all that can be left behind: a signal, a timeout, a wait. */
 async function withIterator(

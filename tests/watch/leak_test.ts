@@ -5,7 +5,9 @@ import { test } from "node:test";
 import { setImmediate } from "node:timers";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { added, countListeners, isBun, isDeno } from "./_watch.ts";
+import { workSince } from "../errors/_cpu.ts";
+import { countListeners } from "../bounds/_listeners.ts";
+import { added, isBun, isDeno } from "./_watch.ts";
 
 const POLLS = 100_000;
 const WARM_UP = 10_000;
@@ -32,6 +34,7 @@ test("W11: 100,000 polls on one signal leave heap, listeners and timers flat", a
   const { setTimeout, clearTimeout } = globalThis;
   const timers = new Set<unknown>();
   const onPollSignals: (() => number)[] = [];
+  const work = workSince();
   let polls = 0;
   const source: ExternalSource<string> = {
     name: "busy",
@@ -87,6 +90,7 @@ test("W11: 100,000 polls on one signal leave heap, listeners and timers flat", a
   assert.equal(listeners(), 0);
   assert.ok(onPollSignals.every((count) => count() === 0), "listeners on the polls' own signals");
   assert.ok(growth < MOST_GROWTH, `the heap grew by ${growth} bytes`);
+  assert.ok(work() < 20_000, `took ${work()} ms`);
 });
 
 test("W11: 10,000 waits leave no timer and no listener", async () => {

@@ -14,8 +14,9 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import process from "node:process";
 import fc from "fast-check";
+import { countListeners } from "../bounds/_listeners.ts";
 import { type Answer, Model, type Pace } from "./_model.ts";
-import { type Clock, countListeners, settle, withClock } from "./_watch.ts";
+import { type Clock, settle, withClock } from "./_watch.ts";
 
 interface Item {
   readonly key: string;
