@@ -1,8 +1,8 @@
 /** The two builders of snapshots: of objects, and of the items of a collection. */
 import { readText, withRoom, writeText } from "../_bytes/bytes.ts";
 import { ExternalError } from "../_errors/external_error.ts";
-import { OBJECT_ROOM, writeBareIdentity, writeIdentity, writeTime } from "./codec.ts";
 import { Builder } from "./merge_builder.ts";
+import { OBJECT_ROOM, writeBareIdentity, writeIdentity, writeTime } from "./object_identity.ts";
 import type { ObjectMeta } from "./object_meta.ts";
 
 /**

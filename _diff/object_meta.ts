@@ -1,4 +1,4 @@
-/** What is known about one object. */
+/** What is known about one object. Which of it decides whether the object changed is said in `object_identity.ts`. */
 
 /** What a listing says about one object. */
 export interface ObjectMeta {

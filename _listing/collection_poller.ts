@@ -3,7 +3,7 @@ import { acknowledge } from "../_diff/acknowledgement_of.ts";
 import { orAborted } from "../_bounds/abort.ts";
 import { ItemBuilder } from "../_diff/builder.ts";
 import { ChangedItems } from "../_diff/changed_items.ts";
-import { itemCodec, type ItemRecord } from "../_diff/codec.ts";
+import { itemCodec, type ItemRecord } from "../_diff/item_identity.ts";
 import { type ItemValues, itemValues } from "../_diff/item_values.ts";
 import { knownItems } from "../_diff/known.ts";
 import { Part } from "../_diff/part.ts";

@@ -1,6 +1,7 @@
 /** The items of a collection as records of a snapshot, and back. */
 import { ItemBuilder } from "../_diff/builder.ts";
-import { type Codec, itemCodec, type ItemRecord } from "../_diff/codec.ts";
+import type { Codec } from "../_diff/codec.ts";
+import { itemCodec, type ItemRecord } from "../_diff/item_identity.ts";
 import type { Change, Snapshot } from "../_diff/snapshot.ts";
 import type { ExternalEvent } from "../_diff/source.ts";
 

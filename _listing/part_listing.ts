@@ -1,8 +1,8 @@
 /** Lists a part of a store: the keys under a prefix, and single keys. */
 import { ObjectBuilder } from "../_diff/builder.ts";
 import { changes, countChanges } from "../_diff/changes.ts";
-import { objectCodec } from "../_diff/codec.ts";
 import { Lookup } from "../_diff/lookup.ts";
+import { objectCodec } from "../_diff/object_identity.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { type ExternalPart, Part } from "../_diff/part.ts";
 import { type Form, patch } from "../_diff/patch.ts";

@@ -10,8 +10,8 @@
 import process from "node:process";
 import { ObjectBuilder } from "../_diff/builder.ts";
 import { textBytes } from "../_bytes/bytes.ts";
-import { objectCodec } from "../_diff/codec.ts";
 import { changes, countChanges } from "../_diff/changes.ts";
+import { objectCodec } from "../_diff/object_identity.ts";
 import type { Snapshot } from "../_diff/snapshot.ts";
 import type { ObjectMeta } from "../store.ts";
 import { compare, inTurn, report, SMOKE } from "./_harness.ts";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { textBytes } from "../../_bytes/bytes.ts";
 import { compareKeys } from "../../_bytes/order.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
-import { objectCodec } from "../../_diff/codec.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import { restoreAll, saveAll } from "../../_diff/saved_state.ts";
 import { type Change, Snapshot } from "../../_diff/snapshot.ts";
 import type { ObjectMeta } from "../../store.ts";

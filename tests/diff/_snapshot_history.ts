@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { textBytes } from "../../_bytes/bytes.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { changes, countChanges } from "../../_diff/changes.ts";
-import { objectCodec } from "../../_diff/codec.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import { Snapshot } from "../../_diff/snapshot.ts";
 import {
   addRaw,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { acknowledge } from "../../_diff/acknowledgement_of.ts";
-import { objectCodec } from "../../_diff/codec.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import type { Change } from "../../_diff/snapshot.ts";
 import type { ExternalEvent } from "../../_diff/source.ts";
 import { Tracker } from "../../_diff/tracker.ts";

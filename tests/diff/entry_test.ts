@@ -3,7 +3,6 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import fc from "fast-check";
 import { textBytes, writeVarint } from "../../_bytes/bytes.ts";
-import { objectCodec } from "../../_diff/codec.ts";
 import {
   type Header,
   HEADER_ROOM,
@@ -12,6 +11,7 @@ import {
   unpackRest,
   writeHeader,
 } from "../../_diff/entry.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import { seal } from "../../_state/sealed_state.ts";
 import { restoreOne } from "./_objects.ts";
 
@@ -137,31 +137,5 @@ test("only entries as `save` writes them are restored", () => {
   };
   for (const [what, chunks] of Object.entries(wrong)) {
     assert.throws(() => keysOf(saved(chunks)), { code: "checkpoint" }, what);
-  }
-});
-
-test("the identity of an object is exactly as long as what it holds", () => {
-  const [none, plain, hex, multipart, decimal] = [0, 1, 2, 3, 4] as const;
-  const digest = Array.from({ length: 16 }, () => 7);
-  const check = (...bytes: number[]) =>
-    objectCodec.check(Uint8Array.from(bytes), 0, bytes.length, bytes.length);
-  assert.ok(check(plain, 1) && check(plain, 1, 0x61));
-  assert.ok(!check() && !check(plain) && !check(plain, 0x80) && !check(plain, 1, 0xff));
-  assert.ok(check(hex, 1, ...digest));
-  assert.ok(!check(hex, 1, ...digest, 0) && !check(hex, 1, ...digest.slice(1)));
-  assert.ok(!check(decimal, 1, 0x80), "a number that is cut off");
-  assert.ok(check(decimal, 1, 5) && !check(decimal, 1) && !check(decimal, 1, 5, 0));
-  assert.ok(check(multipart, 1, ...digest, 2));
-  assert.ok(!check(multipart, 1, ...digest) && !check(multipart, 1, ...digest, 2, 0));
-  for (const form of [5, 6, 7, 16]) assert.ok(!check(form, 1), `form ${form}`);
-  // A time has 0, 4, 6 or 8 bytes: in the identity where there is no ETag, or else behind it.
-  for (let bytes = 0; bytes < 10; bytes++) {
-    const time = Array.from({ length: bytes }, () => 7);
-    const isTime = [0, 4, 6, 8].includes(bytes);
-    assert.equal(check(none, 1, ...time), isTime, `${bytes} bytes`);
-    const all = Uint8Array.from([plain, 1, ...time]);
-    assert.equal(objectCodec.check(all, 0, 2, all.length), isTime, `${bytes} bytes behind it`);
-    const two = Uint8Array.from([none, 1, ...time]);
-    assert.equal(objectCodec.check(two, 0, 2, two.length), bytes === 0, "it has a time already");
   }
 });

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { textBytes } from "../../_bytes/bytes.ts";
-import { objectCodec } from "../../_diff/codec.ts";
 import { Lookup } from "../../_diff/lookup.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import { Snapshot } from "../../_diff/snapshot.ts";
 import { build, listing } from "./_objects.ts";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { objectCodec } from "../../_diff/codec.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import { patch } from "../../_diff/patch.ts";
 import { Snapshot } from "../../_diff/snapshot.ts";
 import type { ObjectMeta } from "../../store.ts";

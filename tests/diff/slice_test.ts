@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { compareKeys } from "../../_bytes/order.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { changes } from "../../_diff/changes.ts";
-import { objectCodec } from "../../_diff/codec.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import { Snapshot, splice } from "../../_diff/snapshot.ts";
 import { ExternalError } from "../../error.ts";
 import type { ObjectMeta } from "../../store.ts";

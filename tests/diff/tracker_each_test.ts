@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { objectCodec } from "../../_diff/codec.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import type { Change } from "../../_diff/snapshot.ts";
 import { Tracker } from "../../_diff/tracker.ts";
 import type { ObjectMeta } from "../../store.ts";

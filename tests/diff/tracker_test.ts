@@ -1,7 +1,7 @@
 // The state of a poller: deliveries that break off, overlap, or are overtaken by a restore; and whose state it is.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { objectCodec } from "../../_diff/codec.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import { Part } from "../../_diff/part.ts";
 import type { Change } from "../../_diff/snapshot.ts";
 import { Tracker } from "../../_diff/tracker.ts";

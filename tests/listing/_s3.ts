@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ExternalError } from "@koprs/external/error";
 import type { ObjectMeta } from "@koprs/external/store";
 import { ObjectBuilder } from "../../_diff/builder.ts";
-import { objectCodec } from "../../_diff/codec.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import { ListedPage } from "../../_listing/listed_page.ts";
 import { readListing, type ReadOptions } from "../../_listing/s3_listing.ts";
 

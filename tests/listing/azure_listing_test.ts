@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { type AzurePage, scanAzurePage } from "../../_listing/azure_listing.ts";
 import { ListedPage } from "../../_listing/listed_page.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
-import { objectCodec } from "../../_diff/codec.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import type { ObjectMeta } from "../../store.ts";
 
 const scan = (bytes: Uint8Array, prefix = ""): AzurePage =>

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ObjectBuilder } from "../../_diff/builder.ts";
-import { objectCodec } from "../../_diff/codec.ts";
+import { objectCodec } from "../../_diff/object_identity.ts";
 import { type GcsPage, scanGcsPage } from "../../_listing/gcs_listing.ts";
 import { ListedPage } from "../../_listing/listed_page.ts";
 import type { ObjectMeta } from "../../store.ts";

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ItemBuilder } from "../../_diff/builder.ts";
 import { changes, countChanges } from "../../_diff/changes.ts";
-import { itemCodec } from "../../_diff/codec.ts";
+import { itemCodec } from "../../_diff/item_identity.ts";
 import type { Snapshot } from "../../_diff/snapshot.ts";
 import { anyKey } from "./_objects.ts";
 
