@@ -1,7 +1,7 @@
 /** Collects entries that come in any order, sorts them in batches, and merges them at the end. */
 import { compareBytes, copyBytes, withRoom } from "../_bytes/bytes.ts";
-import { CHUNK, ChunkWriter } from "./chunk_writer.ts";
 import { type Chunk, Cursor } from "./cursor.ts";
+import { CHUNK, ChunkWriter } from "./front_coding.ts";
 
 /** Entries out of order are sorted once there are this many, or this many bytes. */
 const BATCH = 65_536;

@@ -1,5 +1,6 @@
 /**
- * An entry of a snapshot as bytes. It directly follows the entry before:
+ * An entry of a snapshot as bytes, as `front_coding.ts` writes it and `cursor.ts` reads it. It directly follows the
+ * entry before:
  *
  *     shared     varint   how many first bytes are those of the key before; 0 in the first entry of a chunk
  *     rest       varint   twice the number of bytes of the rest of the key, plus 1 if it is packed

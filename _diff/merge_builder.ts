@@ -14,7 +14,6 @@
 
 import { compareBytes, copyBytes, isText, readText, withRoom, writeText } from "../_bytes/bytes.ts";
 import { ExternalError } from "../_errors/external_error.ts";
-import { CHUNK, ChunkWriter } from "./chunk_writer.ts";
 import {
   type Chunk,
   Cursor,
@@ -25,6 +24,7 @@ import {
   lastOf,
 } from "./cursor.ts";
 import { Disorder, mergeRuns } from "./disorder.ts";
+import { CHUNK, ChunkWriter } from "./front_coding.ts";
 import { Lookup } from "./lookup.ts";
 import { Snapshot } from "./snapshot.ts";
 

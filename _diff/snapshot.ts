@@ -23,8 +23,9 @@
  *   up to and including K, and `old` after it.
  * - **Checkpoints**: `saved_state.ts`.
  *
- * A snapshot is a list of chunks, and a chunk is a run of entries (`entry.ts`) in the byte order of their keys. Neither
- * ever changes, and two snapshots share the chunks that are equal in both.
+ * A snapshot is a list of chunks, and a chunk is a run of entries (`entry.ts`) in the byte order of their keys, each
+ * front-coded against the one before (`front_coding.ts`). Neither ever changes, and two snapshots share the chunks that
+ * are equal in both.
  *
  * @module
  */

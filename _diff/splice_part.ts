@@ -1,7 +1,7 @@
 /** Takes a part out of a snapshot, or replaces it. Chunks that the part does not touch are shared. */
 import { textBytes } from "../_bytes/bytes.ts";
-import { CHUNK, ChunkWriter } from "./chunk_writer.ts";
 import { type Chunk, Cursor } from "./cursor.ts";
+import { CHUNK, ChunkWriter } from "./front_coding.ts";
 import { between, Snapshot } from "./snapshot.ts";
 
 /** Chunks below this are joined with their neighbour. */

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CHUNK } from "../../_diff/chunk_writer.ts";
+import { CHUNK } from "../../_diff/front_coding.ts";
 import { objectCodec } from "../../_diff/object_identity.ts";
 import type { Snapshot } from "../../_diff/snapshot.ts";
 import { replaceUnder, under } from "../../_diff/splice_part.ts";

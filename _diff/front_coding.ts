@@ -1,4 +1,10 @@
-/** Writes entries one after another, each front-coded against the one before. */
+/**
+ * What keeps a snapshot small: entries are written one after another, each front-coded, so that of its key only what
+ * differs from the key before is kept. What an entry looks like then is said in `entry.ts`.
+ *
+ * @module
+ */
+
 import { copyBytes, readText, withRoom } from "../_bytes/bytes.ts";
 import { type Chunk, Cursor, head, tail } from "./cursor.ts";
 import { HEADER_ROOM, packRest, writeHeader } from "./entry.ts";
