@@ -4,7 +4,7 @@ import { compareKeys } from "../_bytes/order.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { ListOptions } from "../_listing/object_store.ts";
-import { rangesBetween } from "../_listing/ranges.ts";
+import { rangesBetween } from "../_listing/range_plan.ts";
 import type { StoreFixture } from "./fixtures.ts";
 import { poll, promptly, randomNumbers, rejectsWith, shortOf, show } from "./harness.ts";
 import {

@@ -3,7 +3,7 @@ import { compareBytes, readText, textBytes } from "../_bytes/bytes.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { orderFault } from "./order_fault.ts";
-import type { Range } from "./ranges.ts";
+import type { Range } from "./range_plan.ts";
 
 /**
  * Checks the keys of one listing. Every check throws an {@linkcode ExternalError} with code `protocol`; for a key

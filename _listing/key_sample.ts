@@ -1,7 +1,7 @@
 /** Remembers every n-th key of a listing that is not kept whole, and how many keys there are up to it. */
 import { compareKeys } from "../_bytes/order.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
-import type { Cut, Layout } from "./page_plan.ts";
+import type { Cut, Layout } from "./range_plan.ts";
 import type { Progress } from "./segment.ts";
 
 // If there are more, every second one is forgotten.

@@ -1,6 +1,6 @@
 /** Layouts of a whole listing. */
 import type { Snapshot } from "../_diff/snapshot.ts";
-import type { Cut, Layout } from "./page_plan.ts";
+import type { Cut, Layout } from "./range_plan.ts";
 
 // At most so many keys with half of a surrogate pair are skipped.
 const MAX_SKIPPED = 64;

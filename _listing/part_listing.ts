@@ -14,8 +14,9 @@ import { Bounds } from "./key_bounds.ts";
 import { groupKeys, type KeyGroup } from "./key_groups.ts";
 import { isOrderFault } from "./order_fault.ts";
 import { eachPage } from "./pages.ts";
-import { type Range, together } from "./ranges.ts";
+import type { Range } from "./range_plan.ts";
 import { isOrdered, StoreListing, type StoreListingOptions, type Take } from "./store_listing.ts";
+import { together } from "./together.ts";
 
 /** What to list. */
 export interface PartListingOptions extends StoreListingOptions {

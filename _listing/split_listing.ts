@@ -8,9 +8,9 @@
 import { compareKeys } from "../_bytes/order.ts";
 import { CutGuess } from "./cut_guess.ts";
 import { orderFault } from "./order_fault.ts";
-import type { PageHabit, PlannedRange } from "./page_plan.ts";
-import { type Range, type Start, together } from "./ranges.ts";
+import type { PageHabit, PlannedRange, Range } from "./range_plan.ts";
 import { type Progress, Segment } from "./segment.ts";
+import { type Start, together } from "./together.ts";
 
 // The most that cuts may cost, in pages: a fixed number, and a share of the pages read.
 const COST_FREE = 4;

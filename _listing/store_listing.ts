@@ -9,9 +9,14 @@ import { KeySample } from "./key_sample.ts";
 import { joinLayouts, layoutOf } from "./layouts.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { isOrderFault } from "./order_fault.ts";
-import { type Layout, type PageHabit, type PlannedRange, planRanges } from "./page_plan.ts";
 import { eachPage } from "./pages.ts";
-import type { Range } from "./ranges.ts";
+import {
+  type Layout,
+  type PageHabit,
+  type PlannedRange,
+  planRanges,
+  type Range,
+} from "./range_plan.ts";
 import { canScan, scanPages } from "./scan.ts";
 import { type Listed, listSplitting, type OnPage } from "./split_listing.ts";
 

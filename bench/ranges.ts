@@ -15,7 +15,7 @@ import {
   type ObjectStore,
   ObjectStorePoller,
 } from "@koprs/external/store";
-import { planRanges } from "../_listing/page_plan.ts";
+import { planRanges } from "../_listing/range_plan.ts";
 import { countUpTo, KeyList, keysOf, keySpaces, simulate } from "../tests/listing/_key_spaces.ts";
 import { report, type Row, runSelf, RUNTIME, SMOKE } from "./_harness.ts";
 

@@ -1,7 +1,7 @@
 // Key spaces as people have them, and a clock without time to measure how a first listing of one goes: a tick is the
-// latency of one page. Used by tests/split_listing_test.ts and bench/ranges.ts.
+// latency of one page. Used by the tests here and by bench/ranges.ts.
 import { compareKeys } from "../../_bytes/order.ts";
-import type { Cut, Layout, PageHabit, PlannedRange } from "../../_listing/page_plan.ts";
+import type { Cut, Layout, PageHabit, PlannedRange } from "../../_listing/range_plan.ts";
 import { type Listed, listSplitting, type SplitOptions } from "../../_listing/split_listing.ts";
 
 type Random = () => number;

@@ -2,7 +2,7 @@
 import { type ObjectMeta, ObjectStorePoller } from "@koprs/external/store";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type PageHabit, planRanges } from "../../_listing/page_plan.ts";
+import { type PageHabit, planRanges } from "../../_listing/range_plan.ts";
 import { poll } from "../diff/_replay.ts";
 import { KeyList, keysOf, keySpaces, simulate } from "./_key_spaces.ts";
 import { TimedStore, type TimedStoreOptions } from "./_timed_store.ts";

@@ -123,6 +123,14 @@ test("S7: whatever the keys, the parts are exactly the keys, within the budget",
   );
 });
 
+test("one range at once is a listing as one, whatever its size", async () => {
+  for (const pages of [7, 8, 9, 15, 16, 17, 40]) {
+    const keys = Array.from({ length: pages * 10 }, (_, i) => String(i).padStart(5, "0"));
+    const { requests, ticks, most } = await simulate(keys, { pageSize: 10, concurrency: 1 });
+    assert.deepEqual([requests, ticks, most], [pages, pages, 1]);
+  }
+});
+
 test("a guess is always between its bounds", () => {
   fc.assert(
     fc.property(fc.array(clustered, { maxLength: 30 }), hostile, hostile, (seen, a, b) => {

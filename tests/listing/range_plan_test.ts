@@ -5,7 +5,13 @@ import { ObjectBuilder } from "../../_diff/builder.ts";
 import type { Snapshot } from "../../_diff/snapshot.ts";
 import { KeySample } from "../../_listing/key_sample.ts";
 import { joinLayouts, layoutOf } from "../../_listing/layouts.ts";
-import { type Cut, type Layout, type PageHabit, planRanges } from "../../_listing/page_plan.ts";
+import {
+  type Cut,
+  type Layout,
+  type PageHabit,
+  planRanges,
+  rangesBetween,
+} from "../../_listing/range_plan.ts";
 
 /** A layout of so many keys, of which each can be a cut. */
 function keys(count: number, name = ""): Layout {
@@ -62,6 +68,15 @@ test("a range without a key that can end it goes on to the next cut", () => {
   assert.equal(plan(cuts(350, 750), steady, 3), "350:4 750:4 end:5");
   assert.equal(plan(cuts(350), steady, 3), "350:4 end:9");
   assert.equal(plan(cuts(), steady, 3), "end:12");
+});
+
+test("ranges between keys leave no gap", () => {
+  assert.deepEqual(rangesBetween([]), [{}]);
+  assert.deepEqual(rangesBetween(["a", "b"]), [
+    { until: "a" },
+    { after: "a", until: "b" },
+    { after: "b" },
+  ]);
 });
 
 test("joined layouts are one", () => {

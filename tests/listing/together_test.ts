@@ -1,8 +1,7 @@
 // Tasks side by side: all end before the whole does, and nothing is left on the caller's signal.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rangesBetween, together } from "../../_listing/ranges.ts";
-import { simulate } from "./_key_spaces.ts";
+import { together } from "../../_listing/together.ts";
 
 /** A controller whose signal counts its listeners. */
 function counted() {
@@ -91,21 +90,4 @@ test("tasks that are added by others are waited for", async () => {
     start(task(5));
   });
   assert.equal(done, 6);
-});
-
-test("ranges between keys leave no gap", () => {
-  assert.deepEqual(rangesBetween([]), [{}]);
-  assert.deepEqual(rangesBetween(["a", "b"]), [
-    { until: "a" },
-    { after: "a", until: "b" },
-    { after: "b" },
-  ]);
-});
-
-test("one range at once is a listing as one, whatever its size", async () => {
-  for (const pages of [7, 8, 9, 15, 16, 17, 40]) {
-    const keys = Array.from({ length: pages * 10 }, (_, i) => String(i).padStart(5, "0"));
-    const { requests, ticks, most } = await simulate(keys, { pageSize: 10, concurrency: 1 });
-    assert.deepEqual([requests, ticks, most], [pages, pages, 1]);
-  }
 });

@@ -1,19 +1,4 @@
-/** Lists the ranges of a key space side by side. */
-
-/** The keys with `after < key <= until`. */
-export interface Range {
-  readonly after?: string;
-  readonly until?: string;
-}
-
-/** The whole key space, cut at these keys. */
-export function rangesBetween(cuts: readonly string[]): Range[] {
-  return Array.from({ length: cuts.length + 1 }, (_, i) => {
-    const after = cuts[i - 1];
-    const until = cuts[i];
-    return { ...(after !== undefined && { after }), ...(until !== undefined && { until }) };
-  });
-}
+/** Runs tasks side by side, as one: the first that fails stops the others. */
 
 /** Begins a task, unless one has failed already. */
 export type Start = (task: (signal: AbortSignal) => Promise<void>) => void;

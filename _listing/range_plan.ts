@@ -1,9 +1,24 @@
 /**
- * Where the next listing is cut, from what the last one found.
+ * The ranges in which a store is listed side by side: where the next listing is cut, from what the last one found.
  *
  * A range costs as many requests as its keys divided by the keys of a page, rounded up. So ranges of whole pages
  * cost no more requests than one listing: cuts are made after a number of keys that fills whole pages.
  */
+
+/** The keys with `after < key <= until`. */
+export interface Range {
+  readonly after?: string;
+  readonly until?: string;
+}
+
+/** The whole key space, cut at these keys. */
+export function rangesBetween(cuts: readonly string[]): Range[] {
+  return Array.from({ length: cuts.length + 1 }, (_, i) => {
+    const after = cuts[i - 1];
+    const until = cuts[i];
+    return { ...(after !== undefined && { after }), ...(until !== undefined && { until }) };
+  });
+}
 
 /** How a store fills its pages. */
 export interface PageHabit {
