@@ -8,7 +8,7 @@ import { compareBytes, isText, readText, textBytes, withRoom, writeText } from "
 import type { ScannedPage } from "./scan.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
-import { decodeUrl, ENCODED, RAW, signsOf } from "./url_encoding.ts";
+import { decodeUrl, KeyEncoding, signsOf } from "./url_encoding.ts";
 
 /**
  * The numbers of an object: key start, key end, ETag start or -1, and twice the ETag's end, plus 1 if quotes were
@@ -31,10 +31,8 @@ export class ListedPage implements ScannedPage {
   readonly #prefix: Uint8Array;
   /** Whether the keys are known to be in UTF-8 byte order, each one once. */
   #ordered = false;
-  /** Whether a page of this listing has shown that keys are not URL-encoded, though the server says so. */
-  #raw = false;
-  /** Whether encoded keys of this listing were decoded. */
-  #decoded = false;
+  /** Whether keys of this listing are URL-encoded. */
+  readonly #encoding: KeyEncoding = new KeyEncoding();
   #first = 0;
   #end = 0;
   #places: Int32Array = new Int32Array(PLACES * ROOM);
@@ -111,8 +109,7 @@ export class ListedPage implements ScannedPage {
   }
 
   /**
-   * Decodes URL-encoded keys. Some servers say that they encode keys and do not. A character that every encoder
-   * would have encoded shows that: then keys are taken as they are.
+   * Decodes URL-encoded keys, unless this listing has shown that they are not encoded: see `KeyEncoding`.
    *
    * @param escaped The objects whose keys have a character that an encoder writes, or would have encoded.
    * @throws {ExternalError} if some keys are encoded and some are not, on this page or on those before it.
@@ -120,15 +117,13 @@ export class ListedPage implements ScannedPage {
   decodeKeys(escaped: readonly number[]): void {
     let signs = 0;
     for (const i of escaped) signs |= signsOf(this.bytes, this.keyStart(i), this.keyEnd(i));
-    const raw = this.#raw || (signs & RAW) !== 0;
-    if (raw && ((signs & ENCODED) !== 0 || this.#decoded)) {
+    const encoded = this.#encoding.isEncoded(signs);
+    if (encoded === undefined) {
       throw this.fault(
         "the server says that it URL-encodes keys, and encodes some and not others: turn the encoding off",
       );
     }
-    this.#raw = raw;
-    if (raw || signs === 0) return;
-    this.#decoded = true;
+    if (!encoded) return;
     for (const i of escaped) {
       const end = decodeUrl(this.bytes, this.keyStart(i), this.keyEnd(i));
       this.#places[i * PLACES + 1] = end;

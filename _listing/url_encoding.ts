@@ -1,5 +1,6 @@
 /**
- * Decodes keys that a listing says are URL-encoded, as in a query string.
+ * Decides whether the keys of a listing are URL-encoded, as in a query string, and decodes them. Some servers say that
+ * they encode keys and do not: there a `+` is a plus.
  *
  * @module
  */
@@ -15,8 +16,33 @@ const PERCENT = 0x25, PLUS_SIGN = 0x2b, BLANK = 0x20;
  * - `RAW`: it has a character that an encoder escapes: a blank, a control character, a character beyond ASCII, or a
  *   `%` that begins no escape.
  */
-export const PLUS = 1, ENCODED = 2, RAW = 4;
+const PLUS = 1, ENCODED = 2, RAW = 4;
 
+/** Whether keys of one listing are URL-encoded, as its pages have shown so far. */
+export class KeyEncoding {
+  /** Whether a page has shown that keys are not encoded, though the server says so. */
+  #raw = false;
+  /** Whether encoded keys were decoded. */
+  #decoded = false;
+
+  /**
+   * Whether the keys of a page are to be decoded. A character that every encoder would have encoded shows that they are
+   * not encoded: then they are taken as they are, and so are those of all further pages.
+   *
+   * @param signs What `signsOf` tells of the keys of the page, of all of them together.
+   * @returns Undefined if some keys are encoded and some are not, on this page or on those before it.
+   */
+  isEncoded(signs: number): boolean | undefined {
+    const raw = this.#raw || (signs & RAW) !== 0;
+    if (raw && ((signs & ENCODED) !== 0 || this.#decoded)) return undefined;
+    this.#raw = raw;
+    if (raw || signs === 0) return false;
+    this.#decoded = true;
+    return true;
+  }
+}
+
+/** The signs that a key has. */
 export function signsOf(bytes: Uint8Array, start: number, end: number): number {
   let signs = 0;
   for (let at = start; at < end; at++) {

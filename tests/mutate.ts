@@ -107,7 +107,7 @@ function testsOf(file: string): string[] {
     "listing/page": "tests/{listing/,stores/{cloud,s3}_options}*_test.ts",
     "listing/part": "tests/{diff/{parts,store},listing/}*_test.ts",
     "listing/put": "tests/state/checkpoint_conditions_test.ts",
-    "listing/s3": "tests/{listing,stores}/s3*_test.ts",
+    "listing/s3": "tests/{listing/{s3,url},stores/s3}*_test.ts",
     "listing/since": collections,
     "listing/store": "tests/{diff/store,listing/,stores/{cloud,s3}_errors}*_test.ts",
     "listing/walk": "tests/{listing/walk,stores/{local,webdav}}*_test.ts",
