@@ -1,5 +1,6 @@
 /** The two builders of snapshots: of objects, and of the items of a collection. */
-import { readText, withRoom, writeText } from "../_bytes/bytes.ts";
+import { withRoom } from "../_bytes/bytes.ts";
+import { readText, writeText } from "../_bytes/exact_text.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { Builder } from "./merge_builder.ts";
 import { OBJECT_ROOM, writeBareIdentity, writeIdentity, writeTime } from "./object_identity.ts";

@@ -1,5 +1,6 @@
 /** Holds the items of a listing that changed, or all of them, until their events are handed out. */
-import { compareBytes, textBytes } from "../_bytes/bytes.ts";
+import { compareBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { itemCodec } from "./item_identity.ts";
 import { Lookup } from "./lookup.ts";
 import type { Snapshot } from "./snapshot.ts";

@@ -1,5 +1,6 @@
 /** Chunks of entries, and a cursor that reads them one by one. */
-import { compareBytes, copyBytes, readText, textBytes, withRoom } from "../_bytes/bytes.ts";
+import { compareBytes, copyBytes, withRoom } from "../_bytes/bytes.ts";
+import { readText, textBytes } from "../_bytes/exact_text.ts";
 import type { Codec } from "./codec.ts";
 import { type Header, HEADER_ROOM, LONG, readHeader, unpackRest, writeHeader } from "./entry.ts";
 

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { copyBytes, readText, withRoom } from "../_bytes/bytes.ts";
+import { copyBytes, withRoom } from "../_bytes/bytes.ts";
+import { readText } from "../_bytes/exact_text.ts";
 import { type Chunk, Cursor, head, tail } from "./cursor.ts";
 import { HEADER_ROOM, packRest, writeHeader } from "./entry.ts";
 

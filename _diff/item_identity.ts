@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isText, readText } from "../_bytes/bytes.ts";
+import { isText, readText } from "../_bytes/exact_text.ts";
 import type { Codec } from "./codec.ts";
 
 /** What a snapshot remembers about an item of a collection. */

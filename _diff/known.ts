@@ -1,5 +1,5 @@
 /** Reads the values of a snapshot one at a time. */
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import type { Codec } from "./codec.ts";
 import { Cursor } from "./cursor.ts";
 import type { Snapshot } from "./snapshot.ts";

@@ -12,7 +12,8 @@
  * @module
  */
 
-import { compareBytes, copyBytes, isText, readText, withRoom, writeText } from "../_bytes/bytes.ts";
+import { compareBytes, copyBytes, withRoom } from "../_bytes/bytes.ts";
+import { isText, readText, writeText } from "../_bytes/exact_text.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import {
   type Chunk,

@@ -9,15 +9,8 @@
  * @module
  */
 
-import {
-  HEX_DIGITS,
-  HEX_VALUES,
-  isText,
-  readText,
-  readVarint,
-  varintLength,
-  writeVarint,
-} from "../_bytes/bytes.ts";
+import { HEX_DIGITS, HEX_VALUES, readVarint, varintLength, writeVarint } from "../_bytes/bytes.ts";
+import { isText, readText } from "../_bytes/exact_text.ts";
 import type { Codec } from "./codec.ts";
 import type { ObjectMeta } from "./object_meta.ts";
 

@@ -1,5 +1,6 @@
 /** A snapshot with other values for a few keys. */
-import { compareBytes, textBytes } from "../_bytes/bytes.ts";
+import { compareBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import type { Codec } from "./codec.ts";
 import { type Chunk, findChunk } from "./cursor.ts";

@@ -9,12 +9,12 @@
 import {
   compareBytes,
   copyBytes,
-  isText,
   readVarint,
   varintLength,
   withRoom,
   writeVarint,
 } from "../_bytes/bytes.ts";
+import { isText } from "../_bytes/exact_text.ts";
 import { damaged, openSealed, seal } from "../_state/sealed_state.ts";
 import type { Codec } from "./codec.ts";
 import type { Chunk } from "./cursor.ts";

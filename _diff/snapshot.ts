@@ -30,7 +30,7 @@
  * @module
  */
 
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { Codec } from "./codec.ts";
 import { behind, type Chunk, Cursor, head, lastOf, tail } from "./cursor.ts";

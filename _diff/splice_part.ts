@@ -1,5 +1,5 @@
 /** Takes a part out of a snapshot, or replaces it. Chunks that the part does not touch are shared. */
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { type Chunk, Cursor } from "./cursor.ts";
 import { CHUNK, ChunkWriter } from "./front_coding.ts";
 import { between, Snapshot } from "./snapshot.ts";

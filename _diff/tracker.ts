@@ -9,7 +9,7 @@
  *
  * Items whose events are acknowledged one by one are kept apart from both until they are handled: see `open_items.ts`.
  */
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { foreign } from "../_state/sealed_state.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readText, textBytes } from "../_bytes/bytes.ts";
+import { readText, textBytes } from "../_bytes/exact_text.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { ListedPage } from "./listed_page.ts";
 import { httpTime } from "./times.ts";

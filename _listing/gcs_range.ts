@@ -1,5 +1,6 @@
 /** Ranges of keys as Google Cloud Storage lists them. */
-import { compareBytes, textBytes } from "../_bytes/bytes.ts";
+import { compareBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { ListedPage } from "./listed_page.ts";
 import { orderFault } from "./order_fault.ts";

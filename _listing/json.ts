@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { readText } from "../_bytes/bytes.ts";
+import { readText } from "../_bytes/exact_text.ts";
 import { hexValue, isAscii, pointLength, readPoint, writePoint } from "./utf8.ts";
 
 const QUOTE = 0x22, PLUS = 0x2b, COMMA = 0x2c, MINUS = 0x2d, DOT = 0x2e, ZERO = 0x30, COLON = 0x3a;

@@ -1,5 +1,6 @@
 /** Checks that a listing gives only keys with the prefix, and in the range, that were asked for. */
-import { compareBytes, readText, textBytes } from "../_bytes/bytes.ts";
+import { compareBytes } from "../_bytes/bytes.ts";
+import { readText, textBytes } from "../_bytes/exact_text.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { orderFault } from "./order_fault.ts";

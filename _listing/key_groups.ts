@@ -1,5 +1,5 @@
 /** Groups keys that are asked for together: one request by a prefix lists all of them. */
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import { Cursor } from "../_diff/cursor.ts";
 import type { Snapshot } from "../_diff/snapshot.ts";

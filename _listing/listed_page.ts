@@ -4,7 +4,8 @@
  * @module
  */
 import type { ObjectBuilder } from "../_diff/builder.ts";
-import { compareBytes, isText, readText, textBytes, withRoom, writeText } from "../_bytes/bytes.ts";
+import { compareBytes, withRoom } from "../_bytes/bytes.ts";
+import { isText, readText, textBytes, writeText } from "../_bytes/exact_text.ts";
 import type { ScannedPage } from "./scan.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { XmlReader } from "./xml.ts";
 import { isBlank } from "./xml_characters.ts";
 

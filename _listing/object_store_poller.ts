@@ -1,6 +1,6 @@
 /** The source that watches an object store. */
 import { orAborted } from "../_bounds/abort.ts";
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { acknowledge } from "../_diff/acknowledgement_of.ts";
 import { ObjectBuilder } from "../_diff/builder.ts";
 import { knownItems } from "../_diff/known.ts";

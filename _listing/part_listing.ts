@@ -9,7 +9,7 @@ import { type Form, patch } from "../_diff/patch.ts";
 import type { Snapshot } from "../_diff/snapshot.ts";
 import type { PollOptions } from "../_diff/source.ts";
 import { replaceUnder, under } from "../_diff/splice_part.ts";
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { Bounds } from "./key_bounds.ts";
 import { groupKeys, type KeyGroup } from "./key_groups.ts";
 import { isOrderFault } from "./order_fault.ts";

@@ -1,5 +1,5 @@
 /** Lists a bucket of S3 page by page, to its end or to an error. */
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { PageGuard } from "../_bounds/page_guard.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { ListOptions } from "./object_store.ts";

@@ -1,5 +1,6 @@
 /** Places in a listing of S3: the keys and tokens after which a page begins. */
-import { compareBytes, readText, textBytes } from "../_bytes/bytes.ts";
+import { compareBytes } from "../_bytes/bytes.ts";
+import { readText, textBytes } from "../_bytes/exact_text.ts";
 import type { S3ListInput } from "./s3_client.ts";
 import { decodeUrl } from "./url_encoding.ts";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { compareKeys } from "../_bytes/order.ts";
 import type { S3Pages } from "./s3_answers.ts";
 import type { S3ListInput } from "./s3_client.ts";

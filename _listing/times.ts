@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readText } from "../_bytes/bytes.ts";
+import { readText } from "../_bytes/exact_text.ts";
 import { parseHttpDate } from "../_http/http_date.ts";
 
 const HYPHEN = 0x2d, COLON = 0x3a, DOT = 0x2e, PLUS = 0x2b, BLANK = 0x20, COMMA = 0x2c;

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { readText, textBytes } from "../_bytes/bytes.ts";
+import { readText, textBytes } from "../_bytes/exact_text.ts";
 import { XmlAttributes } from "./xml_attributes.ts";
 import {
   isBlank,

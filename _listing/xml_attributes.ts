@@ -1,5 +1,5 @@
 /** The attributes of one element of an XML document, by their offsets in its bytes. */
-import { readText } from "../_bytes/bytes.ts";
+import { readText } from "../_bytes/exact_text.ts";
 import { isAscii } from "./utf8.ts";
 import { isBlank, REFERENCE, STOP, TEXT_CLASS, WIDE } from "./xml_characters.ts";
 import { broken, cutOff } from "./xml_errors.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readText, textBytes } from "../_bytes/bytes.ts";
+import { readText, textBytes } from "../_bytes/exact_text.ts";
 import { isBlank, TAG, TEXT_CLASS, WIDE } from "./xml_characters.ts";
 import { broken, cutOff } from "./xml_errors.ts";
 import { nameEnd } from "./xml_names.ts";

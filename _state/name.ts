@@ -1,5 +1,5 @@
 /** From the name of a source to the name of its checkpoint. */
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import type { Head } from "./owner_line.ts";
 
 /**

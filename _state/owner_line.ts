@@ -4,7 +4,7 @@
  *
  * A state without that line was saved by release 0.1.
  */
-import { readText, textBytes } from "../_bytes/bytes.ts";
+import { readText, textBytes } from "../_bytes/exact_text.ts";
 
 const MAGIC = textBytes("koprs-checkpoint ");
 /** The newline that ends the line. The line contains no other. */

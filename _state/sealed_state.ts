@@ -16,7 +16,7 @@
  * @module
  */
 
-import { readText, textBytes } from "../_bytes/bytes.ts";
+import { readText, textBytes } from "../_bytes/exact_text.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 
 const MAGIC = textBytes("koprsext");

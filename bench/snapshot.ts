@@ -9,7 +9,7 @@
 
 import process from "node:process";
 import { ObjectBuilder } from "../_diff/builder.ts";
-import { textBytes } from "../_bytes/bytes.ts";
+import { textBytes } from "../_bytes/exact_text.ts";
 import { changes, countChanges } from "../_diff/changes.ts";
 import { objectCodec } from "../_diff/object_identity.ts";
 import type { Snapshot } from "../_diff/snapshot.ts";

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { compareBytes, textBytes } from "../../_bytes/bytes.ts";
+import { compareBytes } from "../../_bytes/bytes.ts";
+import { textBytes } from "../../_bytes/exact_text.ts";
 import { compareKeys } from "../../_bytes/order.ts";
 
 const ofBytes = (a: string, b: string): number => {

@@ -1,6 +1,6 @@
 // What the tests of the diff engine share: a naive model, objects of all kinds, and a large listing.
 import fc from "fast-check";
-import { textBytes } from "../../_bytes/bytes.ts";
+import { textBytes } from "../../_bytes/exact_text.ts";
 import { compareKeys } from "../../_bytes/order.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { objectCodec } from "../../_diff/object_identity.ts";

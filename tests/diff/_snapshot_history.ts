@@ -1,7 +1,7 @@
 // Histories of snapshots, each built next to the one before: the changes are compared with those of a Map.
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { textBytes } from "../../_bytes/bytes.ts";
+import { textBytes } from "../../_bytes/exact_text.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { changes, countChanges } from "../../_diff/changes.ts";
 import { objectCodec } from "../../_diff/object_identity.ts";

@@ -1,7 +1,7 @@
 // Keys are checked before they are added, but for those that the listing before has at the same place.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readText } from "../../_bytes/bytes.ts";
+import { readText } from "../../_bytes/exact_text.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import type { Snapshot } from "../../_diff/snapshot.ts";
 import { addRaw, build, shape } from "./_objects.ts";

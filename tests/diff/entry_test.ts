@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import fc from "fast-check";
-import { textBytes, writeVarint } from "../../_bytes/bytes.ts";
+import { writeVarint } from "../../_bytes/bytes.ts";
+import { textBytes } from "../../_bytes/exact_text.ts";
 import {
   type Header,
   HEADER_ROOM,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { textBytes } from "../../_bytes/bytes.ts";
+import { textBytes } from "../../_bytes/exact_text.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { changes } from "../../_diff/changes.ts";
 import { objectCodec } from "../../_diff/object_identity.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import fc from "fast-check";
-import { textBytes } from "../../_bytes/bytes.ts";
+import { textBytes } from "../../_bytes/exact_text.ts";
 import { compareKeys } from "../../_bytes/order.ts";
 import { Snapshot } from "../../_diff/snapshot.ts";
 import { checksum, unseal } from "../../_state/sealed_state.ts";

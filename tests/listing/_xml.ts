@@ -1,5 +1,5 @@
 // Whole documents read with the XML reader, for tests and fuzzers.
-import { readText } from "../../_bytes/bytes.ts";
+import { readText } from "../../_bytes/exact_text.ts";
 import { XmlReader } from "../../_listing/xml.ts";
 
 /** What a document says: of each element its namespace, its local name, and what is in it. */

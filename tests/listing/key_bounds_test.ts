@@ -3,7 +3,7 @@ import { ExternalError } from "@koprs/external";
 import { type ObjectMeta, type ObjectStore, ObjectStorePoller } from "@koprs/external/store";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { textBytes } from "../../_bytes/bytes.ts";
+import { textBytes } from "../../_bytes/exact_text.ts";
 import type { ObjectBuilder } from "../../_diff/builder.ts";
 import { Bounds } from "../../_listing/key_bounds.ts";
 import { isOrderFault } from "../../_listing/order_fault.ts";

@@ -1,7 +1,7 @@
 // Places in a listing of S3: what a request can begin after.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { textBytes } from "../../_bytes/bytes.ts";
+import { textBytes } from "../../_bytes/exact_text.ts";
 import { askableKey, isSame, placeBehind, textOf } from "../../_listing/s3_place.ts";
 
 test("a page begins at its token, unless that is the encoding of the last key", () => {

@@ -1,7 +1,7 @@
 // The one reader of XML: what it reads, and all that it refuses.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { textBytes } from "../../_bytes/bytes.ts";
+import { textBytes } from "../../_bytes/exact_text.ts";
 import { XmlReader } from "../../_listing/xml.ts";
 import { bytesOf, readXml } from "./_xml.ts";
 

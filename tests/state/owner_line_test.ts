@@ -1,7 +1,7 @@
 // The line before a state that tells whose it is.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { textBytes } from "../../_bytes/bytes.ts";
+import { textBytes } from "../../_bytes/exact_text.ts";
 import { frame, type Head, join, mayBeHead, unframe } from "../../_state/owner_line.ts";
 
 const LONGEST = 1024 * 1024;

@@ -1,20 +1,12 @@
-// Text and numbers as bytes.
+// Text as bytes, and back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import {
-  isText,
-  readText,
-  readVarint,
-  textBytes,
-  varintLength,
-  writeText,
-  writeVarint,
-} from "../../_bytes/bytes.ts";
+import { isText, readText, textBytes, writeText } from "../../_bytes/exact_text.ts";
 import { compareKeys } from "../../_bytes/order.ts";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { ExternalError } from "../../error.ts";
-import { anyKey, anySize } from "../diff/_objects.ts";
+import { anyKey } from "../diff/_objects.ts";
 
 test("text: every string round-trips, and bytes order as code points", () => {
   fc.assert(
@@ -123,24 +115,4 @@ test("text: bytes that no string encodes to are told", () => {
     }),
     { numRuns: 2000 },
   );
-});
-
-test("varint: every whole number round-trips, a cut or overlong one is told", () => {
-  fc.assert(fc.property(anySize, (value) => {
-    const bytes = new Uint8Array(9);
-    const end = writeVarint(value, bytes, 0);
-    assert.equal(readVarint(bytes, 0, end), value);
-    for (let cut = 0; cut < end; cut++) assert.equal(readVarint(bytes, 0, cut), -1);
-  }));
-  for (const power of [7, 14, 21, 28, 31, 32, 35, 42, 49, 53]) {
-    for (const value of [2 ** power - 1, ...power < 53 ? [2 ** power, 2 ** power + 1] : []]) {
-      const bytes = new Uint8Array(10);
-      const end = writeVarint(value, bytes, 1);
-      assert.equal(readVarint(bytes, 1, end), value);
-      assert.equal(end - 1, Math.ceil(value.toString(2).length / 7));
-      assert.equal(varintLength(value), end - 1);
-    }
-  }
-  assert.equal(readVarint(new Uint8Array(9).fill(255), 0, 9), -1);
-  assert.equal(readVarint(Uint8Array.from([255, 255, 255, 255, 255, 255, 255, 127]), 0, 8), -1);
 });
