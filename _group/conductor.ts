@@ -11,8 +11,8 @@ import { Hands, retryWait } from "./hands.ts";
 import type { Member } from "./member.ts";
 import type { GroupSetting } from "./options.ts";
 import { Planner } from "./planner.ts";
-import { Row } from "./row.ts";
 import { Teller } from "./teller.ts";
+import { Turns } from "./turns.ts";
 
 /** A poll that takes longer, in milliseconds, makes its source a suspect: its next poll may hang. */
 const SLOW = 1_000;
@@ -32,7 +32,7 @@ export class Conductor<T> {
   readonly #setting: GroupSetting;
   readonly #listener: Listener<T>;
   readonly #planner: Planner<T>;
-  readonly #row: Row<T> = new Row();
+  readonly #turns: Turns<T> = new Turns();
   readonly #teller: Teller<T>;
   /** Set if events are handed to handlers, to be settled one by one. */
   #hands: Hands<T> | undefined;
@@ -45,7 +45,7 @@ export class Conductor<T> {
     this.#teller = new Teller(setting.onStatus, (error) => void listener.broke(error));
     this.#planner = new Planner(setting, (member) => this.#poll(member), {
       sources: () => this.members.size,
-      deliveries: () => this.#row.size,
+      deliveries: () => this.#turns.size,
     });
   }
 
@@ -178,7 +178,7 @@ export class Conductor<T> {
 
   #queue(member: Member<T>): void {
     member.state = "ready";
-    this.#row.push(member);
+    this.#turns.toEnd(member);
     this.#listener.more();
   }
 
@@ -205,7 +205,7 @@ export class Conductor<T> {
 
   /** The source whose turn it is. It has a machine. */
   #next(): Member<T> | undefined {
-    for (let member; (member = this.#row.next()) !== undefined;) {
+    for (let member; (member = this.#turns.next()) !== undefined;) {
       if (this.owns(member)) {
         this.#planner.begun(member);
         return member;

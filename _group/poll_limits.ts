@@ -1,11 +1,11 @@
 /** Limits how many polls are under way at once: of all sources, of one host, and of those that may hang. */
-import { Queue } from "./queue.ts";
+import { Fifo } from "./fifo.ts";
 
 /** A limit of polls under way, and the sources that wait for one of them to end. */
 export class Lane<E> {
   readonly limit: number;
   underWay = 0;
-  readonly parked: Queue<E> = new Queue();
+  readonly parked: Fifo<E> = new Fifo();
 
   constructor(limit: number) {
     this.limit = limit;

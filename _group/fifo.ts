@@ -1,5 +1,5 @@
 /** A first-in, first-out queue whose operations cost the same at any length. */
-export class Queue<E> {
+export class Fifo<E> {
   #items: E[] = [];
   #head = 0;
 
