@@ -11,11 +11,9 @@ import { Hands, retryWait } from "./hands.ts";
 import type { Member } from "./member.ts";
 import type { GroupSetting } from "./options.ts";
 import { Planner } from "./planner.ts";
+import { isSuspectAfter } from "./suspects.ts";
 import { Teller } from "./teller.ts";
 import { Turns } from "./turns.ts";
-
-/** A poll that takes longer, in milliseconds, makes its source a suspect: its next poll may hang. */
-const SLOW = 1_000;
 
 /** What a conductor reports. */
 export interface Listener<T> {
@@ -160,8 +158,8 @@ export class Conductor<T> {
     machine.poll({ each: this.#hands !== undefined, withdraw: member.hasWithdrawn }).then(() => {
       leave();
       if (member.machine === machine) {
-        const isSlow = performance.now() - startedAt > SLOW;
-        member.isSuspect = isSlow || machine.health.failures > 0;
+        const hasFailed = machine.health.failures > 0;
+        member.isSuspect = isSuspectAfter(performance.now() - startedAt, hasFailed);
         this.#afterPoll(member, machine);
       }
       this.#planner.begin();

@@ -1,5 +1,6 @@
-/** Limits how many polls are under way at once: of all sources, of one host, and of those that may hang. */
+/** Limits how many polls are under way at once: of all sources, of one host, and of suspects. */
 import { Fifo } from "./fifo.ts";
+import { pollsForSuspects } from "./suspects.ts";
 
 /** A limit of polls under way, and the sources that wait for one of them to end. */
 export class Lane<E> {
@@ -39,8 +40,7 @@ export class Gate<E extends Passenger> {
 
   constructor(polls: number, perHost: number, putBack: (source: E) => void) {
     this.#all = new Lane(polls);
-    // Half of the polls are kept for sources that are known to answer, so that those that hang do not block them.
-    this.#suspects = new Lane(Math.ceil(polls / 2));
+    this.#suspects = new Lane(pollsForSuspects(polls));
     this.#perHost = perHost;
     this.#putBack = putBack;
   }
