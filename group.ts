@@ -7,7 +7,7 @@
 export { WatchGroup } from "./_group/watch_group.ts";
 export type { Followed, FollowOptions } from "./_group/follow.ts";
 export type { GroupEvent, GroupOptions, RemoveOptions } from "./_group/options.ts";
-export type { GroupOwner } from "./_group/owner.ts";
+export type { GroupOwner } from "./_group/ownership.ts";
 export type { ExternalEvent, ExternalSource } from "./_diff/source.ts";
 export type { HandleContext, HandleOptions } from "./_watch/handle_options.ts";
 export type { StreamIterator } from "./_watch/iterator.ts";

@@ -31,6 +31,6 @@ export {
   kubernetesPages,
   type KubernetesPagesOptions,
 } from "./_kubernetes/pages.ts";
-export type { GroupOwner } from "./_group/owner.ts";
+export type { GroupOwner } from "./_group/ownership.ts";
 export type { Logger } from "./_errors/logger.ts";
 export type { PollOptions } from "./_diff/source.ts";

@@ -4,12 +4,12 @@
  */
 import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalEvent } from "../_diff/source.ts";
-import { oneLine } from "../_errors/one_line.ts";
-import { pollFailure } from "../_watch/failure.ts";
+import type { ExternalError } from "../_errors/external_error.ts";
 import { Machine } from "../_watch/machine.ts";
 import { Hands, retryWait } from "./hands.ts";
 import type { Member } from "./member.ts";
 import type { GroupSetting } from "./options.ts";
+import { Ownership } from "./ownership.ts";
 import { Planner } from "./planner.ts";
 import { isSuspectAfter } from "./suspects.ts";
 import { Teller } from "./teller.ts";
@@ -27,6 +27,7 @@ export interface Listener<T> {
 
 export class Conductor<T> {
   readonly members: Map<string, Member<T>> = new Map();
+  readonly ownership: Ownership<T>;
   readonly #setting: GroupSetting;
   readonly #listener: Listener<T>;
   readonly #planner: Planner<T>;
@@ -40,6 +41,7 @@ export class Conductor<T> {
   constructor(setting: GroupSetting, listener: Listener<T>) {
     this.#setting = setting;
     this.#listener = listener;
+    this.ownership = new Ownership(setting.owner, this);
     this.#teller = new Teller(setting.onStatus, (error) => void listener.broke(error));
     this.#planner = new Planner(setting, (member) => this.#poll(member), {
       sources: () => this.members.size,
@@ -66,10 +68,6 @@ export class Conductor<T> {
     return true;
   }
 
-  owns(member: Member<T>): boolean {
-    return this.#setting.owner?.owns(member.name) ?? true;
-  }
-
   // Coming and going
 
   /**
@@ -78,15 +76,14 @@ export class Conductor<T> {
    * @throws {TypeError} If the source is watched already, or the name of its checkpoint is in use.
    */
   start(member: Member<T>): void {
-    const { owner, totals } = this.#setting;
     const machine: Machine<T> = new Machine(
       member.source,
       member.options,
       (error) => machine.end(error),
       {
         broke: (error) => this.#listener.broke(error),
-        claim: owner !== undefined,
-        totals,
+        claim: this.ownership.isShared,
+        totals: this.#setting.totals,
       },
     );
     const { schedule } = machine;
@@ -139,10 +136,10 @@ export class Conductor<T> {
 
   #poll(member: Member<T>): void {
     // A source that was stopped is tried again.
-    if (member.state === "stopped") return this.review(member);
+    if (member.state === "stopped") return this.ownership.review(member);
     const { machine, state } = member;
     if (machine === undefined || state !== "planned" && state !== "ready") return;
-    if (!this.owns(member)) return this.review(member);
+    if (!this.ownership.stillOwns(member)) return;
     // Other sources may have spent what was left of a shared budget.
     const isFree = state === "ready" || member.removal !== undefined;
     if (!isFree && !machine.schedule.isAffordable) return this.#plan(member);
@@ -204,11 +201,9 @@ export class Conductor<T> {
   /** The source whose turn it is. It has a machine. */
   #next(): Member<T> | undefined {
     for (let member; (member = this.#turns.next()) !== undefined;) {
-      if (this.owns(member)) {
-        this.#planner.begun(member);
-        return member;
-      }
-      this.review(member);
+      if (!this.ownership.stillOwns(member)) continue;
+      this.#planner.begun(member);
+      return member;
     }
     return undefined;
   }
@@ -295,7 +290,7 @@ export class Conductor<T> {
     member.stops++;
     const error = machine.health.lastError;
     let wait = Infinity;
-    if (this.#setting.owner !== undefined && !this.#closing) {
+    if (this.ownership.isShared && !this.#closing) {
       // Another process has claimed it. If it is still ours at the next attempt, it is claimed back.
       wait = machine.schedule.afterFailure(member.stops, undefined);
       this.#planner.plan(member, wait);
@@ -306,39 +301,12 @@ export class Conductor<T> {
     this.#listener.more();
   }
 
-  // Ownership
-
-  /** Starts and stops sources, as the owner decides now. */
-  reviewAll(): void {
-    for (const member of this.members.values()) this.review(member);
-  }
-
-  /** Starts or stops a source, as the owner decides now. */
-  review(member: Member<T>): void {
-    if (this.#ended || member.state === "gone") return;
-    const isOurs = this.owns(member);
-    if (!isOurs && member.state !== "away") {
-      this.stop(member, "away", lostError(member.name));
-      member.removal?.resolve();
-    } else if (
-      isOurs && !this.#closing && (member.state === "away" || member.state === "stopped")
-    ) {
-      this.#regain(member);
-    }
-  }
-
-  #regain(member: Member<T>): void {
-    try {
-      this.start(member);
-    } catch (thrown) {
-      // Another watch of this process still uses it.
-      member.state = "stopped";
-      member.stops++;
-      const wait = member.options.interval;
-      this.#planner.plan(member, wait);
-      const { error } = pollFailure(member.name, thrown);
-      this.#teller.failed(member, error, { attempt: member.stops, wait });
-    }
+  /** Called when a source could not be started, since another watch of this process still uses it. */
+  startLater(member: Member<T>, error: ExternalError, wait: number): void {
+    member.state = "stopped";
+    member.stops++;
+    this.#planner.plan(member, wait);
+    this.#teller.failed(member, error, { attempt: member.stops, wait });
   }
 
   // Ending
@@ -391,8 +359,4 @@ export class Conductor<T> {
 /** Milliseconds until its next poll. No budget puts off what it withdraws, as that takes no request. */
 function leftOf<T>({ removal }: Member<T>, { schedule }: Machine<T>): number {
   return removal === undefined ? schedule.left : schedule.planned;
-}
-
-function lostError(name: string): DOMException {
-  return new DOMException(`'${oneLine(name)}' was given to another process`, "AbortError");
 }

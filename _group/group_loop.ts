@@ -16,7 +16,6 @@ import {
   type GroupSetting,
   type RemoveOptions,
 } from "./options.ts";
-import { followOwner } from "./owner_changes.ts";
 import { Phases } from "./phase.ts";
 import { Remover } from "./remover.ts";
 
@@ -84,14 +83,11 @@ export class GroupLoop<T> {
 
   #begin(): void {
     this.#hasBegun = true;
-    const { owner } = this.#setting;
-    if (owner === undefined) return;
-    const stop = followOwner(owner, {
-      changed: () => this.conductor.reviewAll(),
-      failed: (error) => this.fail(error),
-    });
+    const { ownership } = this.conductor;
+    const stop = ownership.follow((error) => this.fail(error));
+    if (stop === undefined) return;
     this.#onEnd.push(stop);
-    this.conductor.reviewAll();
+    ownership.reviewAll();
   }
 
   #acknowledge(): void {
@@ -207,7 +203,7 @@ export class GroupLoop<T> {
     const { signal } = merged;
     try {
       if (signal?.aborted) return void members.delete(source.name);
-      if (this.conductor.owns(member)) this.conductor.start(member);
+      if (this.conductor.ownership.owns(member)) this.conductor.start(member);
     } catch (thrown) {
       members.delete(source.name);
       throw thrown;

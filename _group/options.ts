@@ -4,7 +4,7 @@ import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import { checkCount } from "../_errors/checks.ts";
 import { checkWatch, type WatchOptions } from "../_watch/options.ts";
 import type { WatchStatus } from "../_watch/status.ts";
-import type { GroupOwner } from "./owner.ts";
+import type { GroupOwner } from "./ownership.ts";
 
 /** An event of one of the sources of a group. */
 export type GroupEvent<T> = ExternalEvent<T> & {

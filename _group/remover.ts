@@ -40,7 +40,7 @@ export class Remover<T> {
         await removal.settled;
       }
     } finally {
-      const isOurs = conductor.owns(member);
+      const isOurs = conductor.ownership.owns(member);
       conductor.stop(member, "gone", removedError(member.name));
       member.stopListening?.();
       const { checkpoint } = member.options;

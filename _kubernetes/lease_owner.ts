@@ -4,7 +4,7 @@ import { ExternalError } from "../_errors/external_error.ts";
 import type { Logger } from "../_errors/logger.ts";
 import { reasonOf } from "../_errors/redact.ts";
 import { startTimer } from "../_bounds/timer.ts";
-import type { GroupOwner } from "../_group/owner.ts";
+import type { GroupOwner } from "../_group/ownership.ts";
 import { type Lease, LeaseApi, type ListedLease } from "./lease_api.ts";
 import type { Cluster } from "./cluster.ts";
 import { Membership } from "./membership.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { followOwner } from "../../_group/owner_changes.ts";
+import { followOwner } from "../../_group/ownership.ts";
 import { settle } from "../watch/_watch.ts";
 
 /** An owner whose iteration the test drives, and what was heard of it. */
