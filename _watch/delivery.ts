@@ -9,7 +9,7 @@ export class Delivery<T> {
   count = 0;
   /** Whether all events were handed over. Some of them may still be with their handlers. */
   isExhausted = false;
-  /** What `Resync.begin` returned when the poll began. */
+  /** What `KnownAgain.begin` returned when the poll began. */
   readonly resync: number | undefined;
   readonly #events: Iterator<ExternalEvent<T>>;
   #ahead: IteratorResult<ExternalEvent<T>> | undefined;

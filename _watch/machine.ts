@@ -11,11 +11,11 @@ import { closedError, type Failure, pollFailure } from "./failure.ts";
 import type { Failed } from "./handler_pool.ts";
 import type { Handout } from "./handouts.ts";
 import { Health } from "./health.ts";
+import { KnownAgain } from "./known_again.ts";
 import { checkWatch, type WatchOptions } from "./options.ts";
 import { Poll } from "./poll.ts";
 import type { Pace } from "./pace.ts";
 import { Reporter } from "./reporter.ts";
-import { Resync } from "./resync.ts";
 import { Saver } from "./saver.ts";
 import { Schedule } from "./schedule.ts";
 import type { MachineSetting, PollRequest } from "./setting.ts";
@@ -35,7 +35,7 @@ export class Machine<T> {
   readonly #source: ExternalSource<T>;
   readonly #pace: Pace;
   readonly #timeout: number | undefined;
-  readonly #resync: Resync;
+  readonly #knownAgain: KnownAgain;
   readonly #reporter: Reporter;
   readonly #saver: Saver | undefined;
   readonly #fail: (error: unknown) => boolean;
@@ -73,7 +73,7 @@ export class Machine<T> {
     this.health = new Health(source.name, this.schedule, totals);
     this.#source = source;
     this.#timeout = timeout;
-    this.#resync = new Resync(resync, replay);
+    this.#knownAgain = new KnownAgain(resync, replay);
     this.#fail = fail;
     const reporter = this.#reporter = new Reporter(source.name, options, broke);
     const { health, schedule } = this;
@@ -106,7 +106,7 @@ export class Machine<T> {
 
   /** The next polls report every known item once more, until one was handled completely. */
   resync(): void {
-    this.#resync.ask();
+    this.#knownAgain.ask();
     this.schedule.refresh();
   }
 
@@ -118,7 +118,7 @@ export class Machine<T> {
     this.health.pollBegins();
     const errand = this.schedule.begin(withdraw);
     this.#polling = true;
-    const resync = this.schedule.isPart ? undefined : this.#resync.begin();
+    const resync = this.schedule.isPart ? undefined : this.#knownAgain.begin();
     const poll = this.#poll = new Poll(this.#source, (message) => this.#reporter.warned(message), {
       withdraw,
       totals: this.health.totals,
@@ -206,7 +206,7 @@ export class Machine<T> {
     const outcome = count > 0 ? "changed" : "unchanged";
     telemetry.end(outcome, count);
     this.#saver?.checkpointer.delivered();
-    this.#resync.delivered(resync);
+    this.#knownAgain.delivered(resync);
     if (!this.schedule.isPart) this.#synced.resolve();
     this.health.phase = "idle";
     this.#pollEnded(outcome, telemetry, count);

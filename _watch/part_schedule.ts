@@ -1,6 +1,6 @@
 /**
  * Decides when a part of a source is polled: as soon as it is asked for, or, after a failure, as soon as its back-off
- * is over. Polls of everything keep their own schedule.
+ * is over. That moves no poll of everything: see schedule.ts.
  */
 import { checkPart, type ExternalPart } from "../_diff/part.ts";
 import type { ExternalSource } from "../_diff/source.ts";

@@ -1,4 +1,7 @@
-/** When a source is to be polled next: all of it, or a part. */
+/**
+ * When a source is to be polled next: all of it, or a part. All of it is polled at the interval, however many parts are
+ * polled in between.
+ */
 import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalSource } from "../_diff/source.ts";
 import { oneLine } from "../_errors/one_line.ts";
@@ -65,6 +68,7 @@ export class Schedule {
     const isPart = !all && this.#allLeft > 0 && this.#partsLeft === 0;
     const errand: Errand = isPart && this.#parts?.begin() || {};
     const isAll = errand.part === undefined && errand.fault === undefined;
+    // Only a poll of everything uses up the plan for it.
     if (isAll) this.clear();
     this.rate.begin(!isAll);
     this.#asked = 0;
@@ -86,6 +90,7 @@ export class Schedule {
   /** Plans the poll after a good one. */
   afterSuccess(): void {
     this.#parts?.afterSuccess();
+    // A part does not move the plan for everything: that poll finds what the notifications missed.
     if (this.isPart) return;
     this.#hasAll = true;
     const { interval, maxRetryAfter } = this.pace;

@@ -1,6 +1,6 @@
-/** Decides which polls hand over every known item once more. */
+/** The option `resync`: decides which polls hand over every known item again, changed or not. */
 
-export class Resync {
+export class KnownAgain {
   readonly #every: number | undefined;
   /** How many times a resync was asked for, and how many of these are done. */
   #asked = 0;
