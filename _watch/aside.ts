@@ -1,6 +1,20 @@
-/** The items whose handlers failed: each is handed out again after a back-off of its own. */
+/** The items whose handlers failed: each is reported, and handed out again after a back-off of its own. */
 import { steadyClock } from "../_bounds/steady_clock.ts";
+import { handlerFailure } from "./failure.ts";
+import type { Health } from "./health.ts";
 import { type Pace, waitAfterFailure } from "./pace.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** While this many items are set aside, no new event is handed out. */
+const MOST_ASIDE = 10_000;
+
+/** Whose items these are, and where their failures are reported. */
+export interface AsideSetting {
+  readonly source: { readonly name: string };
+  readonly pace: Pace;
+  readonly health: Pick<Health, "aside" | "lastError">;
+  readonly reporter: Pick<Reporter, "failed" | "handledAll" | "warned">;
+}
 
 interface Waiting {
   readonly key: string;
@@ -8,20 +22,31 @@ interface Waiting {
 }
 
 export class Aside {
-  readonly #pace: Pace;
+  readonly #setting: AsideSetting;
   readonly #now: () => number = steadyClock();
   /** How many times in a row each item has failed. A handled item is taken out. */
   readonly #failures = new Map<string, number>();
   /** The items that wait for their next attempt, the earliest first. */
   readonly #waiting: Waiting[] = [];
 
-  constructor(pace: Pace) {
-    this.#pace = pace;
+  /** @param keys Those that were set aside before, such as by an earlier run. They are due now. */
+  constructor(setting: AsideSetting, keys: Iterable<string>) {
+    this.#setting = setting;
+    for (const key of keys) {
+      this.#failures.set(key, 0);
+      this.#wait(key, this.#now());
+    }
+    setting.health.aside = this.size;
   }
 
   /** How many items have failed and were not handled since, including those that are being tried again. */
   get size(): number {
     return this.#failures.size;
+  }
+
+  /** Whether so many items are set aside that new events have to wait. */
+  get isFull(): boolean {
+    return this.size >= MOST_ASIDE;
   }
 
   /** Milliseconds until the next item is due: 0 if one is due now. Undefined if none waits. */
@@ -35,24 +60,33 @@ export class Aside {
     return this.#failures.get(key) ?? 0;
   }
 
-  /** Adds an item that was set aside before, such as by an earlier run. It is due now. */
-  add(key: string): void {
-    this.#failures.set(key, 0);
-    this.#wait(key, this.#now());
-  }
-
-  /** Records a failed attempt. Returns its number, and the milliseconds to wait before the next one. */
-  failed(key: string): { readonly attempt: number; readonly wait: number } {
+  /**
+   * To be called when the handler of an item has thrown, rejected or taken too long: sets the item aside until its
+   * back-off is over, and reports why.
+   */
+  failed(key: string, thrown: unknown): void {
+    const { source: { name }, pace, health, reporter } = this.#setting;
+    const wasFull = this.isFull;
     const attempt = this.failures(key) + 1;
     this.#failures.set(key, attempt);
-    const wait = Math.ceil(waitAfterFailure(attempt, undefined, this.#pace));
+    const wait = Math.ceil(waitAfterFailure(attempt, undefined, pace));
     this.#wait(key, this.#now() + wait);
-    return { attempt, wait };
+    const error = handlerFailure(name, key, attempt, thrown);
+    health.lastError = error;
+    health.aside = this.size;
+    reporter.failed("handle", error, { attempt, wait });
+    if (wasFull || !this.isFull) return;
+    reporter.warned(
+      `Holding back new events of '${name}' as ${this.size} items were set aside: some must be handled first`,
+    );
   }
 
-  /** Records that the item was handled. Returns whether it had failed before. */
-  handled(key: string): boolean {
-    return this.#failures.delete(key);
+  /** To be called when an item was handled. It may have failed before. */
+  handled(key: string): void {
+    if (!this.#failures.delete(key)) return;
+    const { health, reporter } = this.#setting;
+    health.aside = this.size;
+    if (this.size === 0) reporter.handledAll();
   }
 
   /** Takes out an item that is due. Undefined if none is due. */

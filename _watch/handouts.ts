@@ -1,10 +1,6 @@
 /** Decides which events of one source are handed to handlers, and in which order. */
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
-import { Aside } from "./aside.ts";
-import type { Pace } from "./pace.ts";
-
-/** While this many items are set aside, no new event is handed out. */
-const MOST_ASIDE = 10_000;
+import type { Aside } from "./aside.ts";
 
 /**
  * An event that was handed out. Its key is undefined if the source has no `acknowledgement` and the item has no
@@ -21,12 +17,10 @@ export interface Handout<T> {
 export interface EventSupply<T> {
   next(): ExternalEvent<T> | undefined;
   mayRetry(): boolean;
-  /** Called when the source failed to give an item that was set aside. */
-  notAgain(key: string, thrown: unknown): void;
 }
 
 export class Handouts<T> {
-  readonly aside: Aside;
+  readonly #aside: Aside;
   readonly #source: ExternalSource<T>;
   /** The keys of the events that are with handlers. */
   readonly #out = new Set<string | undefined>();
@@ -37,20 +31,14 @@ export class Handouts<T> {
   /** The handout that failed last; only for a source without `acknowledgement`. */
   #failed: Handout<T> | undefined;
 
-  constructor(source: ExternalSource<T>, pace: Pace) {
+  constructor(source: ExternalSource<T>, aside: Aside) {
     this.#source = source;
-    this.aside = new Aside(pace);
-    for (const key of source.acknowledgement?.asideKeys() ?? []) this.aside.add(key);
+    this.#aside = aside;
   }
 
   /** Whether everything that was handed out is settled. */
   get isDrained(): boolean {
     return this.#out.size === 0 && this.#held === undefined;
-  }
-
-  /** Whether so many items are set aside that new events have to wait. */
-  get isFull(): boolean {
-    return this.aside.size >= MOST_ASIDE;
   }
 
   /**
@@ -83,7 +71,7 @@ export class Handouts<T> {
 
   #takeNew(supply: EventSupply<T>): Handout<T> | undefined {
     if (this.#held === undefined) {
-      if (this.isFull) return undefined;
+      if (this.#aside.isFull) return undefined;
       const event = supply.next();
       if (event === undefined) return undefined;
       this.#held = this.#handout(event);
@@ -98,18 +86,18 @@ export class Handouts<T> {
 
   #takeAside(supply: EventSupply<T>): Handout<T> | undefined {
     const { acknowledgement } = this.#source;
-    if (this.aside.left !== 0 || !supply.mayRetry()) return undefined;
-    for (let key = this.aside.take(); key !== undefined; key = this.aside.take()) {
+    if (this.#aside.left !== 0 || !supply.mayRetry()) return undefined;
+    for (let key = this.#aside.take(); key !== undefined; key = this.#aside.take()) {
       let event: ExternalEvent<T> | undefined;
       try {
         event = acknowledgement?.again(key);
       } catch (thrown) {
         acknowledgement?.setAside(key);
-        supply.notAgain(key, thrown);
+        this.#aside.failed(key, thrown);
       }
       if (event === undefined) continue; // The next poll reports it, or it is tried again later.
       this.#retried = true;
-      return { event, key, attempt: this.aside.failures(key) + 1 };
+      return { event, key, attempt: this.#aside.failures(key) + 1 };
     }
     return undefined;
   }
@@ -118,7 +106,7 @@ export class Handouts<T> {
     const { acknowledgement } = this.#source;
     if (acknowledgement !== undefined) {
       const key = acknowledgement.keyOf(event);
-      return { event, key, attempt: this.aside.failures(key) + 1 };
+      return { event, key, attempt: this.#aside.failures(key) + 1 };
     }
     const key = shownKey(event.item);
     const failed = this.#failed;

@@ -1,6 +1,7 @@
 /** The part of a machine for handlers that run side by side: hands out events, and records how each was settled. */
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
+import { Aside } from "./aside.ts";
 import { type Failure, handlerFailure, pollFailure } from "./failure.ts";
 import type { Failed } from "./handler_pool.ts";
 import { type EventSupply, type Handout, Handouts } from "./handouts.ts";
@@ -34,18 +35,19 @@ export interface Host<T> {
 
 export class SideBySide<T> {
   readonly #host: Host<T>;
+  readonly #aside: Aside;
   readonly #handouts: Handouts<T>;
   readonly #supply: EventSupply<T>;
 
   constructor(host: Host<T>) {
     this.#host = host;
-    this.#handouts = new Handouts(host.source, host.pace);
+    const { source } = host;
+    this.#aside = new Aside(host, source.acknowledgement?.asideKeys() ?? []);
+    this.#handouts = new Handouts(source, this.#aside);
     this.#supply = {
       next: () => host.delivery()?.isExhausted === false ? host.next() : undefined,
       mayRetry: () => this.mayRetry,
-      notAgain: (key, thrown) => this.#setAside(key, thrown),
     };
-    host.health.aside = this.#handouts.aside.size;
   }
 
   /** Whether everything that was handed out is settled. */
@@ -55,7 +57,7 @@ export class SideBySide<T> {
 
   /** Milliseconds until the next item that was set aside is due; undefined if none is, or if a poll goes first. */
   get retryLeft(): number | undefined {
-    return this.mayRetry ? this.#handouts.aside.left : undefined;
+    return this.mayRetry ? this.#aside.left : undefined;
   }
 
   /**
@@ -116,8 +118,7 @@ export class SideBySide<T> {
   }
 
   #acknowledge(key: string, failed: Failed | undefined): void {
-    const { source, health, reporter, giveUp } = this.#host;
-    const { aside } = this.#handouts;
+    const { source, giveUp } = this.#host;
     try {
       if (failed !== undefined) source.acknowledgement?.setAside(key);
       else source.acknowledgement?.handled(key);
@@ -125,24 +126,8 @@ export class SideBySide<T> {
       // From here on it is unknown what the source will report and save.
       return giveUp(pollFailure(source.name, thrown).error);
     }
-    if (failed !== undefined) return this.#setAside(key, failed.thrown);
-    if (!aside.handled(key)) return;
-    health.aside = aside.size;
-    if (aside.size === 0) reporter.handledAll();
-  }
-
-  #setAside(key: string, thrown: unknown): void {
-    const { source: { name }, health, reporter } = this.#host;
-    const { aside, isFull } = this.#handouts;
-    const info = aside.failed(key);
-    const error = handlerFailure(name, key, info.attempt, thrown);
-    health.lastError = error;
-    health.aside = aside.size;
-    reporter.failed("handle", error, info);
-    if (isFull || !this.#handouts.isFull) return;
-    reporter.warned(
-      `Holding back new events of '${name}' as ${aside.size} items were set aside: some must be handled first`,
-    );
+    if (failed !== undefined) this.#aside.failed(key, failed.thrown);
+    else this.#aside.handled(key);
   }
 
   /**
