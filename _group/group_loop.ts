@@ -29,7 +29,6 @@ export class GroupLoop<T> {
   #controller!: ReadableStreamDefaultController<GroupEvent<T>>;
   /** The source of the event that the reader has. */
   #current: Member<T> | undefined;
-  #concurrency = 1;
   /** Whether handing out waits for a break that lets the runtime process what has arrived. */
   #breathing = false;
   /** Ends the read that is pending. */
@@ -139,7 +138,6 @@ export class GroupLoop<T> {
   handle(handler: Handler<GroupEvent<T>>, limits: HandlingLimits): void {
     if (this.#ended) return;
     const { conductor } = this;
-    this.#concurrency = limits.concurrency;
     const hands = conductor.handOut();
     const handling = this.#handling = new Handling(handler, limits, {
       take: () => this.#takeHandout(hands),
@@ -169,10 +167,10 @@ export class GroupLoop<T> {
     this.conductor.wanted = true;
     handling.fill();
     this.#isTaking = false;
-    const hasRoom = handling.running < this.#concurrency;
+    const { hasRoom } = handling;
     this.conductor.wanted = hasRoom;
     if (hasRoom && !this.#breathing) this.#breath.taken();
-    if (handling.running === 0 && this.conductor.isDrained) this.finish();
+    if (handling.isDrained && this.conductor.isDrained) this.finish();
   }
 
   // Coming and going

@@ -33,7 +33,7 @@ export interface HandlingLimits {
 }
 
 /** The part of a `Handling` that does not depend on the type of the events. */
-export type Runner = Pick<Handling<never, never>, "running" | "fill" | "abort">;
+export type Runner = Pick<Handling<never, never>, "hasRoom" | "isDrained" | "fill" | "abort">;
 
 export class Handling<E, H extends { readonly event: E; readonly attempt: number }> {
   readonly #handler: Handler<E>;
@@ -53,12 +53,25 @@ export class Handling<E, H extends { readonly event: E; readonly attempt: number
     return this.#running.size;
   }
 
+  /** Whether one more handler may run. */
+  get hasRoom(): boolean {
+    return this.running < this.#limits.concurrency;
+  }
+
+  /**
+   * Whether all handlers have ended. A watch or a group that is closing ends only then: `close` waits for the handlers
+   * under way, and `abort` does not.
+   */
+  get isDrained(): boolean {
+    return this.running === 0;
+  }
+
   /** Starts handlers until the limit is reached or nothing is left to hand out. */
   fill(): void {
     if (this.#filling) return;
     this.#filling = true;
     try {
-      while (this.#running.size < this.#limits.concurrency) {
+      while (this.hasRoom) {
         const handout = this.#supply.take();
         if (handout === undefined) break;
         this.#start(handout);
@@ -68,7 +81,7 @@ export class Handling<E, H extends { readonly event: E; readonly attempt: number
     }
   }
 
-  /** Aborts the signals of all running handlers, and ignores their results. */
+  /** To be called at a cancel or an abort: aborts the signals of all running handlers, and ignores their results. */
   abort(reason: unknown): void {
     const running = [...this.#running.keys()];
     this.#running.clear();
@@ -115,7 +128,7 @@ export class Handling<E, H extends { readonly event: E; readonly attempt: number
     this.#supply.settle(handout, failed);
     if (this.#filling) return; // The loop in `fill` goes on by itself.
     this.fill();
-    if (this.#running.size < this.#limits.concurrency) this.#supply.hasRoom();
+    if (this.hasRoom) this.#supply.hasRoom();
   }
 }
 

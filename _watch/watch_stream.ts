@@ -99,17 +99,17 @@ export class PollLoop<T> {
         void machine.settle(handout, failed)?.then(() => this.#wakeUp?.()),
       hasRoom: () => this.#wakeUp?.(),
     });
-    this.#drive(handling, limits).catch((error) => this.#fail(error));
+    this.#drive(handling).catch((error) => this.#fail(error));
   }
 
   /** Hands out events, and polls whenever all of them were handled or set aside. */
-  async #drive(handling: Runner, limits: HandlingLimits) {
+  async #drive(handling: Runner) {
     const machine = this.#machine;
     while (!this.#ended) {
       handling.fill();
       if (this.#closing) {
-        if (handling.running === 0) await machine.endHandling();
-        if (handling.running === 0) return this.#finish();
+        if (handling.isDrained) await machine.endHandling();
+        if (handling.isDrained) return this.#finish();
       } else if (machine.mayPoll) {
         await machine.saveIfDue();
         if (this.#ended || this.#closing) continue;
@@ -118,7 +118,7 @@ export class PollLoop<T> {
           continue;
         }
       }
-      if (!this.#ended) await this.#pause(handling.running < limits.concurrency);
+      if (!this.#ended) await this.#pause(handling.hasRoom);
     }
   }
 
