@@ -19,7 +19,8 @@ import {
 import { Phases } from "./phase.ts";
 import { Remover } from "./remover.ts";
 
-export class GroupLoop<T> {
+/** The underlying source of the group's stream. */
+export class GroupLoop<T> implements UnderlyingDefaultSource<GroupEvent<T>> {
   readonly conductor: Conductor<T>;
   readonly remover: Remover<T>;
   readonly #setting: GroupSetting;

@@ -6,6 +6,7 @@ import { checkHandling, type HandleContext, type HandleOptions } from "../_watch
 import { StreamIterator } from "../_watch/iterator.ts";
 import type { WatchOptions } from "../_watch/options.ts";
 import type { WatchStatus } from "../_watch/status.ts";
+import { ON_DEMAND } from "../_watch/watch_stream.ts";
 import { type Followed, Follower, type FollowOptions } from "./follow.ts";
 import { GroupLoop } from "./group_loop.ts";
 import type { GroupEvent, GroupOptions, RemoveOptions } from "./options.ts";
@@ -48,11 +49,7 @@ export class WatchGroup<T> extends ReadableStream<GroupEvent<T>> {
    */
   constructor(options: GroupOptions) {
     const loop = new GroupLoop<T>(options);
-    super({
-      start: (controller) => loop.start(controller),
-      pull: () => loop.pull(),
-      cancel: (reason) => loop.cancel(reason),
-    }, { highWaterMark: 0 });
+    super(loop, ON_DEMAND);
     this.#loop = loop;
   }
 

@@ -5,7 +5,7 @@ import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { WatchStatus } from "./status.ts";
 import { StreamIterator } from "./iterator.ts";
-import { PollLoop } from "./watch_stream.ts";
+import { ON_DEMAND, WatchStream } from "./watch_stream.ts";
 
 /**
  * The changes of one source, as a stream that polls when it is read: nothing is requested before the
@@ -23,7 +23,7 @@ import { PollLoop } from "./watch_stream.ts";
  * ```
  */
 export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
-  readonly #loop: PollLoop<T>;
+  readonly #stream: WatchStream<T>;
 
   /**
    * The same as {@linkcode watchExternal}.
@@ -32,26 +32,22 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    * @param options The interval in milliseconds, or all options.
    */
   constructor(source: ExternalSource<T>, options: number | WatchOptions) {
-    const loop = new PollLoop(
+    const stream = new WatchStream(
       source,
       typeof options === "number" ? { interval: options } : options,
     );
-    super({
-      start: (controller) => loop.start(controller),
-      pull: () => loop.pull(),
-      cancel: (reason) => loop.cancel(reason),
-    }, { highWaterMark: 0 });
-    this.#loop = loop;
+    super(stream, ON_DEMAND);
+    this.#stream = stream;
   }
 
   /** The name of the source. */
   get source(): string {
-    return this.#loop.source;
+    return this.#stream.source;
   }
 
   /** How the watch is doing now, such as for a health endpoint. */
   get status(): WatchStatus {
-    return this.#loop.status;
+    return this.#stream.status;
   }
 
   /**
@@ -60,7 +56,7 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    * It never causes an unhandled rejection.
    */
   get synced(): Promise<void> {
-    return this.#loop.synced;
+    return this.#stream.synced;
   }
 
   /**
@@ -77,7 +73,7 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    * @throws {TypeError} If the source cannot be polled in parts, or `part` is not valid.
    */
   refresh(part?: ExternalPart): void {
-    this.#loop.refresh(part);
+    this.#stream.refresh(part);
   }
 
   /**
@@ -136,7 +132,7 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
       );
     }
     const reader = this.getReader();
-    this.#loop.handle(handler, limits);
+    this.#stream.handle(handler, limits);
     return untilClosed(reader);
   }
 
@@ -146,7 +142,7 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    * the next poll does the same.
    */
   resync(): void {
-    this.#loop.resync();
+    this.#stream.resync();
   }
 
   /**
@@ -154,7 +150,7 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
    * `handle`, no more events are handed out, and the stream closes once the running handlers have ended.
    */
   close(): void {
-    this.#loop.close();
+    this.#stream.close();
   }
 
   /**
@@ -186,7 +182,7 @@ export class ExternalWatch<T> extends ReadableStream<ExternalEvent<T>> {
 
   /** Ends the watch at once, even while a reader or a pipe holds the stream. */
   [Symbol.asyncDispose](): Promise<void> {
-    return this.#loop.dispose();
+    return this.#stream.dispose();
   }
 }
 

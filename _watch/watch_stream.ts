@@ -1,4 +1,4 @@
-/** The loop behind a watch: wait, poll, hand over; and every way to end it. */
+/** What is behind the stream of a watch: wait, poll, hand over; and every way to end it. */
 import { startTimer } from "../_bounds/timer.ts";
 import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
@@ -10,7 +10,15 @@ import { Machine } from "./machine.ts";
 import type { WatchOptions } from "./options.ts";
 import type { WatchStatus } from "./status.ts";
 
-export class PollLoop<T> {
+/**
+ * For streams whose `pull` polls. With 0, `pull` is called only while a read waits for an event: so nothing is requested
+ * before the first read, and no poll begins while an event waits to be read. It is never called again before the promise
+ * that it returned has settled: so polls never overlap.
+ */
+export const ON_DEMAND: QueuingStrategy = { highWaterMark: 0 };
+
+/** The underlying source of the stream. */
+export class WatchStream<T> implements UnderlyingDefaultSource<ExternalEvent<T>> {
   readonly #machine: Machine<T>;
   readonly #signal: AbortSignal | undefined;
   #controller!: ReadableStreamDefaultController<ExternalEvent<T>>;
