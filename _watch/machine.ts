@@ -4,10 +4,9 @@
  */
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
-import { reasonOf } from "../_errors/redact.ts";
 import { Checkpointer } from "./checkpointer.ts";
-import { Delivery } from "./delivery.ts";
-import { closedError, type Failure, pollFailure } from "./failure.ts";
+import { Deliveries, Delivery, type DeliveryHost } from "./delivery.ts";
+import { closedError, type Failure } from "./failure.ts";
 import type { Failed } from "./handler_pool.ts";
 import type { Handout } from "./handouts.ts";
 import { Health } from "./health.ts";
@@ -24,24 +23,24 @@ import { checkFree, takeSource } from "./one_watch_per_source.ts";
 import type { WatchStatus } from "./status.ts";
 import type { PollOutcome, PollTelemetry } from "./telemetry.ts";
 
-export class Machine<T> {
+export class Machine<T> implements DeliveryHost<T> {
   readonly source: string;
   /** Resolves once all events of the first good poll were handled; rejects if the machine ends before. */
   readonly synced: Promise<void>;
   readonly health: Health;
   /** When the next poll is due. */
   readonly schedule: Schedule;
+  readonly reporter: Reporter;
+  readonly saver: Saver | undefined;
 
   readonly #source: ExternalSource<T>;
   readonly #pace: Pace;
   readonly #timeout: number | undefined;
   readonly #knownAgain: KnownAgain;
-  readonly #reporter: Reporter;
-  readonly #saver: Saver | undefined;
+  readonly #deliveries: Deliveries<T>;
   readonly #fail: (error: unknown) => boolean;
 
   #poll: Poll<T> | undefined;
-  #delivery: Delivery<T> | undefined;
   /** Whether `poll` is under way, including the save of what it found. */
   #polling = false;
   /** Set if the events go to handlers that run side by side. */
@@ -75,17 +74,18 @@ export class Machine<T> {
     this.#timeout = timeout;
     this.#knownAgain = new KnownAgain(resync, replay);
     this.#fail = fail;
-    const reporter = this.#reporter = new Reporter(source.name, options, broke);
+    const reporter = this.reporter = new Reporter(source.name, options, broke);
     const { health, schedule } = this;
     const giveUp = (error: ExternalError) => this.#failFor(error);
-    this.#saver = checkpointer && new Saver(checkpointer, { reporter, health, schedule, giveUp });
+    this.saver = checkpointer && new Saver(checkpointer, { reporter, health, schedule, giveUp });
+    this.#deliveries = new Deliveries(this);
     this.synced = this.#synced.promise;
     // Most users never look at it: its rejection must not end their process.
     this.synced.catch(() => {});
   }
 
   get status(): WatchStatus {
-    return this.health.status(this.#saver?.checkpointer.failures ?? 0);
+    return this.health.status(this.saver?.checkpointer.failures ?? 0);
   }
 
   get ended(): boolean {
@@ -94,12 +94,12 @@ export class Machine<T> {
 
   /** Whether the events of a poll are being handed over. */
   get isDelivering(): boolean {
-    return this.#delivery !== undefined;
+    return this.#deliveries.current !== undefined;
   }
 
   /** Whether there is something to save after a delivery. */
   get saveIsDue(): boolean {
-    return this.#saver?.checkpointer.isDue === true;
+    return this.saver?.checkpointer.isDue === true;
   }
 
   // Polling
@@ -113,42 +113,37 @@ export class Machine<T> {
   /** Polls once. After that, `next` returns its events; with `each`, `take` does. Never rejects. */
   async poll({ each, withdraw = false }: PollRequest = {}): Promise<void> {
     if (each) this.handOut();
-    if (this.#saver?.isUnderWay) await this.#saver.saveIfDue();
+    if (this.saver?.isUnderWay) await this.saver.saveIfDue();
     if (this.ended || this.#stopped) return;
     this.health.pollBegins();
     const errand = this.schedule.begin(withdraw);
     this.#polling = true;
     const resync = this.schedule.isPart ? undefined : this.#knownAgain.begin();
-    const poll = this.#poll = new Poll(this.#source, (message) => this.#reporter.warned(message), {
+    const poll = this.#poll = new Poll(this.#source, (message) => this.reporter.warned(message), {
       withdraw,
       totals: this.health.totals,
       ...(each && this.#source.acknowledgement !== undefined && { each }),
       ...(resync !== undefined && { resync }),
       ...errand,
     });
-    const result = await poll.run(this.#saver?.checkpointer, this.#timeout);
+    const result = await poll.run(this.saver?.checkpointer, this.#timeout);
     this.#poll = undefined;
     if (this.ended || this.#stopped || this.#interrupted === poll) {
       poll.telemetry.end("cancelled", 0);
-      if (result instanceof Delivery) this.#release(result);
+      if (result instanceof Delivery) this.#deliveries.release(result);
     } else if (result instanceof Delivery) {
-      this.#pollSucceeded(result);
-      await this.#beginDelivery(result);
+      this.health.pollSucceeded(this.schedule.isPart);
+      this.schedule.afterSuccess();
+      await this.#deliveries.begin(result);
     } else this.#pollFailed(result, poll.telemetry, 0);
     this.#polling = false;
-  }
-
-  #pollSucceeded(delivery: Delivery<T>): void {
-    this.#delivery = delivery;
-    this.health.pollSucceeded(this.schedule.isPart);
-    this.schedule.afterSuccess();
   }
 
   #pollFailed({ error, fatal }: Failure, telemetry: PollTelemetry, events: number): void {
     const attempt = this.health.pollFailed(error, this.schedule.isPart);
     const wait = this.schedule.afterFailure(attempt, error.retryAfter);
     telemetry.end("failed", events, error);
-    if (!fatal) this.#reporter.failed("poll", error, { attempt, wait });
+    if (!fatal) this.reporter.failed("poll", error, { attempt, wait });
     if (this.ended) return;
     this.#pollEnded("failed", telemetry, events, error);
     if (fatal) this.#failFor(error);
@@ -160,7 +155,7 @@ export class Machine<T> {
     events: number,
     error?: ExternalError,
   ): void {
-    this.#reporter.pollEnded(() => {
+    this.reporter.pollEnded(() => {
       const wait = Math.ceil(this.schedule.left);
       const more = { ...(part && { part }), ...(error && { error }) };
       return { outcome, duration, requests, events, wait, ...more };
@@ -169,72 +164,38 @@ export class Machine<T> {
 
   // Delivering
 
-  async #beginDelivery(delivery: Delivery<T>): Promise<void> {
-    if (this.#saver !== undefined && !await this.#announce(this.#saver, delivery)) return;
-    // Not earlier: if the state cannot be saved before the first event, the poll has failed after all.
-    this.#reporter.polled(this.health.failuresBefore);
-  }
-
   /**
    * The next event of the last poll. Undefined if there is none, if the events broke off, or if the machine has ended.
    * Asking for it tells the source that the one before was handled. Synchronous: this is the hot path.
    */
   next(): ExternalEvent<T> | undefined {
-    const delivery = this.#delivery;
-    if (delivery === undefined) return undefined;
-    let next: IteratorResult<ExternalEvent<T>>;
-    try {
-      next = delivery.next();
-    } catch (thrown) {
-      this.#brokeOff(delivery, thrown);
-      return undefined;
-    }
-    if (this.ended) return undefined;
-    if (!next.done) {
-      delivery.count++;
-      this.health.events++;
-      return next.value;
-    }
-    delivery.isExhausted = true;
-    if (this.#sides === undefined) this.#handled(delivery);
-    else this.#sides.endIfHandled();
-    return undefined;
+    return this.#deliveries.next();
   }
 
-  #handled({ telemetry, count, resync }: Delivery<T>): void {
-    this.#delivery = undefined;
-    const outcome = count > 0 ? "changed" : "unchanged";
-    telemetry.end(outcome, count);
-    this.#saver?.checkpointer.delivered();
+  /**
+   * To be called before `next`: the event before was handled. Saves how far the delivery has come, if it is time to;
+   * then `next` must wait for the promise.
+   */
+  handled(): Promise<void> | undefined {
+    return this.#deliveries.handled();
+  }
+
+  /** To be called by its deliveries, when one was committed. */
+  committed({ telemetry, count, outcome, resync }: Delivery<T>): void {
     this.#knownAgain.delivered(resync);
     if (!this.schedule.isPart) this.#synced.resolve();
     this.health.phase = "idle";
     this.#pollEnded(outcome, telemetry, count);
   }
 
-  /** The iterator of the events threw. It is the source's code, which may also have ended the watch before. */
-  #brokeOff(delivery: Delivery<T>, thrown: unknown): void {
-    if (this.ended) return;
-    this.#takeBack(delivery, pollFailure(this.source, thrown));
-  }
-
-  /** Turns a good poll into a failed one. */
-  #takeBack({ telemetry, count }: Delivery<T>, failure: Failure): void {
-    this.#delivery = undefined;
-    this.#sides?.release();
-    this.health.takeBack();
+  /** To be called by its deliveries, when a good poll has failed after all. */
+  failed({ telemetry, count }: Delivery<T>, failure: Failure): void {
     this.#pollFailed(failure, telemetry, count);
   }
 
-  /** Ends the iteration of the events early: a generator runs its `finally`. */
-  #release(delivery: Delivery<T>): void {
-    try {
-      delivery.release();
-    } catch (thrown) {
-      this.#reporter.noted(
-        `Cannot end the poll of '${this.source}' cleanly: ${reasonOf(thrown)}`,
-      );
-    }
+  /** Saves the state, if that is due after a delivery. */
+  saveIfDue(): Promise<void> {
+    return this.saver?.saveIfDue() ?? Promise.resolve();
   }
 
   // Handing out side by side
@@ -243,23 +204,18 @@ export class Machine<T> {
   handOut(): void {
     if (this.#sides !== undefined) return;
     // A reader may have read a part of this delivery: all of it comes again.
-    if (this.#delivery !== undefined) {
-      this.#drop(this.#delivery);
+    if (this.isDelivering) {
+      this.#deliveries.drop();
       this.schedule.refresh();
     }
-    this.#sides = new SideBySide({
+    this.#sides = this.#deliveries.settling = new SideBySide({
       source: this.#source,
       pace: this.#pace,
       health: this.health,
       schedule: this.schedule,
-      reporter: this.#reporter,
-      saver: this.#saver,
-      next: () => this.next(),
-      delivery: () => this.#delivery,
-      delivered: () => this.#delivery && this.#handled(this.#delivery),
-      failDelivery: (failure) => this.#delivery && this.#failDelivery(this.#delivery, failure),
-      saveAhead: async () =>
-        this.#saver && this.#delivery && await this.#saveAhead(this.#saver, this.#delivery),
+      reporter: this.reporter,
+      saver: this.saver,
+      deliveries: this.#deliveries,
       giveUp: (error) => this.#failFor(error),
     });
   }
@@ -271,7 +227,7 @@ export class Machine<T> {
 
   /** Whether all events of the last poll were handed out, and handled or set aside. */
   get mayPoll(): boolean {
-    return this.#delivery === undefined && this.isDrained;
+    return !this.isDelivering && this.isDrained;
   }
 
   /** When the next item that was set aside is due, by `performance.now`. Undefined if none is, or a poll goes first. */
@@ -295,70 +251,9 @@ export class Machine<T> {
 
   /** To be called after `stop`, once all handlers have ended: saves the state. The other events come in a later run. */
   async endHandling(): Promise<void> {
-    if (this.#delivery !== undefined) this.#drop(this.#delivery);
-    this.#saver?.checkpointer.settled();
+    this.#deliveries.drop();
+    this.saver?.checkpointer.settled();
     await this.saveIfDue();
-  }
-
-  #failDelivery(delivery: Delivery<T>, failure: Failure): void {
-    this.#takeBack(delivery, failure);
-    this.#release(delivery);
-  }
-
-  /** Gives up a delivery whose events are not to be handed over any more. */
-  #drop(delivery: Delivery<T>): void {
-    this.#delivery = undefined;
-    this.#sides?.release();
-    delivery.telemetry.end("cancelled", delivery.count);
-    this.#release(delivery);
-  }
-
-  // Saving
-
-  /**
-   * To be called before `next`: the event before was handled. Saves how far the delivery has come, if it is time to;
-   * then `next` must wait for the promise.
-   */
-  handled(): Promise<void> | undefined {
-    const saver = this.#saver;
-    const delivery = this.#delivery;
-    if (saver === undefined || delivery === undefined) return undefined;
-    saver.checkpointer.handled();
-    if (!saver.checkpointer.stepIsDue) return undefined;
-    return this.#saveAhead(saver, delivery).then((failure) => saver.report(failure));
-  }
-
-  /**
-   * Saves the state before the first event of a poll is handed over: it says what is going to be reported. Without
-   * that, an object reported as new just before a crash, and gone before the next start, would never be reported as
-   * removed. So if this save fails, the poll has failed, and the result is false.
-   */
-  async #announce(saver: Saver, delivery: Delivery<T>): Promise<boolean> {
-    const failure = await this.#saveAhead(saver, delivery);
-    if (this.ended || this.#delivery !== delivery) return false;
-    if (failure !== undefined) {
-      this.#failDelivery(delivery, failure);
-      return false;
-    }
-    saver.checkpointer.announced();
-    return true;
-  }
-
-  /** Saves the state, if that is due after a delivery. */
-  saveIfDue(): Promise<void> {
-    return this.#saver?.saveIfDue() ?? Promise.resolve();
-  }
-
-  /** Asks for the next event, which tells the source that the one before was handled, and saves. */
-  async #saveAhead(saver: Saver, delivery: Delivery<T>): Promise<Failure | undefined> {
-    try {
-      // After the last event the state is saved anyway.
-      if (!delivery.lookAhead() || this.ended) return undefined;
-    } catch (thrown) {
-      this.#brokeOff(delivery, thrown);
-      return undefined;
-    }
-    return await saver.save();
   }
 
   // Ending
@@ -374,14 +269,14 @@ export class Machine<T> {
   interrupt(): void {
     this.#interrupted = this.#poll;
     this.#poll?.abort(closedError(this.source));
-    if (this.#delivery !== undefined) this.#drop(this.#delivery);
+    this.#deliveries.drop();
     this.health.phase = "idle";
   }
 
   /** Ends the machine with an error that no callback of the user threw, and logs it. */
   #failFor(error: ExternalError): void {
     this.health.lastError = error;
-    if (this.#fail(error)) this.#reporter.gaveUp(error.message);
+    if (this.#fail(error)) this.reporter.gaveUp(error.message);
   }
 
   /** Stops everything that is under way, for good. Returns false if the machine had ended before. */
@@ -389,11 +284,11 @@ export class Machine<T> {
     if (this.ended) return false;
     this.health.end();
     this.#giveBack();
-    this.#saver?.checkpointer.release();
+    this.saver?.checkpointer.release();
     this.#synced.reject(reason);
     this.schedule.clear();
     this.#poll?.abort(reason);
-    if (this.#delivery !== undefined) this.#drop(this.#delivery);
+    this.#deliveries.drop();
     return true;
   }
 }

@@ -1,8 +1,9 @@
 /** The part of a machine for handlers that run side by side: hands out events, and records how each was settled. */
-import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
+import type { ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { Aside } from "./aside.ts";
-import { type Failure, handlerFailure, pollFailure } from "./failure.ts";
+import type { Deliveries, Settling } from "./delivery.ts";
+import { handlerFailure, pollFailure } from "./failure.ts";
 import type { Failed } from "./handler_pool.ts";
 import { type EventSupply, type Handout, Handouts } from "./handouts.ts";
 import type { Health } from "./health.ts";
@@ -20,20 +21,11 @@ export interface Host<T> {
   readonly schedule: Schedule;
   readonly reporter: Reporter;
   readonly saver: Saver | undefined;
-  /** The next event of the delivery; undefined if there is none. */
-  next(): ExternalEvent<T> | undefined;
-  /** How far the events of the last poll were handed out; undefined once they were handled. */
-  delivery(): { readonly isExhausted: boolean } | undefined;
-  /** All events of the delivery were handled or set aside. */
-  delivered(): void;
-  /** The delivery has failed. Does nothing if there is none. */
-  failDelivery(failure: Failure): void;
-  /** Saves the state of a source without `acknowledgement`. This asks it for the next event first. */
-  saveAhead(): Promise<Failure | undefined>;
+  readonly deliveries: Deliveries<T>;
   giveUp(error: ExternalError): void;
 }
 
-export class SideBySide<T> {
+export class SideBySide<T> implements Settling {
   readonly #host: Host<T>;
   readonly #aside: Aside;
   readonly #handouts: Handouts<T>;
@@ -41,11 +33,11 @@ export class SideBySide<T> {
 
   constructor(host: Host<T>) {
     this.#host = host;
-    const { source } = host;
+    const { source, deliveries } = host;
     this.#aside = new Aside(host, source.acknowledgement?.asideKeys() ?? []);
     this.#handouts = new Handouts(source, this.#aside);
     this.#supply = {
-      next: () => host.delivery()?.isExhausted === false ? host.next() : undefined,
+      next: () => deliveries.current?.isExhausted === false ? deliveries.next() : undefined,
       mayRetry: () => this.mayRetry,
     };
   }
@@ -65,7 +57,7 @@ export class SideBySide<T> {
    * fail could hold it up for good.
    */
   get mayRetry(): boolean {
-    return this.#host.delivery() !== undefined || this.#host.schedule.left > 0;
+    return this.#host.deliveries.current !== undefined || this.#host.schedule.left > 0;
   }
 
   take(): Handout<T> | undefined {
@@ -81,13 +73,13 @@ export class SideBySide<T> {
       return handout;
     } catch (thrown) {
       // The source failed to tell the key of an event.
-      if (!health.ended) this.#host.failDelivery(pollFailure(source.name, thrown));
+      if (!health.ended) this.#host.deliveries.fail(pollFailure(source.name, thrown));
       return undefined;
     }
   }
 
   settle(handout: Handout<T>, failed: Failed | undefined): Promise<void> | undefined {
-    const { source, saver, health } = this.#host;
+    const { source, saver, health, deliveries } = this.#host;
     this.#handouts.settled(handout, failed !== undefined);
     countHandled(source.name, failed === undefined ? "handled" : "failed", health.totals);
     if (source.acknowledgement === undefined) {
@@ -95,24 +87,16 @@ export class SideBySide<T> {
     } else if (handout.key !== undefined) this.#acknowledge(handout.key, failed);
     if (health.ended) return undefined;
     const saving = saver?.settled(() =>
-      source.acknowledgement === undefined ? this.#host.saveAhead() : saver.save()
+      source.acknowledgement === undefined ? deliveries.saveAhead() : saver.save()
     );
-    this.endIfHandled();
+    if (deliveries.current !== undefined) deliveries.commitIfHandled();
+    else if (this.isDrained) {
+      saver?.checkpointer.settled();
+      health.phase = "idle";
+    }
     return saving;
   }
 
-  /** Ends the delivery if all of its events were handled or set aside. */
-  endIfHandled(): void {
-    const { delivery, delivered, saver, health } = this.#host;
-    if (!this.#handouts.isDrained) return;
-    const state = delivery();
-    if (state?.isExhausted) return delivered();
-    if (state !== undefined) return;
-    saver?.checkpointer.settled();
-    health.phase = "idle";
-  }
-
-  /** To be called when the delivery has ended, even in the middle. */
   release(): void {
     this.#handouts.release();
   }
@@ -136,6 +120,6 @@ export class SideBySide<T> {
    */
   #handBack({ key, attempt }: Handout<T>, { thrown }: Failed): void {
     const error = handlerFailure(this.#host.source.name, key, attempt, thrown);
-    this.#host.failDelivery({ error, fatal: false });
+    this.#host.deliveries.fail({ error, fatal: false });
   }
 }
