@@ -1,5 +1,5 @@
 /** What bounds one request: the caller's signal, and a timeout. */
-import { startTimer } from "./timer.ts";
+import { timerOf } from "./timer.ts";
 
 /** The limits of one request. A class with few closures, as every request of thousands of sources has one. */
 export class Limits {
@@ -57,7 +57,7 @@ export class Limits {
   /** Starts the timeout again, for example for the next part of a body. */
   startTimer(): void {
     this.#stopTimer?.();
-    this.#stopTimer = startTimer(this.#timeout, () => this.#end(this.#timedOut()));
+    this.#stopTimer = timerOf(this.#outer)(this.#timeout, () => this.#end(this.#timedOut()));
   }
 
   /** Stops the timer, and removes the listener from the caller's signal. */

@@ -1,4 +1,5 @@
 /** Decides when polls begin: when they are due, there is room for them, and somebody waits for events. */
+import type { StartTimer } from "../_bounds/timer.ts";
 import type { Pace } from "../_watch/pace.ts";
 import { Gate } from "./poll_limits.ts";
 import type { Member } from "./member.ts";
@@ -80,6 +81,9 @@ export class Planner<T> {
     this.#timetable.plan(member, wait);
     this.begin();
   }
+
+  /** Ends a request after its timeout, by the timer of all sources. */
+  readonly startTimeout: StartTimer = (ms, end) => this.#timetable.startTimeout(ms, end);
 
   /** The share of the jitter that leads a source to its phase. */
   jitterShare(member: Member<T>, { interval, jitter }: Pace): number {

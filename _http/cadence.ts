@@ -41,14 +41,17 @@ export function cadenceOf(
   status: number,
   header: HeaderOf,
 ): number | undefined {
-  const waits = cadence.map((field) => {
-    if (field === "rate-limit") return usedUpFor(status, header);
-    const seconds = field === "cache-control"
-      ? freshFor(header)
-      : wholeNumber(header("x-poll-interval"));
-    return seconds === undefined ? undefined : seconds * 1_000;
-  }).filter((wait) => wait !== undefined && wait > 0);
-  return waits.length === 0 ? undefined : Math.max(...waits as number[]);
+  let longest = 0;
+  for (const field of cadence) longest = Math.max(longest, askedBy(field, status, header) ?? 0);
+  return longest > 0 ? longest : undefined;
+}
+
+function askedBy(field: CadenceField, status: number, header: HeaderOf): number | undefined {
+  if (field === "rate-limit") return usedUpFor(status, header);
+  const seconds = field === "cache-control"
+    ? freshFor(header)
+    : wholeNumber(header("x-poll-interval"));
+  return seconds === undefined ? undefined : seconds * 1_000;
 }
 
 /** Seconds for which the answer is fresh. */

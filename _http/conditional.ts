@@ -1,7 +1,7 @@
 /** When requests are conditional, and which 304 answers can be believed. */
 import { ExternalError } from "../_errors/external_error.ts";
 import type { PollOptions } from "../_diff/source.ts";
-import type { HttpClient, Reply } from "./request.ts";
+import type { Exchange, HttpClient, Reply } from "./request.ts";
 import { conditionsFor, isOther, type Validators } from "./validators.ts";
 
 /** A request for a resource, of which an earlier version may be known. */
@@ -11,9 +11,9 @@ export interface Question {
   /** The validators of the version that is known. */
   readonly seen: Validators | undefined;
   /** Default: the client's own URL. */
-  readonly url?: URL;
+  readonly url?: URL | undefined;
   /** If false, no credentials are sent, whatever the URL. */
-  readonly trusted?: boolean;
+  readonly trusted?: boolean | undefined;
 }
 
 /** The most polls without conditions after one that failed with them. */
@@ -36,46 +36,39 @@ export class Conditions {
    * @returns The answer that counts: 200, 203, 204, 404, 410, or a 304 that can be believed.
    * @throws {ExternalError} For any other answer.
    */
-  async ask(question: Question): Promise<Reply> {
-    const reply = await this.#ask(question);
-    const { client, poll } = question;
-    const wait = client.cadenceOf(reply);
-    if (wait !== undefined) poll.onCadence?.(wait);
-    return reply;
-  }
-
-  async #ask(question: Question): Promise<Reply> {
-    const { client, poll: { signal, onRequest }, url, trusted } = question;
-    const seen = this.#pause > 0 ? undefined : question.seen;
+  async ask({ client, poll, seen, url, trusted }: Question): Promise<Reply> {
+    const known = this.#pause > 0 ? undefined : seen;
     let asked = false;
-    const headersFor = (target: string) => {
-      const conditions = conditionsFor(target, seen);
-      asked = conditions !== undefined;
-      return conditions;
-    };
-    const exchange = {
-      signal,
-      onRequest,
+    const exchange: Exchange = {
+      signal: poll.signal,
+      onRequest: poll.onRequest,
       wants: isContent,
-      ...(url !== undefined && { url }),
-      ...(trusted !== undefined && { trusted }),
+      url,
+      trusted,
+      headersFor: (target) => {
+        const conditions = conditionsFor(target, known);
+        asked = conditions !== undefined;
+        return conditions;
+      },
     };
     let reply: Reply;
     try {
-      reply = await client.exchange({ ...exchange, headersFor });
+      reply = await client.exchange(exchange);
       checkStatus(client, reply);
     } catch (thrown) {
       this.#failed ||= asked && !isRefusal(thrown);
       throw thrown;
     }
-    if (reply.status !== 304) return reply;
-    if (!asked) throw unasked(client, reply);
-    if (!isOther(reply.headers.get("etag"), seen?.etag)) return reply;
-    // A faulty cache: its 304 is about another version than the one asked about. Asks again, without conditions.
-    const whole = await client.exchange(exchange);
-    checkStatus(client, whole);
-    if (whole.status === 304) throw unasked(client, whole);
-    return whole;
+    if (reply.status === 304 && !asked) throw unasked(client, reply);
+    if (reply.status === 304 && isOther(reply.headers.get("etag"), known?.etag)) {
+      // A faulty cache: its 304 is about another version than the one asked about. Asks again, without conditions.
+      reply = await client.exchange({ ...exchange, headersFor: undefined });
+      checkStatus(client, reply);
+      if (reply.status === 304) throw unasked(client, reply);
+    }
+    const wait = client.cadenceOf(reply);
+    if (wait !== undefined) poll.onCadence?.(wait);
+    return reply;
   }
 
   /** Call it at the end of every poll, which may have asked for many resources, with whether the poll succeeded. */

@@ -24,8 +24,18 @@ const FIRST_MILLISECONDS = 1e11;
 /** Longer headers are ignored. */
 const LONGEST_FIELD = 1_000;
 
-/** The prefixes of the headers of a quota. */
-const FAMILIES = ["ratelimit", "x-ratelimit", "x-rate-limit"];
+/** The headers of a quota that is given in two of them. */
+interface Family {
+  readonly remaining: string;
+  readonly reset: string;
+  readonly resetAfter: string;
+}
+
+const FAMILIES: readonly Family[] = ["ratelimit", "x-ratelimit", "x-rate-limit"].map((name) => ({
+  remaining: `${name}-remaining`,
+  reset: `${name}-reset`,
+  resetAfter: `${name}-reset-after`,
+}));
 
 /**
  * When an unsuccessful answer says to ask again. Anything that cannot be parsed is ignored.
@@ -63,10 +73,11 @@ export function usedUpFor(status: number, header: HeaderOf): number | undefined 
 function quotaOf(status: number | undefined, header: HeaderOf): UsedUp | undefined {
   // Read if it is needed: this runs for every answer, and few have a quota.
   const now = () => parseHttpDate(header("date") ?? null) ?? Date.now();
-  const found = [
-    ...FAMILIES.map((family) => pairOf(status, header, family, now)),
-    ...listOf(header("ratelimit"), now),
-  ].filter((quota) => quota !== undefined);
+  const found = listOf(header("ratelimit"), now);
+  for (const family of FAMILIES) {
+    const quota = pairOf(status, header, family, now);
+    if (quota !== undefined) found.push(quota);
+  }
   if (found.length === 0) return undefined;
   const waits = found.map(({ wait }) => wait).filter((wait) => wait !== undefined);
   return { wait: waits.length === 0 ? undefined : Math.max(...waits) };
@@ -76,14 +87,13 @@ function quotaOf(status: number | undefined, header: HeaderOf): UsedUp | undefin
 function pairOf(
   status: number | undefined,
   header: HeaderOf,
-  family: string,
+  family: Family,
   now: () => number,
 ): UsedUp | undefined {
-  const remaining = header(`${family}-remaining`)?.trim();
+  const remaining = header(family.remaining)?.trim();
   // A 429 without a remaining count means that nothing remains.
   if (!isNothing(remaining) && (status !== 429 || remaining !== undefined)) return undefined;
-  const wait = waitOf(header(`${family}-reset`), now) ??
-    waitOf(header(`${family}-reset-after`), now);
+  const wait = waitOf(header(family.reset), now) ?? waitOf(header(family.resetAfter), now);
   return remaining === undefined && wait === undefined ? undefined : { wait };
 }
 

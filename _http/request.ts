@@ -19,19 +19,19 @@ export interface Exchange {
   readonly signal: AbortSignal | undefined;
   readonly onRequest?: (() => void) | undefined;
   /** Default: the client's own URL. */
-  readonly url?: URL;
+  readonly url?: URL | undefined;
   /**
    * False if the way to this URL led through another origin: then no credentials are sent, whatever the origin of
    * the URL. `Reply.trusted` of the answer that named the URL tells this.
    *
    * @default {true}
    */
-  readonly trusted?: boolean;
+  readonly trusted?: boolean | undefined;
   readonly method?: string;
   /** Sent to the client's origin only, unless the method changes nothing, such as `PROPFIND`. */
   readonly body?: string | Uint8Array<ArrayBuffer>;
   /** Further headers for a request to this URL, such as conditions that hold for no other. By lower-case names. */
-  readonly headersFor?: (url: string) => Record<string, string> | undefined;
+  readonly headersFor?: ((url: string) => Record<string, string> | undefined) | undefined;
   /** Whether the body of an answer with this status is wanted. Others are cancelled unread. */
   readonly wants: (status: number, headers: Headers) => boolean;
 }
@@ -106,16 +106,31 @@ export class HttpClient {
   async open(exchange: Exchange, late = () => "no complete answer"): Promise<Opened> {
     const { url = this.url, trusted, method = "GET", body, signal } = exchange;
     signal?.throwIfAborted();
-    const start = { url, trusted, method, body };
-    const route = new Route(this.url.origin, this.#faults, start);
+    const route = new Route(this.url.origin, this.#faults, { url, trusted, method, body });
     const { timeout } = this.#settings;
     const limits = new Limits(signal, timeout, () => {
       return this.error("timeout", `${late()} within ${timeout} ms; see 'timeout'`, {
         from: route,
       });
     });
+    let tokenRenewed = false;
     try {
-      return await this.#follow(exchange, route, limits);
+      for (;;) {
+        const headers = this.#credentials.headers(route.trusted);
+        const asks = route.trusted && this.#credentials.asks;
+        if (asks) await this.#credentials.authorize(headers, limits);
+        if (!route.turned) Object.assign(headers, exchange.headersFor?.(route.url.href));
+        exchange.onRequest?.();
+        const response = this.#checked(await this.#send(route, headers, limits));
+        const location = locationOf(response);
+        const refused = response.status === 401 && asks && !tokenRenewed;
+        if (!refused && location === null) {
+          return { response, route, limits, accepted: headers["accept-encoding"] ?? "identity" };
+        }
+        discard(response);
+        if (refused) tokenRenewed = true;
+        else if (location !== null) route.follow(response.status, location);
+      }
     } catch (thrown) {
       limits.release();
       throw this.presentable(thrown, { route, limits });
@@ -155,34 +170,16 @@ export class HttpClient {
     return this.#faults.error(code, what, options);
   }
 
-  async #follow(exchange: Exchange, route: Route, limits: Limits): Promise<Opened> {
-    let tokenRenewed = false;
-    for (;;) {
-      const { trusted } = route;
-      const headers = this.#credentials.headers(trusted);
-      const asks = trusted && this.#credentials.asks;
-      if (asks) await this.#credentials.authorize(headers, limits);
-      if (!route.turned) Object.assign(headers, exchange.headersFor?.(route.url.href));
-      exchange.onRequest?.();
-      const response = await this.#ask(route, headers, limits);
-      const location = locationOf(response);
-      const refused = response.status === 401 && asks && !tokenRenewed;
-      if (!refused && location === null) {
-        return { response, route, limits, accepted: headers["accept-encoding"] ?? "identity" };
-      }
-      discard(response);
-      if (refused) tokenRenewed = true;
-      else if (location !== null) route.follow(response.status, location);
-    }
-  }
-
-  async #ask(route: Route, headers: Record<string, string>, limits: Limits): Promise<Response> {
+  #send(route: Route, headers: Record<string, string>, limits: Limits): Promise<Response> {
     const { method, body, url } = route;
     const request: RequestInit = { method, headers, signal: limits.signal, redirect: "manual" };
     if (body !== undefined) request.body = body;
     const answer = Promise.resolve(this.#settings.fetch(url.href, request));
-    const response = await limits.orAborted(answer, discard);
-    // Checked by its shape: the `Response` of a custom fetch may be of another class.
+    return limits.orAborted(answer, discard);
+  }
+
+  /** Checked by its shape: the `Response` of a custom fetch may be of another class. */
+  #checked(response: Response): Response {
     if (typeof response?.headers?.get === "function") return response;
     throw this.error("invalid", "'fetch' must give a Response");
   }

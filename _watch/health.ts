@@ -95,9 +95,10 @@ export class Health implements Observed {
   /** A good poll of a part changes neither the failures of polls of everything nor the time of the last success. */
   pollSucceeded(isPart: boolean): void {
     this.phase = "delivering";
-    const [failures, partFailures] = [this.#failures, this.#partFailures];
-    Object.assign(this.#before, { failures, partFailures, lastSuccess: this.#lastSuccess });
-    this.#recovered = isPart ? partFailures : failures;
+    this.#before.failures = this.#failures;
+    this.#before.partFailures = this.#partFailures;
+    this.#before.lastSuccess = this.#lastSuccess;
+    this.#recovered = isPart ? this.#partFailures : this.#failures;
     this.#partFailures = 0;
     if (isPart) return;
     this.#lastSuccess = Date.now();

@@ -2,6 +2,7 @@
  * The machine of one source: polls it when told to, hands over its events one by one, and saves its state. It has no
  * timer and no stream: the watch or the group that drives it decides when to poll, and who gets the events.
  */
+import type { StartTimer } from "../_bounds/timer.ts";
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { Checkpointer } from "./checkpointer.ts";
@@ -39,6 +40,7 @@ export class Machine<T> implements DeliveryHost<T> {
   readonly #knownAgain: KnownAgain;
   readonly #deliveries: Deliveries<T>;
   readonly #fail: (error: unknown) => boolean;
+  readonly #startTimer: StartTimer | undefined;
 
   #poll: Poll<T> | undefined;
   /** Whether `poll` is under way, including the save of what it found. */
@@ -60,7 +62,7 @@ export class Machine<T> implements DeliveryHost<T> {
     source: ExternalSource<T>,
     options: WatchOptions,
     fail: (error: unknown) => boolean,
-    { broke = fail, claim = false, totals = false }: MachineSetting = {},
+    { broke = fail, claim = false, totals = false, startTimer }: MachineSetting = {},
   ) {
     this.#pace = checkWatch(source, options);
     this.schedule = new Schedule(this.#pace, source, options);
@@ -74,6 +76,7 @@ export class Machine<T> implements DeliveryHost<T> {
     this.#timeout = timeout;
     this.#knownAgain = new KnownAgain(resync, replay);
     this.#fail = fail;
+    this.#startTimer = startTimer;
     const reporter = this.reporter = new Reporter(source.name, options, broke);
     const { health, schedule } = this;
     const giveUp = (error: ExternalError) => this.#failFor(error);
@@ -120,11 +123,12 @@ export class Machine<T> implements DeliveryHost<T> {
     this.#polling = true;
     const resync = this.schedule.isPart ? undefined : this.#knownAgain.begin();
     const poll = this.#poll = new Poll(this.#source, (message) => this.reporter.warned(message), {
+      errand,
+      each: each === true && this.#source.acknowledgement !== undefined,
+      resync,
       withdraw,
       totals: this.health.totals,
-      ...(each && this.#source.acknowledgement !== undefined && { each }),
-      ...(resync !== undefined && { resync }),
-      ...errand,
+      startTimer: this.#startTimer,
     });
     const result = await poll.run(this.saver?.checkpointer, this.#timeout);
     this.#poll = undefined;

@@ -11,9 +11,16 @@ export interface Pace {
   readonly jitter: number;
 }
 
-/** The wait after a good poll: the interval, lengthened by up to the jitter's share. */
-export function waitAfterSuccess(pace: Pace, random: () => number = Math.random): number {
-  return lengthen(pace.interval, pace.jitter, random);
+/**
+ * The wait after a good poll: the interval, lengthened by up to the jitter's share. If the server asked for a longer
+ * one, that one, never above `maxRetryAfter`.
+ */
+export function waitAfterSuccess(
+  { interval, maxRetryAfter, jitter }: Pace,
+  random: () => number = Math.random,
+  asked = 0,
+): number {
+  return lengthen(Math.max(interval, Math.min(asked, maxRetryAfter)), jitter, random);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** One poll: from the load of the state to the events, or the failure. */
 import { orAborted } from "../_bounds/abort.ts";
-import { startTimer } from "../_bounds/timer.ts";
+import { shareTimer, type StartTimer, startTimer } from "../_bounds/timer.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { Checkpointer } from "./checkpointer.ts";
@@ -14,12 +14,14 @@ import { PollTelemetry } from "./telemetry.ts";
 const underWay = new WeakMap<ExternalSource<unknown>, Promise<unknown>>();
 
 /** What to ask the source for, and what to pass on to the delivery. */
-interface Request extends Errand {
-  readonly each?: boolean;
-  readonly resync?: number;
+interface Request {
+  readonly errand: Errand;
+  readonly each: boolean;
+  readonly resync: number | undefined;
   readonly withdraw: boolean;
   /** Whether the metrics leave out the name of the source. */
   readonly totals: boolean;
+  readonly startTimer: StartTimer | undefined;
 }
 
 export class Poll<T> {
@@ -27,25 +29,16 @@ export class Poll<T> {
   readonly #source: ExternalSource<T>;
   readonly #controller = new AbortController();
   readonly #onWarning: (message: string) => void;
-  readonly #each: boolean | undefined;
-  readonly #withdraw: boolean;
-  readonly #resync: number | undefined;
-  readonly #errand: Errand;
+  readonly #request: Request;
   /** Ends the wait for the source. */
   #giveUp: ((reason: unknown) => void) | undefined;
 
-  /** @param options What to ask the source for, and what to pass on to the delivery. */
-  constructor(
-    source: ExternalSource<T>,
-    onWarning: (message: string) => void,
-    { each, resync, withdraw, totals, ...errand }: Request,
-  ) {
+  constructor(source: ExternalSource<T>, onWarning: (message: string) => void, request: Request) {
     this.#source = source;
     this.#onWarning = onWarning;
-    this.#each = each;
-    this.#withdraw = withdraw;
-    this.#resync = resync;
-    this.#errand = errand;
+    this.#request = request;
+    const { startTimer, totals, errand } = request;
+    if (startTimer !== undefined) shareTimer(this.#controller.signal, startTimer);
     this.telemetry = new PollTelemetry(source.name, totals, errand.part);
   }
 
@@ -61,13 +54,19 @@ export class Poll<T> {
     timeout: number | undefined,
   ): Promise<Delivery<T> | Failure> {
     const stopTimeout = timeout === undefined ? undefined : this.#startTimeout(timeout);
+    const { signal } = this.#controller;
+    const { errand, resync } = this.#request;
     try {
-      if (this.#errand.fault !== undefined) throw this.#errand.fault;
-      const failure = await checkpointer?.load(this.#controller.signal);
+      if (errand.fault !== undefined) throw errand.fault;
+      const failure = await checkpointer?.load(signal);
       if (failure !== undefined) return failure;
-      const events = await this.#ask();
+      const earlier = underWay.get(this.#source);
+      if (earlier !== undefined) await orAborted(earlier, signal);
+      // The watch may have ended since the read that asked for this poll.
+      signal.throwIfAborted();
+      const events = await this.#ask(signal);
       this.telemetry.answered();
-      return new Delivery(events, this.telemetry, this.#resync);
+      return new Delivery(events, this.telemetry, resync);
     } catch (thrown) {
       const failure = pollFailure(this.#source.name, thrown);
       // A source may find out in a poll that the state it was given is not its own.
@@ -78,52 +77,68 @@ export class Poll<T> {
     }
   }
 
-  async #ask(): Promise<Iterable<ExternalEvent<T>>> {
+  /** Asks the source. Rejects as soon as the poll is aborted, whatever the source does. */
+  #ask(signal: AbortSignal): Promise<Iterable<ExternalEvent<T>>> {
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      const answer = this.#answer(this.#options(signal));
+      answer.then((events) => {
+        isOver = true;
+        resolve(events);
+      }, (thrown) => {
+        isOver = true;
+        reject(thrown);
+      });
+      // In place of a listener on the signal: every poll would pay for one.
+      this.#giveUp = (reason) => {
+        reject(reason);
+        if (!isOver) this.#goesOn(answer);
+      };
+      if (signal.aborted) this.#giveUp(signal.reason);
+    });
+  }
+
+  /** A promise in any case, so that a source that throws synchronously fails like one that rejects. */
+  #answer(options: PollOptions): Promise<Iterable<ExternalEvent<T>>> {
     const source = this.#source;
-    const { signal } = this.#controller;
-    const earlier = underWay.get(source);
-    if (earlier !== undefined) await orAborted(earlier, signal);
-    // The watch may have ended since the read that asked for this poll.
-    signal.throwIfAborted();
-    const { part, onRequest, onCadence } = this.#errand;
-    const options: PollOptions = {
+    const { withdraw } = this.#request;
+    try {
+      return Promise.resolve(this.telemetry.run(() => {
+        // A source without `withdraw` has nothing to withdraw.
+        return withdraw ? source.withdraw?.(options) ?? [] : source.poll(options);
+      }));
+    } catch (thrown) {
+      return Promise.reject(thrown);
+    }
+  }
+
+  #options(signal: AbortSignal): PollOptions {
+    const { errand: { part, onRequest, onCadence }, each, resync } = this.#request;
+    const options: { -readonly [K in keyof PollOptions]: PollOptions[K] } = {
       signal,
       onRequest: () => {
         this.telemetry.requests++;
         onRequest?.();
       },
       onWarning: this.#onWarning,
-      ...(onCadence && { onCadence }),
-      ...(this.#each && { each: true }),
-      ...(this.#resync !== undefined && { all: true }),
-      ...(part && { part }),
     };
-    // In a promise, so that a source that throws synchronously fails like one that rejects.
-    const answer = new Promise<Iterable<ExternalEvent<T>>>((resolve) =>
-      resolve(this.telemetry.run(() => {
-        // A source without `withdraw` has nothing to withdraw.
-        if (this.#withdraw) return source.withdraw?.(options) ?? [];
-        return source.poll(options);
-      }))
-    );
-    return await new Promise((resolve, reject) => {
-      let isOver = false;
-      const over = answer.then(resolve, reject).then(() => {
-        isOver = true;
-        if (signal.aborted) underWay.delete(source);
-      });
-      // In place of a listener on the signal: every poll would pay for one.
-      this.#giveUp = (reason) => {
-        reject(reason);
-        if (!isOver) underWay.set(source, over);
-      };
-      if (signal.aborted) this.#giveUp(signal.reason);
-    });
+    if (onCadence !== undefined) options.onCadence = onCadence;
+    if (each) options.each = true;
+    if (resync !== undefined) options.all = true;
+    if (part !== undefined) options.part = part;
+    return options;
+  }
+
+  /** Lets the next poll of the source wait for an answer that nobody wants any more. */
+  #goesOn(answer: Promise<unknown>): void {
+    const source = this.#source;
+    const forget = () => void underWay.delete(source);
+    underWay.set(source, answer.then(forget, forget));
   }
 
   #startTimeout(timeout: number): () => void {
     const source = this.#source.name;
-    return startTimer(timeout, () =>
+    return (this.#request.startTimer ?? startTimer)(timeout, () =>
       this.abort(
         new ExternalError(
           "timeout",

@@ -93,9 +93,7 @@ export class Schedule {
     // A part does not move the plan for everything: that poll finds what the notifications missed.
     if (this.isPart) return;
     this.#hasAll = true;
-    const { interval, maxRetryAfter } = this.pace;
-    const asked = Math.max(interval, Math.min(this.#asked, maxRetryAfter));
-    this.#plan(waitAfterSuccess({ ...this.pace, interval: asked }, this.jitterShare));
+    this.#plan(waitAfterSuccess(this.pace, this.jitterShare, this.#asked));
   }
 
   /** Plans the poll after the n-th failure in a row. Returns the wait in whole milliseconds. */

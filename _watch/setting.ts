@@ -1,3 +1,5 @@
+import type { StartTimer } from "../_bounds/timer.ts";
+
 /** Settings of a machine that a group needs and a watch does not. */
 export interface MachineSetting {
   /** Called instead of `fail` with what a callback of the user threw. */
@@ -6,6 +8,8 @@ export interface MachineSetting {
   readonly claim?: boolean;
   /** Whether the metrics leave out the name of the source. */
   readonly totals?: boolean;
+  /** Starts the timers of requests; without it, each has a timer of its own. */
+  readonly startTimer?: StartTimer;
 }
 
 /** How a machine is to poll. */

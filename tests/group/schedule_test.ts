@@ -1,6 +1,6 @@
-import type { ExternalSource } from "@koprs/external";
+import { type ExternalSource, HttpPoller } from "@koprs/external";
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import { START } from "../watch/_watch.ts";
 import { addPolled, NamedSource, withGroup } from "./_group.ts";
 
@@ -77,6 +77,48 @@ test("G2: one timer serves all", async () => {
     await addPolled(setup, ...sources);
     assert.equal(setup.clock.timers, 1);
   });
+});
+
+test("G2: the one timer also ends requests and polls that take too long, each by itself", async () => {
+  const now = mock.method(performance, "now", () => Date.now() - START);
+  try {
+    await withGroup({ interval: 60_000 }, async ({ clock, group, reader, failures }) => {
+      const read = reader.read();
+      read.catch(() => {});
+      const signals: AbortSignal[] = [];
+      // A server that never answers.
+      const fetch: typeof globalThis.fetch = (_, init) =>
+        new Promise((_, reject) => {
+          const { signal } = init ?? {};
+          assert.ok(signal);
+          signals.push(signal);
+          signal.addEventListener("abort", () => reject(signal.reason));
+        });
+      for (const [name, timeout] of [["a", 1_000], ["b", 2_000]] as const) {
+        const source = new HttpPoller("http://127.0.0.1/", { name, timeout, fetch });
+        group.add(source as ExternalSource<unknown> as ExternalSource<string>);
+        group.refresh(name);
+      }
+      const plain = new NamedSource("c");
+      group.add(plain, { timeout: 1_500 });
+      group.refresh("c");
+      await clock.tick(0);
+      assert.ok(plain.isAsked);
+      assert.equal(clock.timers, 1);
+      await clock.tick(999);
+      assert.deepEqual(signals.map(({ aborted }) => aborted), [false, false]);
+      await clock.tick(1);
+      assert.deepEqual(signals.map(({ aborted }) => aborted), [true, false]);
+      await clock.tick(500);
+      assert.ok(plain.last.signal.aborted);
+      await clock.tick(500);
+      assert.deepEqual(failures.map(({ error }) => error.code), ["timeout", "timeout", "timeout"]);
+      assert.deepEqual(failures.map(({ error }) => error.source), ["a", "c", "b"]);
+      assert.equal(clock.timers, 1, "for their next polls");
+    });
+  } finally {
+    now.mock.restore();
+  }
 });
 
 test("a source keeps to its own interval", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 import type { Placed } from "../../_group/heap.ts";
 import { Timetable } from "../../_group/timetable.ts";
 import { type Clock, START, withClock } from "../watch/_watch.ts";
@@ -89,4 +89,65 @@ test("a timetable that has become empty has no timer", () =>
     assert.equal(clock.timers, 0);
     await clock.tick(20);
     assert.deepEqual(calls, []);
+  }));
+
+test("timeouts end by the same timer, each once, and in their order", () =>
+  withTimetable(async ({ clock, timetable, calls, plan }) => {
+    const now = mock.method(performance, "now", () => Date.now() - START);
+    try {
+      const ended: string[] = [];
+      timetable.startTimeout(100, () => ended.push("late"));
+      timetable.startTimeout(50, () => ended.push("early"));
+      const cancel = timetable.startTimeout(50, () => ended.push("cancelled"));
+      plan("entry", 60);
+      timetable.sleep();
+      assert.equal(clock.timers, 1);
+      cancel();
+      cancel();
+      await clock.tick(49);
+      assert.deepEqual(ended, []);
+      await clock.tick(1);
+      assert.deepEqual(ended, ["early"]);
+      assert.deepEqual(calls, [], "no entry is due");
+      await clock.tick(10);
+      assert.deepEqual(calls, [60]);
+      assert.equal(clock.timers, 1, "for the timeout that is left, whoever is told of entries");
+      await clock.tick(40);
+      assert.deepEqual(ended, ["early", "late"]);
+      assert.deepEqual(calls, [60], "once");
+    } finally {
+      now.mock.restore();
+    }
+  }));
+
+test("a timeout that is cancelled leaves no timer, unless there is something else to wait for", () =>
+  withTimetable(async ({ clock, timetable, plan }) => {
+    timetable.startTimeout(100, () => assert.fail())();
+    assert.equal(clock.timers, 0);
+    const entry = plan("entry", 10);
+    timetable.sleep();
+    timetable.startTimeout(100, () => assert.fail())();
+    assert.deepEqual(clock.delays, [100, 10], "the timer for the entry serves");
+    const cancel = timetable.startTimeout(100, () => assert.fail());
+    timetable.wake();
+    assert.equal(clock.timers, 1, "a timeout goes on while no entry is waited for");
+    cancel();
+    assert.equal(clock.timers, 0);
+    timetable.sleep();
+    timetable.delete(entry);
+    const last = timetable.startTimeout(100, () => assert.fail());
+    last();
+    assert.equal(clock.timers, 0, "nor while entries are waited for, and there is none");
+    await clock.tick(200);
+  }));
+
+test("a wall clock that is set ahead ends no request", () =>
+  withTimetable(async ({ clock, timetable, plan, calls }) => {
+    const cancel = timetable.startTimeout(30_000, () => assert.fail());
+    plan("entry", 10);
+    timetable.sleep();
+    await clock.tick(60_000); // performance.now() goes on as before
+    assert.deepEqual(calls, [10]);
+    assert.equal(clock.timers, 1);
+    cancel();
   }));
