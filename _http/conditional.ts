@@ -2,7 +2,7 @@
 import { ExternalError } from "../_errors/external_error.ts";
 import type { PollOptions } from "../_diff/source.ts";
 import type { Exchange, HttpClient, Reply } from "./request.ts";
-import { conditionsFor, isOther, type Validators } from "./validators.ts";
+import { isOther, isUsable, type Validators } from "./validators.ts";
 
 /** A request for a resource, of which an earlier version may be known. */
 export interface Question {
@@ -107,4 +107,20 @@ function unasked(client: HttpClient, reply: Reply): Error {
 
 function isContent(status: number): boolean {
   return status === 200 || status === 203 || status === 204;
+}
+
+/**
+ * The conditions of a request. Validators go back only to the URL that gave them: another one may use the same ETag
+ * for other bytes.
+ */
+function conditionsFor(
+  url: string,
+  seen: Validators | undefined,
+): Record<string, string> | undefined {
+  if (seen?.url !== url || !isUsable(seen)) return undefined;
+  const { etag, lastModified } = seen;
+  return {
+    ...(etag !== undefined && { "if-none-match": etag }),
+    ...(lastModified !== undefined && { "if-modified-since": lastModified }),
+  };
 }

@@ -47,6 +47,15 @@ export class Credentials {
     return this.#token !== undefined;
   }
 
+  /**
+   * Whether to make a request once more, with a new token: after a first 401 to one with a token from a function.
+   *
+   * @param renewals How many times that was done in this exchange.
+   */
+  renews(status: number, renewals: number): boolean {
+    return this.asks && status === 401 && renewals === 0;
+  }
+
   /** The headers of a request, without a token that comes from a function: `authorize` adds that one. */
   headers(trusted: boolean): PlainHeaders {
     return trusted ? { ...this.#own } : { ...this.#portable };

@@ -8,6 +8,7 @@ import type {
 } from "../_diff/source.ts";
 import type { StandardIssue, StandardResult, StandardSchemaV1 } from "../_diff/standard_schema.ts";
 import { redactUrl } from "../_errors/redact.ts";
+import { Callbacks } from "./callbacks.ts";
 import { Conditions } from "./conditional.ts";
 import { sha256 } from "../_bytes/sha256.ts";
 import { type Fingerprint, fingerprintOf } from "./url_fingerprint.ts";
@@ -15,7 +16,6 @@ import { type Kept, restoreState, saveState, type Seen } from "./http_state.ts";
 import { checkOptions, type HttpPollerOptions } from "./http_options.ts";
 import { HttpClient, type Reply, type RequestOptions } from "./request.ts";
 import { type HttpResource, Resource } from "./resource.ts";
-import { ResourceReader } from "./resource_reader.ts";
 import { renewedBy, validatorsOf } from "./validators.ts";
 
 export type {
@@ -72,7 +72,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
   };
   readonly #client: HttpClient;
   readonly #identity: string;
-  readonly #reader: ResourceReader<T>;
+  readonly #callbacks: Callbacks<T>;
   readonly #keepsBody: boolean;
   readonly #goneAfter: number;
   readonly #conditions: Conditions = new Conditions();
@@ -107,7 +107,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
   constructor(url: string | URL, options?: HttpPollerOptions<T>) {
     checkOptions(options ?? {});
     this.#client = new HttpClient(url, options ?? {});
-    this.#reader = new ResourceReader(this.#client, options ?? {});
+    this.#callbacks = new Callbacks(this.#client, options ?? {});
     this.#keepsBody = options?.remember === "body";
     this.#goneAfter = options?.goneAfter ?? 1;
     this.name = this.#client.name;
@@ -200,16 +200,16 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     const seen = this.#seen;
     const { signal } = options;
     const resource = resourceOf<T>(reply);
-    const reader = this.#reader;
-    const digest = reader.hasVersion
-      ? await reader.versionOf(resource, reply, signal)
+    const callbacks = this.#callbacks;
+    const digest = callbacks.hasVersion
+      ? await callbacks.versionOf(resource, reply, signal)
       : await sha256(reply.body);
     const changed = digest !== seen?.digest || this.#doubt !== undefined || options.all === true;
-    if (!reader.hasVersion) {
-      if (changed || seen.resource === undefined) await reader.read(resource, reply, signal);
+    if (!callbacks.hasVersion) {
+      if (changed || seen.resource === undefined) await callbacks.read(resource, reply, signal);
       else resource.value = seen.resource.value;
     }
-    if (changed) await reader.check(resource, reply, signal);
+    if (changed) await callbacks.check(resource, reply, signal);
     const next: Known<T> = { digest, ...validatorsOf(reply, seen), resource };
     return this.#deliver(changed ? this.#eventOf(resource) : undefined, next, options);
   }
@@ -283,7 +283,7 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
       seen.resource = resource;
     };
     try {
-      const value = this.#reader.valueFor(resource);
+      const value = this.#callbacks.valueFor(resource);
       if (value instanceof Promise) this.#reviving = value.then(done, () => {});
       else done(value);
     } catch { /* The next poll asks for it again. */ }

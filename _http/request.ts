@@ -4,13 +4,12 @@
  */
 import { Limits } from "../_bounds/limits.ts";
 import { ExternalError, type ExternalErrorCode } from "../_errors/external_error.ts";
-import { discard, readBody } from "./body.ts";
 import { type CadenceField, cadenceOf, type CadenceOptions, checkCadence } from "./cadence.ts";
-import { checkCoding } from "./content_encoding.ts";
 import { Credentials } from "./credentials.ts";
 import { type FaultOptions, Faults, type Place } from "./faults.ts";
 import { parseUrl, type RequestOptions, type RequestSettings, settingsOf } from "./options.ts";
 import { locationOf, Route } from "./redirects.ts";
+import { checkCoding, discard, readBody } from "./whole_body.ts";
 
 export type { RequestOptions };
 
@@ -113,22 +112,23 @@ export class HttpClient {
         from: route,
       });
     });
-    let tokenRenewed = false;
+    let renewals = 0;
     try {
       for (;;) {
         const headers = this.#credentials.headers(route.trusted);
-        const asks = route.trusted && this.#credentials.asks;
-        if (asks) await this.#credentials.authorize(headers, limits);
+        if (route.trusted && this.#credentials.asks) {
+          await this.#credentials.authorize(headers, limits);
+        }
         if (!route.turned) Object.assign(headers, exchange.headersFor?.(route.url.href));
         exchange.onRequest?.();
         const response = this.#checked(await this.#send(route, headers, limits));
         const location = locationOf(response);
-        const refused = response.status === 401 && asks && !tokenRenewed;
+        const refused = route.trusted && this.#credentials.renews(response.status, renewals);
         if (!refused && location === null) {
           return { response, route, limits, accepted: headers["accept-encoding"] ?? "identity" };
         }
         discard(response);
-        if (refused) tokenRenewed = true;
+        if (refused) renewals++;
         else if (location !== null) route.follow(response.status, location);
       }
     } catch (thrown) {

@@ -1,6 +1,6 @@
 /** An answer whose body is handed over as a stream. */
 import { boundedStream } from "../_bounds/bounded_stream.ts";
-import { discard } from "./body.ts";
+import { discard } from "./whole_body.ts";
 import type { Exchange, HttpClient } from "./request.ts";
 
 /**

@@ -53,22 +53,6 @@ export function renewedBy<V extends Validators>({ headers }: Reply, known: V): V
   };
 }
 
-/**
- * The conditions of a request. Validators go back only to the URL that gave them: another one may use the same ETag
- * for other bytes.
- */
-export function conditionsFor(
-  url: string,
-  seen: Validators | undefined,
-): Record<string, string> | undefined {
-  if (seen?.url !== url || !isUsable(seen)) return undefined;
-  const { etag, lastModified } = seen;
-  return {
-    ...(etag !== undefined && { "if-none-match": etag }),
-    ...(lastModified !== undefined && { "if-modified-since": lastModified }),
-  };
-}
-
 /** Whether the next request can be conditional with these validators. */
 export function isUsable({ settled, etag, lastModified }: Validators): boolean {
   return settled && (etag !== undefined || lastModified !== undefined);

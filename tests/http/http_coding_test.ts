@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { codingsOf } from "../../_http/content_encoding.ts";
+import { codingsOf } from "../../_http/whole_body.ts";
 import { clientOf, errorOf, exchange, stream } from "./_client.ts";
 import { answer, serveRaw } from "./_http_server.ts";
 

@@ -1,4 +1,4 @@
-/** Applies a poller's options to a resource: its value, its version, whether it is valid. */
+/** Calls the functions among a poller's options with a resource: for its value, for its version, and to check it. */
 import { orAborted } from "../_bounds/abort.ts";
 import { validated } from "../_diff/standard_schema.ts";
 import { kindOf } from "../_errors/kind_of.ts";
@@ -9,10 +9,10 @@ import { findLostInteger } from "./lost_integers.ts";
 import type { HttpClient, Reply } from "./request.ts";
 import type { Resource } from "./resource.ts";
 
-/** Calls the callbacks of the options. If one rejects a resource, that is an error with code `invalid`. */
-export class ResourceReader<T> {
+/** If one of them rejects a resource, that is an error with code `invalid`. */
+export class Callbacks<T> {
   readonly #client: HttpClient;
-  // Not `HttpPollerOptions<T>`: with callbacks that take a `T`, readers of different types would not be assignable.
+  // Not `HttpPollerOptions<T>`: with callbacks that take a `T`, those of different types would not be assignable.
   readonly #options: HttpPollerOptions<unknown>;
 
   constructor(client: HttpClient, options: HttpPollerOptions<T>) {
