@@ -45,8 +45,8 @@ export class Limits {
       if (signal.aborted) reject(signal.reason);
       answer.then((value) => {
         resolve(value);
-        if (signal.aborted) return tooLate?.(value);
-      }, reject).then(undefined, () => {});
+        if (signal.aborted && tooLate !== undefined) free(value, tooLate);
+      }, reject);
     });
   }
 
@@ -65,4 +65,9 @@ export class Limits {
     this.#stopTimer?.();
     this.#outer?.removeEventListener("abort", this);
   }
+}
+
+/** Calls `tooLate` with an answer that comes after the abort. What it throws, or rejects with, is dropped. */
+function free<T>(value: T, tooLate: (value: T) => unknown): void {
+  new Promise((resolve) => resolve(tooLate(value))).catch(() => {});
 }

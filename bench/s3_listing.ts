@@ -55,7 +55,7 @@ async function canned(): Promise<Row[]> {
       fetch(`${server.origin}/${BUCKET}?list-type=2&continuation-token=${first}`),
     touch: (i) => server.set({ touch: i }),
     budget: (count, latency) =>
-      count < 1_000_000 ? {} : latency === 0 ? { rival: 10, floor: 4 } : { rival: 12 },
+      count < 1_000_000 ? {} : latency === 0 ? { rival: 12, floor: 1.5 } : { rival: 12 },
   });
   try {
     await expectChanges(listing, 5_000, server);
