@@ -82,9 +82,9 @@ export class Conductor<T> {
       (error) => machine.end(error),
       {
         broke: (error) => this.#listener.broke(error),
-          claim: this.ownership.isShared,
-          totals: this.#setting.totals,
-          startTimer: this.#planner.startTimeout,
+        claim: this.ownership.isShared,
+        totals: this.#setting.totals,
+        startTimer: this.#planner.startTimeout,
       },
     );
     const { schedule } = machine;

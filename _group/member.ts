@@ -40,8 +40,7 @@ const NEVER_POLLED: WatchStatus = { phase: "idle", polls: 0, events: 0, failures
 export class Member<T> implements Placed, Passenger {
   // Its place in the timetable.
   due = 0;
-  place = -1;
-  order = 0;
+  slot = -1;
   // What the gate needs to know.
   readonly host: string | undefined;
   isParked = false;

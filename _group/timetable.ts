@@ -6,8 +6,7 @@ import { Heap, type Placed } from "./heap.ts";
 /** The timeout of a request. Its `due` is on the monotonic clock: no request has to end because a clock was set. */
 class Timeout implements Placed {
   due = 0;
-  place = -1;
-  order = 0;
+  slot = -1;
   readonly end: () => void;
 
   constructor(end: () => void) {

@@ -43,5 +43,5 @@ export function waitAfterFailure(
 }
 
 function lengthen(wait: number, jitter: number, random: () => number): number {
-  return wait * (1 + jitter * random());
+  return jitter === 0 ? wait : wait * (1 + jitter * random());
 }

@@ -7,7 +7,7 @@ import {
   context,
   type Counter,
   type Histogram,
-  isSpanContextValid,
+  INVALID_TRACEID,
   type MeterProvider,
   metrics,
   type Span,
@@ -83,7 +83,7 @@ export class PollTelemetry {
   /** Runs `body` with this poll's span as the parent of whatever spans it starts. */
   run<R>(body: () => R): R {
     // Where no SDK is registered there is no parent to hand on.
-    if (!this.#span.isRecording() && !isSpanContextValid(this.#span.spanContext())) return body();
+    if (this.#span.spanContext().traceId === INVALID_TRACEID) return body();
     return context.with(trace.setSpan(context.active(), this.#span), body);
   }
 

@@ -7,7 +7,7 @@ interface Entry extends Placed {
   readonly name: number;
 }
 
-const entry = (name: number): Entry => ({ name, due: 0, place: -1, order: 0 });
+const entry = (name: number): Entry => ({ name, due: 0, slot: -1 });
 
 const steps = fc.array(
   fc.oneof(
@@ -37,7 +37,7 @@ test("entries come out by their time, then in the order in which they were set; 
       const { top } = heap;
       assert.equal(top, first());
       heap.delete(top);
-      assert.equal(top.place, -1);
+      assert.equal(top.slot, -1);
       expected = expected.filter((other) => other !== top);
     }
     assert.deepEqual(expected, []);

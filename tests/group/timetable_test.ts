@@ -20,7 +20,7 @@ function withTimetable(
     const calls: number[] = [];
     const timetable = new Timetable<Entry>(() => calls.push(Date.now() - START));
     const plan = (name: string, wait: number) => {
-      const entry = { name, due: 0, place: -1, order: 0 };
+      const entry = { name, due: 0, slot: -1 };
       timetable.plan(entry, wait);
       return entry;
     };
