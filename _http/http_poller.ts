@@ -137,7 +137,15 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     if (!options.each || this.#open?.isAside === false) this.#open = undefined;
     if (!this.#isOwnState) await this.#checkFingerprint();
     if (this.#reviving !== undefined) await orAborted(this.#reviving, options.signal);
-    const reply = await this.#ask(options);
+    const question = { client: this.#client, poll: options, seen: this.#known(options) };
+    let reply: Reply;
+    try {
+      reply = await this.#conditions.ask(question);
+    } catch (thrown) {
+      this.#conditions.ended(false);
+      throw thrown;
+    }
+    this.#conditions.ended(true);
     const seen = this.#seen;
     const isGone = reply.status === 404 || reply.status === 410;
     if (!isGone) this.#missed = 0;
@@ -177,20 +185,13 @@ export class HttpPoller<T = undefined> implements ExternalSource<HttpResource<T>
     return this.#client.url.host;
   }
 
-  async #ask(poll: PollOptions): Promise<Reply> {
-    let good = false;
-    try {
-      // If it is unknown what was reported last, only the content tells what to report.
-      const told = this.#doubt === undefined ? this.#seen : this.#open?.next;
-      // With `remember: "body"` a body is needed.
-      const lacks = this.#keepsBody && told?.resource === undefined;
-      const seen = poll.all || lacks ? undefined : told;
-      const reply = await this.#conditions.ask({ client: this.#client, poll, seen });
-      good = true;
-      return reply;
-    } finally {
-      this.#conditions.ended(good);
-    }
+  /** The version that the server is asked to compare with. */
+  #known({ all }: PollOptions): Known<T> | undefined {
+    // If it is unknown what was reported last, only the content tells what to report.
+    const told = this.#doubt === undefined ? this.#seen : this.#open?.next;
+    // With `remember: "body"` a body is needed.
+    const lacks = this.#keepsBody && told?.resource === undefined;
+    return all || lacks ? undefined : told;
   }
 
   async #compare(

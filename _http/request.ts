@@ -57,11 +57,15 @@ export interface Opened {
   readonly accepted: string;
 }
 
+/** The body of an answer whose body is not wanted. */
+const NOTHING = /* @__PURE__ */ new Uint8Array();
+
 export class HttpClient {
   /** The name of the source in errors. */
   readonly name: string;
   /** The URL, without user info and fragment. */
   readonly url: URL;
+  readonly #origin: string;
   readonly #settings: RequestSettings;
   readonly #credentials: Credentials;
   readonly #faults: Faults;
@@ -72,6 +76,7 @@ export class HttpClient {
     options: RequestOptions & CadenceOptions & { name?: string | undefined },
   ) {
     this.url = parseUrl(url);
+    this.#origin = this.url.origin;
     this.#cadence = checkCadence(options.cadence);
     this.#settings = settingsOf(options);
     this.#faults = new Faults(this.url, options.name);
@@ -80,20 +85,24 @@ export class HttpClient {
   }
 
   /** Makes one exchange, and reads its body if it is wanted. */
-  async exchange(exchange: Exchange): Promise<Reply> {
-    const opened = await this.open(exchange);
-    const { response, route, limits } = opened;
-    const { status, headers } = response;
+  exchange(exchange: Exchange): Promise<Reply> {
+    return this.open(exchange).then((opened) => {
+      const { response: { status, headers } } = opened;
+      if (exchange.wants(status, headers)) return this.#withBody(opened);
+      discard(opened.response);
+      opened.limits.release();
+      return replyOf(opened, NOTHING);
+    });
+  }
+
+  async #withBody(opened: Opened): Promise<Reply> {
     try {
-      let body = new Uint8Array();
-      if (exchange.wants(status, headers)) body = await this.#read(opened);
-      else discard(response);
-      return { url: route.url.href, trusted: route.trusted, status, headers, body };
+      return replyOf(opened, await this.#read(opened));
     } catch (thrown) {
-      discard(response);
+      discard(opened.response);
       throw this.presentable(thrown, opened);
     } finally {
-      limits.release();
+      opened.limits.release();
     }
   }
 
@@ -102,10 +111,10 @@ export class HttpClient {
    *
    * @param late What the error says did not come within the timeout.
    */
-  async open(exchange: Exchange, late = () => "no complete answer"): Promise<Opened> {
+  async open(exchange: Exchange, late = incomplete): Promise<Opened> {
     const { url = this.url, trusted, method = "GET", body, signal } = exchange;
     signal?.throwIfAborted();
-    const route = new Route(this.url.origin, this.#faults, { url, trusted, method, body });
+    const route = new Route(this.#origin, this.#faults, { url, trusted, method, body });
     const { timeout } = this.#settings;
     const limits = new Limits(signal, timeout, () => {
       return this.error("timeout", `${late()} within ${timeout} ms; see 'timeout'`, {
@@ -191,4 +200,13 @@ export class HttpClient {
     const decoded = accepted !== "identity";
     return readBody(response, { limits, maxBytes, decoded, faults: this.#faults, from: route });
   }
+}
+
+function replyOf({ response, route }: Opened, body: Uint8Array<ArrayBuffer>): Reply {
+  const { status, headers } = response;
+  return { url: route.url.href, trusted: route.trusted, status, headers, body };
+}
+
+function incomplete(): string {
+  return "no complete answer";
 }
