@@ -1,7 +1,7 @@
 /** The progress of a source, counted from outside by polls and pages. */
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
 import type { ListOptions, ObjectStore } from "../_listing/object_store.ts";
-import { canScan, scanPages } from "../_listing/scan.ts";
+import { canScan, scanPages } from "../_listing/scanning_store.ts";
 
 /** The counts of one source. */
 export class Progress {

@@ -4,7 +4,7 @@ import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { type Step, type Task, walk } from "../_listing/walk.ts";
 import { entriesOf, type Entry, type Folder, type Named, pathOf, readNames } from "./entries.ts";
 import { type Failures, isVanished } from "./failure.ts";
-import { lookAt, readAll } from "./state.ts";
+import { lookAt, readAll } from "./stat.ts";
 import { currentFolder, DATA, isInternal, showsData } from "./volume.ts";
 
 /** How many files are looked at in one task. */

@@ -1,6 +1,6 @@
 /** Decides when polls begin: when they are due, there is room for them, and somebody waits for events. */
 import type { StartTimer } from "../_bounds/timer.ts";
-import type { Pace } from "../_watch/pace.ts";
+import type { Pace } from "../_watch/waits.ts";
 import { Gate } from "./poll_limits.ts";
 import type { Member } from "./member.ts";
 import { shareTowards, waitFor } from "./phase.ts";

@@ -2,7 +2,7 @@
 import { acknowledge } from "../_diff/acknowledgement_of.ts";
 import { orAborted } from "../_bounds/abort.ts";
 import { ItemBuilder } from "../_diff/builder.ts";
-import { ChangedItems } from "../_diff/changed_items.ts";
+import { HeldItems } from "../_diff/held_items.ts";
 import { itemCodec, type ItemRecord } from "../_diff/item_identity.ts";
 import { type ItemValues, itemValues } from "../_diff/item_values.ts";
 import { knownItems } from "../_diff/known.ts";
@@ -21,7 +21,7 @@ import { reasonOf } from "../_errors/redact.ts";
 import { ItemReader } from "./item_reader.ts";
 import { checkOptions, type CollectionPollerOptions, type ItemList } from "./collection_options.ts";
 import { itemOf, jsonCodec, parsed, snapshotOf } from "./item_records.ts";
-import { eachPage } from "./pages.ts";
+import { eachPage } from "./every_page.ts";
 import { type ChangesPage, Since, type SinceOptions } from "./since.ts";
 
 export type { ChangesPage, CollectionPollerOptions, ItemList, SinceOptions };
@@ -163,16 +163,16 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
     return since.commit(this.#deliver(listed, options, changed, part), next);
   }
 
-  #changed({ all }: PollOptions): ChangedItems<T> | undefined {
+  #changed({ all }: PollOptions): HeldItems<T> | undefined {
     const { committed, doubtful } = this.#tracker;
-    return this.#removed && new ChangedItems<T>(committed, doubtful, all === true);
+    return this.#removed && new HeldItems<T>(committed, doubtful, all === true);
   }
 
   async #readAll(
     pages: AsyncIterable<unknown>,
     { signal }: PollOptions,
     builder: ItemBuilder,
-    changed: ChangedItems<T> | undefined,
+    changed: HeldItems<T> | undefined,
   ): Promise<void> {
     const { schema, parse } = this.#values;
     const read = schema === undefined && parse === undefined ? pages : this.#read(pages);
@@ -185,7 +185,7 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
   #deliver(
     next: Snapshot,
     options: PollOptions,
-    changed: ChangedItems<T> | undefined,
+    changed: HeldItems<T> | undefined,
     part?: Part,
   ): Iterable<ExternalEvent<T>> {
     const changes = this.#tracker.deliver(next, options, part);
@@ -297,7 +297,7 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
     throw this.#reader.error("protocol", what);
   }
 
-  #add(item: T, nth: number, builder: ItemBuilder, changed: ChangedItems<T> | undefined): void {
+  #add(item: T, nth: number, builder: ItemBuilder, changed: HeldItems<T> | undefined): void {
     const key = this.#reader.keyOf(item, nth);
     const version = this.#reader.versionOf(item, key);
     if (version !== undefined && changed !== undefined) {
@@ -329,7 +329,7 @@ export class CollectionPoller<Raw, T = Raw> implements ExternalSource<T> {
   /** The event of a change, with the item that was held for it. */
   #whole(
     { type, item: { key, version } }: Change<ItemRecord>,
-    changed: ChangedItems<T>,
+    changed: HeldItems<T>,
   ): ExternalEvent<T> {
     if (type === "removed") return { type, item: this.#gone(key, version) };
     return { type, item: changed.take(key) as T }; // It is held, as it has changed.

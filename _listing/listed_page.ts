@@ -6,7 +6,7 @@
 import type { ObjectBuilder } from "../_diff/builder.ts";
 import { compareBytes, withRoom } from "../_bytes/bytes.ts";
 import { isText, readText, textBytes, writeText } from "../_bytes/exact_text.ts";
-import type { ScannedPage } from "./scan.ts";
+import type { ScannedPage } from "./scanning_store.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 import { decodeUrl, KeyEncoding, signsOf } from "./url_encoding.ts";

@@ -13,7 +13,7 @@ import { textBytes } from "../_bytes/exact_text.ts";
 import { Bounds } from "./key_bounds.ts";
 import { groupKeys, type KeyGroup } from "./key_groups.ts";
 import { isOrderFault } from "./order_fault.ts";
-import { eachPage } from "./pages.ts";
+import { eachPage } from "./every_page.ts";
 import type { Range } from "./range_plan.ts";
 import { isOrdered, StoreListing, type StoreListingOptions, type Take } from "./store_listing.ts";
 import { together } from "./together.ts";

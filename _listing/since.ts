@@ -4,7 +4,7 @@ import type { PollOptions } from "../_diff/source.ts";
 import { checkPositive } from "../_errors/checks.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import { kindOf } from "../_errors/kind_of.ts";
-import { eachPage } from "./pages.ts";
+import { eachPage } from "./every_page.ts";
 
 /** What changed since a token: one page of it. */
 export interface ChangesPage<I> {

@@ -9,7 +9,7 @@ import { KeySample } from "./key_sample.ts";
 import { joinLayouts, layoutOf } from "./layouts.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { isOrderFault } from "./order_fault.ts";
-import { eachPage } from "./pages.ts";
+import { eachPage } from "./every_page.ts";
 import {
   type Layout,
   type PageHabit,
@@ -17,7 +17,7 @@ import {
   planRanges,
   type Range,
 } from "./range_plan.ts";
-import { canScan, scanPages } from "./scan.ts";
+import { canScan, scanPages } from "./scanning_store.ts";
 import { type Listed, listSplitting, type OnPage } from "./split_listing.ts";
 
 /** Puts an object into the snapshot, or leaves it out. */

@@ -2,7 +2,7 @@
 import { steadyClock } from "../_bounds/steady_clock.ts";
 import { handlerFailure } from "./failure.ts";
 import type { Health } from "./health.ts";
-import { type Pace, waitAfterFailure } from "./pace.ts";
+import { type Pace, waitAfterFailure } from "./waits.ts";
 import type { Reporter } from "./reporter.ts";
 
 /** While this many items are set aside, no new event is handed out. */

@@ -1,6 +1,6 @@
 /** The health of a watch: its phase, its counts, its last success and failure. */
 import type { ExternalError } from "../_errors/external_error.ts";
-import type { Schedule } from "./schedule.ts";
+import type { Schedule } from "./whole_and_parts.ts";
 import type { WatchPhase, WatchStatus } from "./status.ts";
 import { observe, type Observed } from "./telemetry.ts";
 

@@ -1,7 +1,7 @@
 /** The options of a watch, checked up front. */
 import { checkHotParts, type HotPart } from "./hot_parts.ts";
 import { checkRequestLimit, type RequestLimit } from "./request_budget.ts";
-import type { Pace } from "./pace.ts";
+import type { Pace } from "./waits.ts";
 import { checkPositive, checkShare } from "../_errors/checks.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { Logger } from "../_errors/logger.ts";

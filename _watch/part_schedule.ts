@@ -1,6 +1,6 @@
 /**
  * Decides when a part of a source is polled: as soon as it is asked for, or, after a failure, as soon as its back-off
- * is over. That moves no poll of everything: see schedule.ts.
+ * is over. That moves no poll of everything: see whole_and_parts.ts.
  */
 import { checkPart, type ExternalPart } from "../_diff/part.ts";
 import type { ExternalSource } from "../_diff/source.ts";
@@ -9,7 +9,7 @@ import { reasonOf } from "../_errors/redact.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import { Due } from "./due.ts";
 import { type HotPart, HotParts } from "./hot_parts.ts";
-import { type Pace, waitAfterFailure, waitAfterSuccess } from "./pace.ts";
+import { type Pace, waitAfterFailure, waitAfterSuccess } from "./waits.ts";
 import { PartQueue } from "./part_queue.ts";
 
 /** What a poll has to do. */

@@ -7,6 +7,7 @@ import type { Checkpointer } from "./checkpointer.ts";
 import { Delivery } from "./delivery.ts";
 import { type Failure, pollFailure } from "./failure.ts";
 import type { Errand } from "./part_schedule.ts";
+import { PollSignal } from "./poll_signal.ts";
 import { PollTelemetry } from "./telemetry.ts";
 
 // A poll that ignores its signal goes on after a timeout or a cancel. The next poll of that source, even by a later
@@ -27,25 +28,22 @@ interface Request {
 export class Poll<T> {
   readonly telemetry: PollTelemetry;
   readonly #source: ExternalSource<T>;
-  readonly #controller = new AbortController();
+  readonly #end = new PollSignal();
   readonly #onWarning: (message: string) => void;
   readonly #request: Request;
-  /** Ends the wait for the source. */
-  #giveUp: ((reason: unknown) => void) | undefined;
 
   constructor(source: ExternalSource<T>, onWarning: (message: string) => void, request: Request) {
     this.#source = source;
     this.#onWarning = onWarning;
     this.#request = request;
     const { startTimer, totals, errand } = request;
-    if (startTimer !== undefined) shareTimer(this.#controller.signal, startTimer);
+    if (startTimer !== undefined) shareTimer(this.#end.signal, startTimer);
     this.telemetry = new PollTelemetry(source.name, totals, errand.part);
   }
 
   /** Ends the poll at once, whatever the source does. */
   abort(reason: unknown): void {
-    this.#controller.abort(reason);
-    this.#giveUp?.(this.#controller.signal.reason);
+    this.#end.abort(reason);
   }
 
   /** Polls, after any earlier poll of the source has ended. Never rejects. */
@@ -54,7 +52,7 @@ export class Poll<T> {
     timeout: number | undefined,
   ): Promise<Delivery<T> | Failure> {
     const stopTimeout = timeout === undefined ? undefined : this.#startTimeout(timeout);
-    const { signal } = this.#controller;
+    const { signal } = this.#end;
     const { errand, resync } = this.#request;
     try {
       if (errand.fault !== undefined) throw errand.fault;
@@ -77,25 +75,9 @@ export class Poll<T> {
     }
   }
 
-  /** Asks the source. Rejects as soon as the poll is aborted, whatever the source does. */
   #ask(signal: AbortSignal): Promise<Iterable<ExternalEvent<T>>> {
-    return new Promise((resolve, reject) => {
-      let isOver = false;
-      const answer = this.#answer(this.#options(signal));
-      answer.then((events) => {
-        isOver = true;
-        resolve(events);
-      }, (thrown) => {
-        isOver = true;
-        reject(thrown);
-      });
-      // In place of a listener on the signal: every poll would pay for one.
-      this.#giveUp = (reason) => {
-        reject(reason);
-        if (!isOver) this.#goesOn(answer);
-      };
-      if (signal.aborted) this.#giveUp(signal.reason);
-    });
+    const answer = this.#answer(this.#options(signal));
+    return this.#end.orAborted(answer, () => this.#goesOn(answer));
   }
 
   /** A promise in any case, so that a source that throws synchronously fails like one that rejects. */

@@ -3,7 +3,7 @@ import type { Checkpointer } from "./checkpointer.ts";
 import type { Failure } from "./failure.ts";
 import type { Health } from "./health.ts";
 import type { Reporter } from "./reporter.ts";
-import type { Schedule } from "./schedule.ts";
+import type { Schedule } from "./whole_and_parts.ts";
 
 /** While a save is under way, events are handed out until this many were settled. */
 const MOST_DURING_SAVE = 1_000;

@@ -27,7 +27,7 @@ import type {
   PutResult,
 } from "../_listing/object_store.ts";
 import { checkPageSize } from "../_listing/page_size.ts";
-import { type ScannedPage, scanPages } from "../_listing/scan.ts";
+import { type ScannedPage, scanPages } from "../_listing/scanning_store.ts";
 import type { ObjectMeta } from "../_diff/object_meta.ts";
 
 export type {

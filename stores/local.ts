@@ -32,7 +32,7 @@ import { checkName } from "../_errors/checks.ts";
 import { codeOf } from "../_errors/code_of.ts";
 import { Failures, isVanished } from "../_files/failure.ts";
 import { FolderListing } from "../_files/folder_listing.ts";
-import { contentEtag, stateEtag } from "../_files/state.ts";
+import { contentEtag, stateEtag } from "../_files/stat.ts";
 import { isInVolume, isReal, type Place, placeOf } from "../_files/volume.ts";
 import type { GetOptions, ListOptions, ObjectStore } from "../_listing/object_store.ts";
 import { walk } from "../_listing/walk.ts";

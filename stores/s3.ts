@@ -42,7 +42,7 @@ import { endpointOf, isOfAmazon } from "../_listing/s3_endpoint.ts";
 import { S3Order } from "../_listing/s3_order.ts";
 import { S3Lister } from "../_listing/s3_pages.ts";
 import { S3Requests } from "../_listing/s3_request.ts";
-import { type ScannedPage, scanPages } from "../_listing/scan.ts";
+import { type ScannedPage, scanPages } from "../_listing/scanning_store.ts";
 
 export type {
   S3Client,

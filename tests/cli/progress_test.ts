@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { follow } from "../../_cli/progress.ts";
 import type { PollOptions } from "../../_diff/source.ts";
 import { ObjectStorePoller } from "../../_listing/object_store_poller.ts";
-import { type ScannedPage, type ScanningStore, scanPages } from "../../_listing/scan.ts";
+import { type ScannedPage, type ScanningStore, scanPages } from "../../_listing/scanning_store.ts";
 import { MemoryStore } from "../../stores/memory.ts";
 
 const signal = new AbortController().signal;

@@ -3,7 +3,7 @@ import { ExternalError } from "@koprs/external/error";
 import type { ListOptions } from "@koprs/external/store";
 import { MemoryStore } from "@koprs/external/stores/memory";
 import type { StoreFixture } from "@koprs/external/testing";
-import { type ScannedPage, scanPages } from "../../_listing/scan.ts";
+import { type ScannedPage, scanPages } from "../../_listing/scanning_store.ts";
 import { type Broken, FaultyStore } from "./_faulty_store.ts";
 import {
   ABORT_POLL,

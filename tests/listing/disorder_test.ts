@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ObjectBuilder } from "../../_diff/builder.ts";
 import { orderFault } from "../../_listing/order_fault.ts";
-import { scanPages } from "../../_listing/scan.ts";
+import { scanPages } from "../../_listing/scanning_store.ts";
 import { compareKeys } from "../diff/_replay.ts";
 
 type Compare = (a: string, b: string) => number;

@@ -7,7 +7,7 @@ import { textBytes } from "../../_bytes/exact_text.ts";
 import type { ObjectBuilder } from "../../_diff/builder.ts";
 import { Bounds } from "../../_listing/key_bounds.ts";
 import { isOrderFault } from "../../_listing/order_fault.ts";
-import { scanPages } from "../../_listing/scan.ts";
+import { scanPages } from "../../_listing/scanning_store.ts";
 import { poll } from "../diff/_replay.ts";
 
 const isPrefixFault = (key: RegExp) => (error: unknown): boolean => {

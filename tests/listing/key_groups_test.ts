@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { groupKeys } from "../../_listing/key_groups.ts";
 import { checkPageSize } from "../../_listing/page_size.ts";
-import { eachPage } from "../../_listing/pages.ts";
+import { eachPage } from "../../_listing/every_page.ts";
 
 /** The groups of some keys, as text, where so many keys are known under a prefix. */
 function groups(keys: readonly string[], known?: Readonly<Record<string, number>>): string[] {

@@ -12,7 +12,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ObjectBuilder } from "../../_diff/builder.ts";
 import { KeySpace } from "../../_listing/key_space.ts";
-import { scanPages } from "../../_listing/scan.ts";
+import { scanPages } from "../../_listing/scanning_store.ts";
 import { keysOf, keySpaces, simulate } from "./_key_spaces.ts";
 import { compareKeys, poll } from "../diff/_replay.ts";
 

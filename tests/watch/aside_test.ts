@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Aside, type AsideSetting } from "../../_watch/aside.ts";
-import type { Pace } from "../../_watch/pace.ts";
+import type { Pace } from "../../_watch/waits.ts";
 import { withClock } from "./_watch.ts";
 
 const PACE: Pace = {

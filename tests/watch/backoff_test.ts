@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { added, begin, settle, START, withWatch } from "./_watch.ts";
-import { type Pace, waitAfterFailure, waitAfterSuccess } from "../../_watch/pace.ts";
+import { type Pace, waitAfterFailure, waitAfterSuccess } from "../../_watch/waits.ts";
 
 const pace: Pace = {
   interval: 30_000,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { begin, settle, withWatch } from "./_watch.ts";
-import { type Pace, waitAfterFailure, waitAfterSuccess } from "../../_watch/pace.ts";
+import { type Pace, waitAfterFailure, waitAfterSuccess } from "../../_watch/waits.ts";
 
 const pace: Pace = {
   interval: 30_000,

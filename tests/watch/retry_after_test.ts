@@ -3,7 +3,7 @@ import { ExternalError } from "@koprs/external";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { begin, settle, withWatch } from "./_watch.ts";
-import { type Pace, waitAfterFailure } from "../../_watch/pace.ts";
+import { type Pace, waitAfterFailure } from "../../_watch/waits.ts";
 
 const pace: Pace = {
   interval: 30_000,

@@ -6,7 +6,7 @@ import type { ExternalPart } from "../_diff/part.ts";
 import type { ExternalSource } from "../_diff/source.ts";
 import { oneLine } from "../_errors/one_line.ts";
 import { Due } from "./due.ts";
-import { type Pace, waitAfterFailure, waitAfterSuccess } from "./pace.ts";
+import { type Pace, waitAfterFailure, waitAfterSuccess } from "./waits.ts";
 import type { HotPart } from "./hot_parts.ts";
 import { RequestBudget, type RequestLimit } from "./request_budget.ts";
 import { RequestRate } from "./request_rate.ts";

@@ -1,4 +1,4 @@
-/** Reads a listing page by page. */
+/** Reads every page of a listing. If one page fails, the whole listing fails. */
 import { orAborted } from "../_bounds/abort.ts";
 
 /**

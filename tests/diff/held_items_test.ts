@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ItemBuilder } from "../../_diff/builder.ts";
-import { ChangedItems } from "../../_diff/changed_items.ts";
+import { HeldItems } from "../../_diff/held_items.ts";
 import type { Snapshot } from "../../_diff/snapshot.ts";
 
 /** A snapshot of keys with their versions. */
@@ -13,7 +13,7 @@ function known(versions: Record<string, string>): Snapshot {
 }
 
 test("new, changed and doubtful items are there, once; the others are not", () => {
-  const items = new ChangedItems<string>(
+  const items = new HeldItems<string>(
     known({ a: "1", b: "1", d: "1" }),
     known({ d: "0" }),
     false,
@@ -33,20 +33,20 @@ test("new, changed and doubtful items are there, once; the others are not", () =
 });
 
 test("of a key that is listed twice the last counts", () => {
-  const items = new ChangedItems<string>(known({}), known({}), false);
+  const items = new HeldItems<string>(known({}), known({}), false);
   items.add("a", "1", "first");
   items.add("a", "2", "last");
   assert.equal(items.take("a"), "last");
 });
 
 test("all are there where all are reported", () => {
-  const items = new ChangedItems<string>(known({ a: "1" }), known({}), true);
+  const items = new HeldItems<string>(known({ a: "1" }), known({}), true);
   items.add("a", "1", "a1");
   assert.equal(items.take("a"), "a1");
 });
 
 test("of more items than are looked up together each is there", () => {
-  const items = new ChangedItems<number>(known({}), known({}), false);
+  const items = new HeldItems<number>(known({}), known({}), false);
   for (let i = 0; i < 50_001; i++) items.add(String(i), "1", i);
   for (const i of [0, 49_999, 50_000]) assert.equal(items.take(String(i)), i);
 });

@@ -16,7 +16,7 @@ interface Listed<T> {
   readonly item: T;
 }
 
-export class ChangedItems<T> {
+export class HeldItems<T> {
   readonly #old: Snapshot;
   readonly #doubtful: Snapshot;
   readonly #all: boolean;

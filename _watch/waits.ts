@@ -1,4 +1,7 @@
-/** How long a watch waits between two polls. */
+/**
+ * How long a watch waits between two polls: for the interval, or a back-off after a failure, lengthened by jitter and by
+ * what a server asks for.
+ */
 
 /** What a wait depends on. Times are in milliseconds; `jitter` is a share from 0 to 1. */
 export interface Pace {

@@ -1,4 +1,4 @@
-/** The part of a machine for handlers that run side by side: hands out events, and records how each was settled. */
+/** Hands out the events of a source to handlers that run side by side, and records how each was settled. */
 import type { ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { Aside } from "./aside.ts";
@@ -7,10 +7,10 @@ import { handlerFailure, pollFailure } from "./failure.ts";
 import type { Failed } from "./handler_pool.ts";
 import { type EventSupply, type Handout, Handouts } from "./handouts.ts";
 import type { Health } from "./health.ts";
-import type { Pace } from "./pace.ts";
+import type { Pace } from "./waits.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Saver } from "./saver.ts";
-import type { Schedule } from "./schedule.ts";
+import type { Schedule } from "./whole_and_parts.ts";
 import { countHandled } from "./telemetry.ts";
 
 /** The machine, as far as it is needed here. */
@@ -25,7 +25,7 @@ export interface Host<T> {
   giveUp(error: ExternalError): void;
 }
 
-export class SideBySide<T> implements Settling {
+export class Settlement<T> implements Settling {
   readonly #host: Host<T>;
   readonly #aside: Aside;
   readonly #handouts: Handouts<T>;

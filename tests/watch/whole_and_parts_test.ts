@@ -1,8 +1,8 @@
 // When a source is polled next: what servers ask for, refreshes, failures and parts.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Pace } from "../../_watch/pace.ts";
-import { Schedule, type ScheduleOptions } from "../../_watch/schedule.ts";
+import type { Pace } from "../../_watch/waits.ts";
+import { Schedule, type ScheduleOptions } from "../../_watch/whole_and_parts.ts";
 import { PartSource } from "./_parts.ts";
 import { type Clock, ManualSource, START, withClock } from "./_watch.ts";
 
