@@ -1,5 +1,5 @@
 /** Makes items from the values that a list gives: by a schema, or by a function. */
-import { isPromiseLike } from "../_bounds/promise_like.ts";
+import { isPromiseLike } from "../_bounds/user_callback.ts";
 import { checkFunction } from "../_errors/checks.ts";
 import { checkSchema, type StandardSchemaV1, validated } from "./standard_schema.ts";
 

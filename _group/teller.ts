@@ -1,5 +1,5 @@
 /** Reports to the user what happens to the sources of a group. */
-import { callBack } from "../_bounds/promise_like.ts";
+import { callBack } from "../_bounds/user_callback.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { FailureInfo } from "../_watch/options.ts";
 import type { Member, MemberOutcome } from "./member.ts";

@@ -2,7 +2,7 @@
  * Runs handlers concurrently. It limits how many run at once and how long each takes, and gives each a signal of its
  * own. The supply decides what is handed out, and of how many sources.
  */
-import { isPromiseLike } from "../_bounds/promise_like.ts";
+import { isPromiseLike } from "../_bounds/user_callback.ts";
 import { startTimer } from "../_bounds/timer.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { HandleContext, Handler } from "./handle_options.ts";

@@ -1,4 +1,7 @@
-/** Decides which events of one source are handed to handlers, and in which order. */
+/**
+ * Decides which events of one source are handed to handlers, and in which order. What follows when a handler has ended is
+ * decided in handler_results.ts.
+ */
 import type { ExternalEvent, ExternalSource } from "../_diff/source.ts";
 import type { Aside } from "./aside.ts";
 

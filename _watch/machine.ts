@@ -19,7 +19,7 @@ import { Reporter } from "./reporter.ts";
 import { Saver } from "./saver.ts";
 import { Schedule } from "./whole_and_parts.ts";
 import type { MachineSetting, PollRequest } from "./setting.ts";
-import { Settlement } from "./settlement.ts";
+import { HandlerResults } from "./handler_results.ts";
 import { checkFree, takeSource } from "./one_watch_per_source.ts";
 import type { WatchStatus } from "./status.ts";
 import type { PollOutcome, PollTelemetry } from "./telemetry.ts";
@@ -46,7 +46,7 @@ export class Machine<T> implements DeliveryHost<T> {
   /** Whether `poll` is under way, including the save of what it found. */
   #polling = false;
   /** Set if the events go to handlers that run side by side. */
-  #settlement: Settlement<T> | undefined;
+  #results: HandlerResults<T> | undefined;
   #stopped = false;
   #interrupted: Poll<T> | undefined;
   readonly #giveBack: () => void;
@@ -206,13 +206,13 @@ export class Machine<T> implements DeliveryHost<T> {
 
   /** From now on events are handed out by `take`, and each is settled separately. */
   handOut(): void {
-    if (this.#settlement !== undefined) return;
+    if (this.#results !== undefined) return;
     // A reader may have read a part of this delivery: all of it comes again.
     if (this.isDelivering) {
       this.#deliveries.drop();
       this.schedule.refresh();
     }
-    this.#settlement = this.#deliveries.settling = new Settlement({
+    this.#results = this.#deliveries.settling = new HandlerResults({
       source: this.#source,
       pace: this.#pace,
       health: this.health,
@@ -226,7 +226,7 @@ export class Machine<T> implements DeliveryHost<T> {
 
   /** Whether everything that was handed out is settled. */
   get isDrained(): boolean {
-    return this.#settlement?.isDrained !== false;
+    return this.#results?.isDrained !== false;
   }
 
   /** Whether all events of the last poll were handed out, and handled or set aside. */
@@ -236,13 +236,13 @@ export class Machine<T> implements DeliveryHost<T> {
 
   /** When the next item that was set aside is due, by `performance.now`. Undefined if none is, or a poll goes first. */
   get retryAt(): number | undefined {
-    const left = this.#settlement?.retryLeft;
+    const left = this.#results?.retryLeft;
     return left === undefined ? undefined : performance.now() + left;
   }
 
   /** What to hand out now: an item that was set aside and is due, or the next event. Each must be settled. */
   take(): Handout<T> | undefined {
-    return this.ended || this.#stopped || this.#polling ? undefined : this.#settlement?.take();
+    return this.ended || this.#stopped || this.#polling ? undefined : this.#results?.take();
   }
 
   /**
@@ -250,7 +250,7 @@ export class Machine<T> implements DeliveryHost<T> {
    * end: then there may be more to take.
    */
   settle(handout: Handout<T>, failed?: Failed): Promise<void> | undefined {
-    return this.ended ? undefined : this.#settlement?.settle(handout, failed);
+    return this.ended ? undefined : this.#results?.settle(handout, failed);
   }
 
   /** To be called after `stop`, once all handlers have ended: saves the state. The other events come in a later run. */

@@ -1,5 +1,5 @@
 /** What a watch tells its user: in the log, and by `onError` and `onPoll`. */
-import { callBack } from "../_bounds/promise_like.ts";
+import { callBack } from "../_bounds/user_callback.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import type { Logger } from "../_errors/logger.ts";
 import { oneLine } from "../_errors/one_line.ts";

@@ -1,7 +1,7 @@
 // Callbacks of users, and a clock that never goes back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { callBack, isPromiseLike } from "../../_bounds/promise_like.ts";
+import { callBack, isPromiseLike } from "../../_bounds/user_callback.ts";
 import { steadyClock } from "../../_bounds/steady_clock.ts";
 
 test("what has a 'then' is a promise", () => {

@@ -1,4 +1,7 @@
-/** Hands out the events of a source to handlers that run side by side, and records how each was settled. */
+/**
+ * Hands out the events of a source to handlers that run side by side, and records what became of each: it was handled,
+ * set aside, or the whole delivery has failed.
+ */
 import type { ExternalSource } from "../_diff/source.ts";
 import type { ExternalError } from "../_errors/external_error.ts";
 import { Aside } from "./aside.ts";
@@ -25,7 +28,7 @@ export interface Host<T> {
   giveUp(error: ExternalError): void;
 }
 
-export class Settlement<T> implements Settling {
+export class HandlerResults<T> implements Settling {
   readonly #host: Host<T>;
   readonly #aside: Aside;
   readonly #handouts: Handouts<T>;

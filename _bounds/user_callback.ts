@@ -1,4 +1,4 @@
-/** Users' callbacks, which return a value or a promise of one. */
+/** Callbacks of users: they return a value or a promise of one, and may throw or reject. */
 
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === "function";
