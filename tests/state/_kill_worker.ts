@@ -1,4 +1,4 @@
-// The program that tests/_kill.ts starts, kills and starts again: watches one thing, and appends what it is told
+// The program that tests/state/_kill.ts starts, kills and starts again: watches one thing, and appends what it is told
 // to a log before it asks for more, or when a handler has done its work.
 import { appendFileSync } from "node:fs";
 import process from "node:process";
