@@ -50,9 +50,13 @@ test("there are no more ranges than may be listed at once", () => {
   assert.equal(plan(keys(10_000), steady, 3), "3400:34 6700:33 end:33");
 });
 
-test("where pages are not full, ranges are of seventeen pages and more", () => {
-  assert.equal(plan(keys(3_300), unsteady, 16), "end:33");
-  assert.equal(plan(keys(3_301), unsteady, 16), "1700:17 end:17");
+test("where pages are not full, there are five ranges, or as many as have seventeen pages", () => {
+  assert.equal(plan(keys(700), unsteady, 16), "end:7");
+  assert.equal(plan(keys(800), unsteady, 16), "400:4 end:4");
+  assert.equal(plan(keys(10_000), unsteady, 16), "2000:20 4000:20 6000:20 8000:20 end:20");
+  assert.equal(plan(keys(10_100), unsteady, 16).split(" ").length, 5);
+  assert.equal(plan(keys(10_200), unsteady, 16).split(" ").length, 6);
+  assert.equal(plan(keys(10_200), unsteady, 3).split(" ").length, 3);
 });
 
 test("a range without a key that can end it goes on to the next cut", () => {
