@@ -1,5 +1,6 @@
 /** What bounds one request: the caller's signal, and a timeout. */
 import { timerOf } from "./timer.ts";
+import { callBack } from "./user_callback.ts";
 
 /** The limits of one request. A class with few closures, as every request of thousands of sources has one. */
 export class Limits {
@@ -45,7 +46,7 @@ export class Limits {
       if (signal.aborted) reject(signal.reason);
       answer.then((value) => {
         resolve(value);
-        if (signal.aborted && tooLate !== undefined) free(value, tooLate);
+        if (signal.aborted) callBack(() => tooLate?.(value), () => {});
       }, reject);
     });
   }
@@ -65,9 +66,4 @@ export class Limits {
     this.#stopTimer?.();
     this.#outer?.removeEventListener("abort", this);
   }
-}
-
-/** Calls `tooLate` with an answer that comes after the abort. What it throws, or rejects with, is dropped. */
-function free<T>(value: T, tooLate: (value: T) => unknown): void {
-  new Promise((resolve) => resolve(tooLate(value))).catch(() => {});
 }

@@ -60,8 +60,8 @@ export function isUsable({ settled, etag, lastModified }: Validators): boolean {
 
 /** Whether a 304 names, by a strong ETag, another version than the one that was asked about. */
 export function isOther(etag: string | null, known: string | undefined): boolean {
-  if (etag === null || etag === known) return false;
-  return etag.startsWith('"') && isEntityTag(etag) && !isSameTag(etag, known);
+  return etag !== null && etag !== known && etag.startsWith('"') && isEntityTag(etag) &&
+    !isSameTag(etag, known);
 }
 
 /** Whether a `Last-Modified` can be sent back. Only the server needs to understand it. */

@@ -52,7 +52,7 @@ export interface PlannedRange {
 const PAGES_A_RANGE = 4;
 // If page sizes differ, a range may end with a page that is nearly empty: one in so many is 6 %.
 const UNSTEADY_PAGES_A_RANGE = 17;
-// So many pages more than one listing has are allowed at any size.
+// But so many requests more than one listing makes are allowed at any size, and each further range may make one.
 const MORE_PAGES = 4;
 
 /** The ranges for a listing that should be as it was, as equal as whole pages allow. At least one. */
@@ -60,15 +60,8 @@ export function planRanges(layout: Layout, habit: PageHabit, concurrency: number
   const { size, steady } = habit;
   const pages = Math.max(1, Math.ceil(layout.count / size));
   const most = Math.floor(pages / PAGES_A_RANGE);
-  // A few more pages are no matter, however few there are.
-  const few = Math.min(most, MORE_PAGES + 1);
-  const parts = Math.max(
-    1,
-    Math.min(
-      concurrency,
-      steady ? most : Math.max(few, Math.floor(pages / UNSTEADY_PAGES_A_RANGE)),
-    ),
-  );
+  const unsteady = Math.max(MORE_PAGES + 1, Math.floor(pages / UNSTEADY_PAGES_A_RANGE));
+  const parts = Math.max(1, Math.min(concurrency, most, steady ? Infinity : unsteady));
   const ranges: PlannedRange[] = [];
   let count = 0;
   let left = pages;

@@ -1,6 +1,6 @@
 /** One poll: from the load of the state to the events, or the failure. */
 import { orAborted } from "../_bounds/abort.ts";
-import { shareTimer, type StartTimer, startTimer } from "../_bounds/timer.ts";
+import { shareTimer, type StartTimer, timerOf } from "../_bounds/timer.ts";
 import type { ExternalEvent, ExternalSource, PollOptions } from "../_diff/source.ts";
 import { ExternalError } from "../_errors/external_error.ts";
 import type { Checkpointer } from "./checkpointer.ts";
@@ -120,7 +120,7 @@ export class Poll<T> {
 
   #startTimeout(timeout: number): () => void {
     const source = this.#source.name;
-    return (this.#request.startTimer ?? startTimer)(timeout, () =>
+    return timerOf(this.#end.signal)(timeout, () =>
       this.abort(
         new ExternalError(
           "timeout",
